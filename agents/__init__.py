@@ -1,0 +1,1 @@
+"""Stream glue: decode, decide, fetch, score, upsert, emit."""

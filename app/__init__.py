@@ -1,0 +1,1 @@
+"""Composition root: settings, command line, logging, metrics and the read API."""

@@ -1,0 +1,1 @@
+"""Dumps in: read them, serve revisions from them, generate the sample."""

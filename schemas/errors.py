@@ -1,0 +1,286 @@
+"""Every error that revstream raises on purpose.
+
+The tree, with the code that API, events and tables carry::
+
+    RevstreamError
+    ├── SettingsError              settings_invalid
+    ├── EventError
+    │   ├── EventUndecodable       event_undecodable
+    │   └── EventSchemaUnsupported event_schema_unsupported
+    ├── ContentError
+    │   ├── RevisionNotFound       revision_not_found
+    │   ├── RevisionDeleted        revision_deleted
+    │   ├── RevisionSuppressed     revision_suppressed
+    │   ├── ParentNotFound         parent_not_found
+    │   ├── ContentModelUnsupported content_model_unsupported
+    │   ├── ContentTooLarge        content_too_large
+    │   └── ContentUnavailable     content_unavailable      (retryable)
+    ├── ModelError
+    │   ├── ModelNotFound          model_not_found
+    │   ├── ModelFileMissing       model_file_missing
+    │   ├── ModelCorrupt           model_corrupt
+    │   ├── ModelIncompatible      model_incompatible
+    │   └── ResourceMissing        resource_missing
+    ├── ScoringError
+    │   ├── CpuLimitExceeded       cpu_limit_exceeded
+    │   ├── ScorerCrashed          scorer_crashed
+    │   └── FeatureError           feature_error
+    ├── StoreError
+    │   ├── StoreLocked            store_locked
+    │   ├── StoreFull              store_full
+    │   └── StoreFormatUnsupported store_format_unsupported
+    ├── EngineError
+    │   ├── LogLocked              log_locked
+    │   ├── PortInUse              port_in_use
+    │   └── BrokerUnavailable      broker_unavailable       (retryable)
+    ├── SourceError                source_invalid
+    ├── OutputInvalid              output_invalid
+    └── RequestError
+        ├── RequestInvalid         request_invalid
+        ├── WikiUnknown            wiki_unknown
+        ├── PredictionNotFound     prediction_not_found
+        └── NotReady               not_ready                (retryable)
+
+A message says what happened to which thing, the likely cause, and what to do. ``code`` is stable and
+documented in README.md; ``retryable`` says whether the same call may succeed later without a change.
+"""
+
+from typing import ClassVar
+
+
+class RevstreamError(Exception):
+    """Any failure that revstream names.
+
+    Args:
+        message: What happened to which thing, the likely cause, and what to do.
+        fields: The things concerned, by name (``wiki_id``, ``rev_id``, ``model_name``, ``path`` …).
+    """
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **fields: str | int | float | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = {name: value for name, value in fields.items() if value is not None}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with the fields, so that an error crosses a process border whole."""
+        return _rebuild, (type(self), self.message, self.fields)
+
+
+def _rebuild(
+    kind: type[RevstreamError], message: str, fields: dict[str, str | int | float | None]
+) -> RevstreamError:
+    return kind(message, **fields)
+
+
+class SettingsError(RevstreamError):
+    """A setting is unknown, malformed or contradictory."""
+
+    code = "settings_invalid"
+
+
+class EventError(RevstreamError):
+    """An input event cannot be used."""
+
+
+class EventUndecodable(EventError):
+    """The bytes are not an event of a schema that we read."""
+
+    code = "event_undecodable"
+
+
+class EventSchemaUnsupported(EventError):
+    """The event names a schema or a major version that we do not read."""
+
+    code = "event_schema_unsupported"
+
+
+class ContentError(RevstreamError):
+    """The content of a revision cannot be had."""
+
+
+class RevisionNotFound(ContentError):
+    """The wiki has no such revision, or its page is deleted."""
+
+    code = "revision_not_found"
+
+
+class RevisionDeleted(ContentError):
+    """The text, the editor or the comment of the revision is hidden from readers."""
+
+    code = "revision_deleted"
+
+
+class RevisionSuppressed(ContentError):
+    """The revision is hidden from administrators as well."""
+
+    code = "revision_suppressed"
+
+
+class ParentNotFound(ContentError):
+    """The parent revision, which the models need, cannot be had for good."""
+
+    code = "parent_not_found"
+
+
+class ContentModelUnsupported(ContentError):
+    """No model reads content of this kind."""
+
+    code = "content_model_unsupported"
+
+
+class ContentTooLarge(ContentError):
+    """The text is larger than the limit."""
+
+    code = "content_too_large"
+
+
+class ContentUnavailable(ContentError):
+    """The wiki did not answer, or refused for now."""
+
+    code = "content_unavailable"
+    retryable = True
+
+
+class ModelError(RevstreamError):
+    """A model cannot be used."""
+
+
+class ModelNotFound(ModelError):
+    """No model of that name is loaded."""
+
+    code = "model_not_found"
+
+
+class ModelFileMissing(ModelError):
+    """A file of the artefact is not there."""
+
+    code = "model_file_missing"
+
+
+class ModelCorrupt(ModelError):
+    """A file of the artefact differs from its sha512, or cannot be read."""
+
+    code = "model_corrupt"
+
+
+class ModelIncompatible(ModelError):
+    """The artefact asks for a feature, a format or a library version that is not here."""
+
+    code = "model_incompatible"
+
+
+class ResourceMissing(ModelError):
+    """A dictionary, library or file that the model reads is not installed."""
+
+    code = "resource_missing"
+
+
+class ScoringError(RevstreamError):
+    """A revision could not be scored, and will not be on another try."""
+
+
+class CpuLimitExceeded(ScoringError):
+    """Scoring took more CPU time than the limit, and was killed."""
+
+    code = "cpu_limit_exceeded"
+
+
+class ScorerCrashed(ScoringError):
+    """The process that scored the revision died, twice."""
+
+    code = "scorer_crashed"
+
+
+class FeatureError(ScoringError):
+    """A feature could not be computed from the revision."""
+
+    code = "feature_error"
+
+
+class StoreError(RevstreamError):
+    """The tables on disk cannot be used."""
+
+
+class StoreLocked(StoreError):
+    """Another process holds the data directory."""
+
+    code = "store_locked"
+
+
+class StoreFull(StoreError):
+    """The disk that holds the data directory is full."""
+
+    code = "store_full"
+
+
+class StoreFormatUnsupported(StoreError):
+    """Rows or files of a format that this version does not read."""
+
+    code = "store_format_unsupported"
+
+
+class EngineError(RevstreamError):
+    """The engine beneath the stream fails."""
+
+
+class LogLocked(EngineError):
+    """Another worker runs on this embedded log."""
+
+    code = "log_locked"
+
+
+class PortInUse(EngineError):
+    """The address to listen on is taken."""
+
+    code = "port_in_use"
+
+
+class BrokerUnavailable(EngineError):
+    """The Kafka broker does not answer."""
+
+    code = "broker_unavailable"
+    retryable = True
+
+
+class SourceError(RevstreamError):
+    """The event source named by ``--source`` cannot be read."""
+
+    code = "source_invalid"
+
+
+class OutputInvalid(RevstreamError):
+    """An output event does not meet its schema; a defect of ours, never sent."""
+
+    code = "output_invalid"
+
+
+class RequestError(RevstreamError):
+    """A request to the read API cannot be answered as asked."""
+
+
+class RequestInvalid(RequestError):
+    """A parameter or body is malformed."""
+
+    code = "request_invalid"
+
+
+class WikiUnknown(RequestError):
+    """No model is configured for that wiki."""
+
+    code = "wiki_unknown"
+
+
+class PredictionNotFound(RequestError):
+    """No prediction is stored for that revision or page."""
+
+    code = "prediction_not_found"
+
+
+class NotReady(RequestError):
+    """The service is starting, recovering or stopping."""
+
+    code = "not_ready"
+    retryable = True

@@ -1,0 +1,39 @@
+"""Keys of topics and tables, as bytes."""
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+PAGE_CHANGE_TOPIC = "mediawiki.page_change.v1"
+REVISION_CREATE_TOPIC = "mediawiki.revision-create"
+DEAD_LETTER_TOPIC = "revstream.dead-letter"
+REVISIONS_TABLE = "revisions"
+PAGES_TABLE = "pages"
+
+_encoder = Encoder()
+
+
+class PageKey(Struct, frozen=True):
+    """Key of a page change: all events of one page share a partition, hence an order."""
+
+    wiki_id: str
+    page_id: int
+
+
+def page_topic_key(wiki_id: str, page_id: int) -> bytes:
+    """Return the topic key that MediaWiki itself uses: ``{"wiki_id":"enwiki","page_id":1}``."""
+    return _encoder.encode(PageKey(wiki_id, page_id))
+
+
+def row_key(wiki_id: str, number: int) -> bytes:
+    """Return the table key of a revision or page: wiki, NUL, big-endian 64-bit number.
+
+    Rows of one wiki lie together, in the order of their number.
+
+    Raises:
+        ValueError: The wiki id holds a NUL, or the number is not in [0, 2**63).
+    """
+    if "\0" in wiki_id:
+        raise ValueError(f"wiki id {wiki_id!r} holds a NUL")
+    if not 0 <= number < 1 << 63:
+        raise ValueError(f"{number} is no id: it must lie in [0, 2**63)")
+    return wiki_id.encode() + b"\0" + number.to_bytes(8, "big")

@@ -1,0 +1,134 @@
+"""One change of one page, whatever stream it came from."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class PageChangeKind(StrEnum):
+    """What happened to the page; unknown kinds of later minor versions decode as OTHER."""
+
+    CREATE = "create"
+    EDIT = "edit"
+    MOVE = "move"
+    DELETE = "delete"
+    UNDELETE = "undelete"
+    VISIBILITY_CHANGE = "visibility_change"
+    OTHER = "other"
+
+
+class User(Struct, frozen=True):
+    """Who did it, as the event tells.
+
+    Attributes:
+        user_text: Name or address; None where the event leaves it out.
+        user_id: None for users without an account.
+        groups: As sent, in the order sent.
+        is_bot: As sent; False where absent.
+        registration_dt: When the account was made, where told.
+        edit_count: Edits at the time of the event, where told.
+    """
+
+    user_text: str | None
+    user_id: int | None = None
+    groups: tuple[str, ...] = ()
+    is_bot: bool = False
+    registration_dt: datetime | None = None
+    edit_count: int | None = None
+
+
+class Page(Struct, frozen=True):
+    """The page after the change. ``page_title`` is the prefixed database key, with underscores."""
+
+    page_id: int
+    page_title: str
+    namespace_id: int
+    is_redirect: bool
+
+
+class ChangedRevision(Struct, frozen=True):
+    """The page's current revision after the change.
+
+    Attributes:
+        rev_id: Positive.
+        rev_dt: When it was saved, aware UTC.
+        rev_parent_id: None on a first revision (absent or 0 in the event).
+        rev_size: Bytes, where told.
+        rev_sha1: Base 36, where told.
+        comment: None where hidden or absent.
+        editor: None where hidden or absent.
+        is_content_visible: False once the text is hidden.
+        is_editor_visible: False once the editor is hidden.
+        is_comment_visible: False once the comment is hidden.
+        is_minor_edit: As sent.
+        content_model: Of the main slot, where told.
+    """
+
+    rev_id: int
+    rev_dt: datetime
+    rev_parent_id: int | None = None
+    rev_size: int | None = None
+    rev_sha1: str | None = None
+    comment: str | None = None
+    editor: User | None = None
+    is_content_visible: bool = True
+    is_editor_visible: bool = True
+    is_comment_visible: bool = True
+    is_minor_edit: bool = False
+    content_model: str | None = None
+
+
+class PriorState(Struct, frozen=True):
+    """What was different before. Sparse by contract: a field is None unless the event gives it."""
+
+    page_title: str | None = None
+    namespace_id: int | None = None
+    rev_id: int | None = None
+    rev_dt: datetime | None = None
+    rev_sha1: str | None = None
+    is_content_visible: bool | None = None
+    is_editor_visible: bool | None = None
+    is_comment_visible: bool | None = None
+
+
+class PageChange(Struct, frozen=True):
+    """The internal form of ``mediawiki.page_change`` 1.x and ``mediawiki.revision-create`` 1.x and 2.x.
+
+    Attributes:
+        event_id: ``meta.id``; where an old event lacks it, a UUID derived from its stream, wiki and revision.
+        stream: ``meta.stream``.
+        schema_uri: ``$schema`` as sent, or the one inferred.
+        page_change_kind: What happened.
+        dt: Event time: of the revision on create and edit, of the action otherwise. Aware UTC.
+        wiki_id: Database name.
+        page: The page after the change.
+        revision: Its current revision after the change.
+        performer: Who acted; None on suppression.
+        prior_state: What was different before; None where the event has none.
+        meta_dt: When the event was produced; None on old events. Use it for lag, never for order.
+        domain: Host name of the wiki, where told.
+        uri: Address of the page, where told.
+        request_id: Of the request that caused it, where told.
+    """
+
+    event_id: str
+    stream: str
+    schema_uri: str
+    page_change_kind: PageChangeKind
+    dt: datetime
+    wiki_id: str
+    page: Page
+    revision: ChangedRevision
+    performer: User | None = None
+    prior_state: PriorState | None = None
+    meta_dt: datetime | None = None
+    domain: str | None = None
+    uri: str | None = None
+    request_id: str | None = None
+
+
+class Canary(Struct, frozen=True):
+    """A test event that every stream carries from time to time (``meta.domain`` is ``canary``). Dropped."""
+
+    stream: str

@@ -1,0 +1,113 @@
+"""Scores, their provenance, and the rows that the tables keep."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+FeatureValue = bool | int | float | str
+
+
+class ScoreKind(StrEnum):
+    """How a model answers."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    MULTILABEL = "multilabel"
+
+
+class Score(Struct, frozen=True):
+    """One model's answer about one revision.
+
+    Attributes:
+        kind: Fixes how ``prediction`` is shown: a boolean, a label, or a list of labels.
+        prediction: The labels chosen; exactly one unless multilabel. Booleans are ``"true"``/``"false"``.
+        probability: Label to probability in [0, 1]; sums to 1 unless multilabel.
+    """
+
+    kind: ScoreKind
+    prediction: tuple[str, ...]
+    probability: dict[str, float]
+
+    def prediction_value(self) -> bool | str | list[str]:
+        """Return the prediction as ORES and Lift Wing show it in JSON."""
+        if self.kind is ScoreKind.BINARY:
+            return self.prediction[0] == "true"
+        if self.kind is ScoreKind.MULTICLASS:
+            return self.prediction[0]
+        return list(self.prediction)
+
+
+class ScoreFailure(Struct, frozen=True):
+    """Why one model gave no score for one revision: the code and message of a typed error."""
+
+    code: str
+    message: str
+
+
+class ModelId(Struct, frozen=True, order=True):
+    """Which model spoke.
+
+    Attributes:
+        model_name: ``reverted``, ``damaging`` … as clients name it on a wiki.
+        model_version: Text, never a number.
+        model_sha512: Hash of the whole artefact, 128 hexadecimal digits.
+    """
+
+    model_name: str
+    model_version: str
+    model_sha512: str
+
+
+class ScoredModel(Struct, frozen=True):
+    """What scoring gives back for one model: a score or a failure, and the features where asked."""
+
+    model: ModelId
+    outcome: Score | ScoreFailure
+    features: dict[str, FeatureValue] | None = None
+
+
+class Provenance(Struct, frozen=True):
+    """Where a stored score came from.
+
+    Attributes:
+        event_id: ``meta.id`` of the page change that caused it.
+        source_topic: Topic of that event.
+        source_partition: Its partition.
+        source_offset: Its offset.
+        event_dt: ``meta.dt`` where present, else the time of the change.
+        scored_dt: When scoring finished.
+    """
+
+    event_id: str
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    event_dt: datetime
+    scored_dt: datetime
+
+
+class StoredScore(Struct, frozen=True):
+    """One model's score or failure as a row keeps it."""
+
+    model: ModelId
+    outcome: Score | ScoreFailure
+    provenance: Provenance
+
+
+class PredictionRow(Struct, frozen=True):
+    """All scores of one revision. No title, no user, no text: nothing that can be suppressed.
+
+    Attributes:
+        wiki_id: Database name.
+        page_id: Page the revision belongs to.
+        rev_id: Revision.
+        rev_dt: When it was saved.
+        scores: One per (model name, model version), sorted by both.
+    """
+
+    wiki_id: str
+    page_id: int
+    rev_id: int
+    rev_dt: datetime
+    scores: tuple[StoredScore, ...]

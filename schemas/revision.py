@@ -1,0 +1,74 @@
+"""What a scorer reads: one revision with its text, its parent's text and its editor."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class RevisionRequest(Struct, frozen=True):
+    """A revision to fetch.
+
+    Attributes:
+        wiki_id: Database name, ``enwiki``.
+        rev_id: Positive revision id.
+        rev_parent_id: Id of the parent where the event names one; None when it has none or is unknown.
+        domain: Host name of the wiki, ``en.wikipedia.org``, where known.
+    """
+
+    wiki_id: str
+    rev_id: int
+    rev_parent_id: int | None = None
+    domain: str | None = None
+
+
+class RevisionUser(Struct, frozen=True):
+    """The editor of a revision.
+
+    Attributes:
+        user_id: Positive for accounts, None or 0 for those without one.
+        user_text: Account name or address.
+        groups: Group names, sorted; empty where the source does not know them.
+        registration_dt: When the account was made; None for those without one, or where unknown.
+        is_known: False where the source has no groups and registration (dumps), so that the features
+            which read them take their declared defaults.
+    """
+
+    user_id: int | None
+    user_text: str
+    groups: tuple[str, ...] = ()
+    registration_dt: datetime | None = None
+    is_known: bool = True
+
+
+class Revision(Struct, frozen=True):
+    """One revision with all that features ask of it. Visible content only.
+
+    Attributes:
+        wiki_id: Database name.
+        page_id: Positive page id.
+        page_title: Title with its namespace prefix.
+        namespace_id: Number of the namespace.
+        rev_id: Positive revision id.
+        rev_parent_id: None on the first revision of a page.
+        rev_dt: When it was saved, aware UTC.
+        content_model: ``wikitext``, ``wikibase-item`` …
+        text: The main slot.
+        parent_text: The parent's main slot; None without a parent.
+        comment: Edit summary; empty where hidden or absent.
+        user: The editor; None where hidden.
+        parent_dt: When the parent was saved.
+    """
+
+    wiki_id: str
+    page_id: int
+    page_title: str
+    namespace_id: int
+    rev_id: int
+    rev_parent_id: int | None
+    rev_dt: datetime
+    content_model: str
+    text: str
+    parent_text: str | None
+    comment: str
+    user: RevisionUser | None
+    parent_dt: datetime | None = None

@@ -1,0 +1,1 @@
+"""The latest predictions: codec, merge rule, store, writer and read-only views."""
