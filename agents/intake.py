@@ -1,0 +1,25 @@
+"""Where input events go, with the place in their source."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class SourceEvent(Struct, frozen=True):
+    """One event as it came, with its topic key."""
+
+    key: bytes
+    value: bytes
+
+
+class Intake(Protocol):
+    """Takes events and the source's cursor in one transaction, so that each event is taken once."""
+
+    def cursor(self, source_id: str) -> str | None:
+        """Return the cursor stored with the last events taken from this source; None at first."""
+        ...
+
+    def take(self, source_id: str, events: Sequence[SourceEvent], cursor: str) -> None:
+        """Append the events and store the cursor, both or neither. Blocks for the disk (about 1 ms)."""
+        ...

@@ -1,0 +1,25 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def shared_folder() -> Path:
+    """Return the folder of shared real data, whether it exists or not."""
+    return Path(os.environ.get("REVSTREAM_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared real data. Absent: skip, or fail where REQUIRE_SHARED is set."""
+    folder = shared_folder()
+    if not (folder / "data").is_dir():
+        message = f"no shared data at {folder}; name the folder in REVSTREAM_SHARED"
+        if os.environ.get("REQUIRE_SHARED"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
