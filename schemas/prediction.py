@@ -16,7 +16,7 @@ class ScoreKind(StrEnum):
     MULTILABEL = "multilabel"
 
 
-class Score(Struct, frozen=True):
+class Score(Struct, frozen=True, tag="score"):
     """One model's answer about one revision.
 
     Attributes:
@@ -38,7 +38,7 @@ class Score(Struct, frozen=True):
         return list(self.prediction)
 
 
-class ScoreFailure(Struct, frozen=True):
+class ScoreFailure(Struct, frozen=True, tag="failure"):
     """Why one model gave no score for one revision: the code and message of a typed error."""
 
     code: str

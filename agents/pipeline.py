@@ -1,0 +1,227 @@
+"""What happens to one event: decode, decide, fetch, score, upsert, emit."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Protocol
+
+from faust.types import AppT
+from msgspec import Struct
+from schemas.dead_letter import dead_letter
+
+from agents.decide import Skip, decide
+from agents.ordered import UnacknowledgedEvent
+from agents.scoring import RevisionScoring
+from schemas.catalogue import Catalogue, ModelInfo
+from schemas.decode import decode_event
+from schemas.errors import ContentError, EventError, StoreError
+from schemas.keys import DEAD_LETTER_TOPIC
+from schemas.page_change import Canary, PageChange
+from schemas.prediction import PredictionRow, Provenance, ScoredModel, ScoreFailure, StoredScore
+from schemas.revision import RevisionRequest
+from schemas.revision_score import revision_score_event
+from tables.predictions import Predictions
+
+Settle = Callable[[Sequence[Awaitable[Any]]], Awaitable[None]]
+
+
+class EventReport(Struct, frozen=True):
+    """What became of one event, for the log line and the metrics.
+
+    Attributes:
+        outcome: ``scored``, ``failed`` (every model gave a failure), ``skipped`` or ``dead_letter``.
+        began: When it was taken up, on the monotonic clock, in seconds.
+        reason: Of a skip or a dead letter; None otherwise.
+        change: The event; None where it could not be decoded, or was a canary.
+        scored: One per model.
+        scoring_seconds: Fetching and scoring, waits included.
+    """
+
+    outcome: str
+    began: float
+    reason: str | None = None
+    change: PageChange | None = None
+    scored: Sequence[ScoredModel] = ()
+    scoring_seconds: float = 0.0
+
+
+class Observer(Protocol):
+    """Hears of each event handled. Must not raise."""
+
+    def event_handled(self, report: EventReport) -> None:
+        """Note what became of an event."""
+        ...
+
+    def content_retried(self, wiki_id: str, error: ContentError) -> None:
+        """Note that a wiki did not answer, and will be asked again."""
+        ...
+
+
+class ContentRetry(Struct, frozen=True):
+    """How long to go on asking a wiki that does not answer.
+
+    Attributes:
+        first_wait_seconds: Before the first repetition; doubles each time, with full jitter.
+        max_wait_seconds: Longest wait between two.
+        give_up_seconds: After this the revision is a recorded failure, ``content_unavailable``.
+    """
+
+    first_wait_seconds: float = 1.0
+    max_wait_seconds: float = 30.0
+    give_up_seconds: float = 600.0
+
+
+class Pipeline:
+    """Handles page changes one at a time; `agents.ordered.OrderedWindow` runs many at once.
+
+    Args:
+        app: Gives the producer.
+        catalogue: The models of each wiki.
+        scoring: Fetches and scores.
+        predictions: The tables.
+        settle: Awaits what was sent, where the engine does not carry it with the commit: an event may be
+            acknowledged only when its outputs are safe.
+        retry: For wikis that do not answer.
+        observer: Hears of each event.
+    """
+
+    def __init__(
+        self,
+        app: AppT,
+        *,
+        catalogue: Catalogue,
+        scoring: RevisionScoring,
+        predictions: Predictions,
+        settle: Settle,
+        retry: ContentRetry,
+        observer: Observer,
+    ) -> None:
+        self._app = app
+        self._catalogue = catalogue
+        self._scoring = scoring
+        self._predictions = predictions
+        self._settle = settle
+        self._retry = retry
+        self._observer = observer
+
+    async def handle(self, event: UnacknowledgedEvent) -> None:
+        """Handle one event to its end.
+
+        1. Decode it; what cannot be decoded goes to the dead letters, bytes and all.
+        2. Decide whether to score it, and with which models.
+        3. Fetch and score. Whatever is wrong with the revision becomes a failure in its row.
+        4. Upsert the row.
+        5. Emit one output event per model.
+
+        Raises:
+            EngineError: Nothing can be scored, whichever the event.
+            StoreError: Tables or log cannot be written.
+        """
+        began = monotonic()
+        value = event.message.value or b""
+        try:
+            change = decode_event(value)  # 1
+        except EventError as error:
+            await self._bury(event, value, error)
+            self._observer.event_handled(EventReport("dead_letter", began, reason=error.code))
+            return
+        decision = decide(change, self._catalogue)  # 2
+        if isinstance(decision, Skip) or isinstance(change, Canary):
+            known = None if isinstance(change, Canary) else change
+            reason = decision.reason if isinstance(decision, Skip) else None
+            self._observer.event_handled(EventReport("skipped", began, reason=reason, change=known))
+            return
+        scoring_began = monotonic()
+        scored = await self._score(change, decision.models)  # 3
+        scoring_seconds = monotonic() - scoring_began
+        if event.message.generation_id != self._app.consumer_generation_id:
+            return  # The partition was given back meanwhile; its new owner does this again.
+        sent: list[Awaitable[Any]] = [
+            *await self._predictions.upsert(event, _row(event, change, scored))
+        ]  # 4
+        for one in scored:  # 5
+            output = revision_score_event(change, (one,))
+            sent.append(
+                await self._app.producer.send(output.stream, output.key, output.value, None, None, None)
+            )
+        await self._settle(sent)
+        is_failed = all(isinstance(one.outcome, ScoreFailure) for one in scored)
+        outcome = "failed" if is_failed else "scored"
+        self._observer.event_handled(
+            EventReport(outcome, began, change=change, scored=scored, scoring_seconds=scoring_seconds)
+        )
+
+    async def _score(self, change: PageChange, models: Any) -> list[ScoredModel]:
+        """Score a change, asking again for as long as its wiki does not answer."""
+        revision = change.revision
+        request = RevisionRequest(change.wiki_id, revision.rev_id, revision.rev_parent_id, change.domain)
+        give_up = monotonic() + self._retry.give_up_seconds
+        wait_seconds = self._retry.first_wait_seconds
+        while True:
+            try:
+                return await self._scoring.score(request, models)
+            except ContentError as error:
+                if monotonic() >= give_up:
+                    return _all_failed(models.values(), error)
+                self._observer.content_retried(change.wiki_id, error)
+            await asyncio.sleep(random.uniform(0, wait_seconds))  # noqa: S311 - jitter, not a secret
+            wait_seconds = min(wait_seconds * 2, self._retry.max_wait_seconds)
+
+    async def _bury(self, event: UnacknowledgedEvent, value: bytes, error: EventError) -> None:
+        message = event.message
+        letter = dead_letter(
+            error,
+            value,
+            source_topic=message.topic,
+            source_partition=message.partition,
+            source_offset=message.offset,
+        )
+        sent = await self._app.producer.send(DEAD_LETTER_TOPIC, letter.key, letter.value, None, None, None)
+        await self._settle((sent,))
+
+
+def _row(event: UnacknowledgedEvent, change: PageChange, scored: Sequence[ScoredModel]) -> PredictionRow:
+    message = event.message
+    provenance = Provenance(
+        event_id=change.event_id,
+        source_topic=message.topic,
+        source_partition=message.partition,
+        source_offset=message.offset,
+        event_dt=change.meta_dt or change.dt,
+        scored_dt=datetime.now(UTC),
+    )
+    scores = [StoredScore(one.model, one.outcome, provenance) for one in scored]
+    scores.sort(key=lambda score: (score.model.model_name, score.model.model_version))
+    return PredictionRow(
+        wiki_id=change.wiki_id,
+        page_id=change.page.page_id,
+        rev_id=change.revision.rev_id,
+        rev_dt=change.revision.rev_dt,
+        scores=tuple(scores),
+    )
+
+
+def _all_failed(models: Sequence[ModelInfo], error: ContentError) -> list[ScoredModel]:
+    failure = ScoreFailure(code=error.code, message=error.message)
+    return [ScoredModel(info.id, failure) for info in models]
+
+
+async def settle_with_commit(sent: Sequence[Awaitable[Any]]) -> None:
+    """Wait for nothing: the engine writes what was sent in one transaction with the event's offset."""
+
+
+async def settle_by_delivery(sent: Sequence[Awaitable[Any]]) -> None:
+    """Wait until the broker has everything.
+
+    Raises:
+        StoreError: The broker refused a record for good.
+    """
+    try:
+        await asyncio.gather(*sent)
+    except Exception as error:
+        raise StoreError(
+            f"The broker did not take an output: {error}. Check the broker and its limits; the event is not "
+            "acknowledged, and is scored again at the next start."
+        ) from error

@@ -1,0 +1,118 @@
+"""From a revision id to its scores: fetch, then score off the event loop."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from models.scoring import Scorer, score_revision
+from msgspec.structs import replace
+
+from agents.content import RevisionSource
+from models.pool import ScoringPool
+from schemas.catalogue import ModelInfo
+from schemas.errors import ContentError, ContentTooLarge
+from schemas.prediction import ScoredModel, ScoreFailure
+from schemas.revision import Revision, RevisionRequest
+
+
+class RevisionScoring:
+    """Scores revisions with the models of a catalogue.
+
+    Args:
+        content: Gives the text.
+        pool: Scores with the models that read it.
+        inline: The scorers that are cheap enough for the event loop, by artefact.
+        max_text_bytes: A larger text, or parent's text, is a recorded failure.
+    """
+
+    def __init__(
+        self,
+        content: RevisionSource,
+        pool: ScoringPool,
+        inline: Mapping[str, Scorer],
+        *,
+        max_text_bytes: int,
+    ) -> None:
+        self._content = content
+        self._pool = pool
+        self._inline = inline
+        self._max_text_bytes = max_text_bytes
+
+    async def score(
+        self, request: RevisionRequest, models: Mapping[str, ModelInfo], *, with_features: bool = False
+    ) -> list[ScoredModel]:
+        """Score one revision.
+
+        Args:
+            request: Which revision.
+            models: The models to ask, by the name they have on the wiki.
+            with_features: Whether to give the feature values as well.
+
+        Returns:
+            One per model, in order. What is wrong with the revision for good (missing, hidden, too large,
+            too costly …) is a failure of each model concerned.
+
+        Raises:
+            ContentUnavailable: The wiki does not answer now; try again later.
+            EngineError: Scoring processes cannot be started.
+        """
+        inline = [info for info in models.values() if not info.reads_content]
+        reading = [info for info in models.values() if info.reads_content]
+        scored = dict(
+            zip((info.artefact for info in inline), self._score_inline(request, inline), strict=True)
+        )
+        if reading:
+            outcomes = await self._score_content(request, reading, with_features=with_features)
+            scored.update(zip((info.artefact for info in reading), outcomes, strict=True))
+        return [replace(scored[info.artefact], model=info.id) for info in models.values()]
+
+    def _score_inline(self, request: RevisionRequest, models: Sequence[ModelInfo]) -> list[ScoredModel]:
+        if not models:
+            return []
+        scorers = [self._inline[info.artefact] for info in models]
+        return score_revision(scorers, _without_content(request))
+
+    async def _score_content(
+        self, request: RevisionRequest, models: Sequence[ModelInfo], *, with_features: bool
+    ) -> list[ScoredModel]:
+        try:
+            revision = await self._content.get(request)
+            self._check_size(revision)
+        except ContentError as error:
+            if error.retryable:
+                raise
+            failure = ScoreFailure(code=error.code, message=error.message)
+            return [ScoredModel(info.id, failure) for info in models]
+        return await self._pool.score(
+            revision, [info.artefact for info in models], with_features=with_features
+        )
+
+    def _check_size(self, revision: Revision) -> None:
+        for text in (revision.text, revision.parent_text):
+            # A character takes at most four bytes, so most texts need no counting.
+            if text is not None and len(text) * 4 > self._max_text_bytes:
+                size_bytes = len(text.encode())
+                if size_bytes > self._max_text_bytes:
+                    raise ContentTooLarge(
+                        f"Revision {revision.rev_id} of {revision.wiki_id}, or its parent, has a text of "
+                        f"{size_bytes} bytes; the limit is {self._max_text_bytes} (max_text_bytes).",
+                        wiki_id=revision.wiki_id,
+                        rev_id=revision.rev_id,
+                    )
+
+
+def _without_content(request: RevisionRequest) -> Revision:
+    """Return a revision of which only the ids mean anything."""
+    return Revision(
+        wiki_id=request.wiki_id,
+        page_id=0,
+        page_title="",
+        namespace_id=0,
+        rev_id=request.rev_id,
+        rev_parent_id=request.rev_parent_id,
+        rev_dt=datetime.fromtimestamp(0, UTC),
+        content_model="wikitext",
+        text="",
+        parent_text=None,
+        comment="",
+        user=None,
+    )

@@ -1,0 +1,65 @@
+"""What the pool is told and what it tells: limits, state, and the hook for metrics."""
+
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class PoolLimits(Struct, frozen=True):
+    """What one revision, and one start, may take.
+
+    Attributes:
+        cpu_seconds: CPU time of one revision, all its models together; above 0.
+        wall_seconds: Wall time of one try; above ``cpu_seconds``. The net beneath the CPU limit, for a
+            process that sleeps or is starved.
+        attempts: Tries of a revision whose process dies without having spent its budget; at least 1.
+        load_seconds: Wall time in which a process must have loaded its models; above 0.
+    """
+
+    cpu_seconds: float = 15.0
+    wall_seconds: float = 60.0
+    attempts: int = 2
+    load_seconds: float = 120.0
+
+
+class KillReason(StrEnum):
+    """Why a scoring process ended although the pool still wanted it."""
+
+    CPU = "cpu"
+    WALL = "wall"
+    CRASH = "crash"
+
+
+class PoolObserver(Protocol):
+    """Hears what the pool does. Called on the event loop: return at once, raise nothing."""
+
+    def scored(self, seconds_queued: float, seconds_cpu: float, n: int) -> None:
+        """Hear that a process answered for ``n`` models, after the wait and with the CPU time told."""
+
+    def killed(self, reason: KillReason) -> None:
+        """Hear that a process ended."""
+
+
+class PoolStatus(Struct, frozen=True):
+    """The pool at one moment.
+
+    Attributes:
+        processes: How many there should be.
+        alive: How many run with their models loaded.
+        busy: How many of those score.
+        queued: Revisions that wait for a process.
+        restarts: Processes replaced since the start.
+        killed_for_cpu: Processes that spent the CPU budget of a revision.
+        pids: Of those alive, ascending.
+        cpu_seconds: CPU time of all revisions so far; one that was ended counts as its limit.
+    """
+
+    processes: int
+    alive: int
+    busy: int
+    queued: int
+    restarts: int
+    killed_for_cpu: int
+    pids: tuple[int, ...]
+    cpu_seconds: float

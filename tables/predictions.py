@@ -1,0 +1,112 @@
+"""The tables of predictions, written through Faust."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from faust import Schema, Table
+from faust.tables.manager import TableManager
+from faust.types import TP, AppT, EventT, RecordMetadata
+
+from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
+from schemas.prediction import PredictionRow
+from tables.codec import decode_row, encode_row
+from tables.merge import merge_page, merge_revision
+from tables.store import CommittedStore
+
+Sent = asyncio.Future[RecordMetadata]
+
+
+class PredictionTable(Table[bytes, bytes]):
+    """A Faust table whose rows are bytes and become visible with their event's commit."""
+
+    data: CommittedStore
+
+    async def put(self, event: EventT[Any], key: bytes, row: bytes) -> Sent:
+        """Send a row to the changelog and hold it until its event is committed.
+
+        Returns:
+            Done when the changelog record is in the log.
+        """
+        message = event.message
+        sent = await self.app.producer.send(
+            self.changelog_topic_name, key, row, message.partition, None, None
+        )
+        future = cast(Sent, sent)
+        if message.generation_id == self.app.consumer_generation_id:
+            self.data.hold(message.tp, message.offset, key, row, future)
+        return future
+
+
+class CommittingTables(TableManager):
+    """Faust's table manager, which lets tables write when offsets are committed."""
+
+    def on_commit(self, offsets: Any) -> None:
+        """Write the rows of all events below the offsets just committed."""
+        for table in self.values():
+            if isinstance(table, PredictionTable):
+                table.data.flush_committed(cast(Mapping[TP, int], offsets))
+
+
+class Predictions:
+    """The two tables: scores by revision, and the latest scored revision of each page.
+
+    Args:
+        app: A Faust app configured with ``Table=PredictionTable`` and ``TableManager=CommittingTables``.
+        partitions: Must equal the partitions of the source topic: a row lives where its page's events do.
+    """
+
+    def __init__(self, app: AppT, *, partitions: int) -> None:
+        self._revisions = _table(app, REVISIONS_TABLE, partitions)
+        self._pages = _table(app, PAGES_TABLE, partitions)
+
+    async def upsert(self, event: EventT[Any], row: PredictionRow) -> Sequence[Sent]:
+        """Merge a row into both tables.
+
+        Idempotent: the same row again changes nothing, and a row never goes backwards in (rev_dt, rev_id).
+        The merged row is always sent, even where it equals the stored one, so that a changelog that missed
+        a row gets it when its event is consumed again.
+
+        Calls for one page must not overlap.
+
+        Args:
+            event: The page change that caused it.
+            row: Its scores.
+
+        Returns:
+            Futures which are done when the changelog records are in the log.
+        """
+        partition = event.message.partition
+        revision_key = row_key(row.wiki_id, row.rev_id)
+        page_key = row_key(row.wiki_id, row.page_id)
+        stored = self._revisions.data.newest(partition, revision_key)
+        merged = row if stored is None else merge_revision(decode_row(stored), row)
+        encoded = encode_row(merged)
+        latest = self._pages.data.newest(partition, page_key)
+        page = merged if latest is None else merge_page(decode_row(latest), merged)
+        return (
+            await self._revisions.put(event, revision_key, encoded),
+            await self._pages.put(event, page_key, encoded if page is merged else encode_row(page)),
+        )
+
+    def forget_uncommitted(self) -> None:
+        """Forget the rows of uncommitted events, which will be consumed again."""
+        for table in (self._revisions, self._pages):
+            table.data.forget_uncommitted()
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """Return a committed row of ``revisions`` or ``pages``."""
+        return (self._revisions if table == REVISIONS_TABLE else self._pages).data.committed(key)
+
+    @property
+    def changelog_topics(self) -> Mapping[str, str]:
+        """Table name to the name of its changelog topic."""
+        return {
+            REVISIONS_TABLE: self._revisions.changelog_topic_name,
+            PAGES_TABLE: self._pages.changelog_topic_name,
+        }
+
+
+def _table(app: AppT, name: str, partitions: int) -> PredictionTable:
+    rows = Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    return cast(PredictionTable, app.Table(name, partitions=partitions, schema=rows))

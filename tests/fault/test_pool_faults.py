@@ -1,0 +1,368 @@
+"""The pool of scoring processes when texts, processes, models and parents fail."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from models.pool import KillReason, PoolLimits, ScoringPool, Work
+from schemas.errors import (
+    CpuLimitExceeded,
+    EngineError,
+    ModelCorrupt,
+    RevstreamError,
+    ScorerCrashed,
+)
+from schemas.prediction import Score, ScoredModel, ScoreFailure
+from tests.conftest import ROOT
+from tests.pool_work import (
+    Listener,
+    corrupt,
+    corrupt_in_one,
+    deadly,
+    endless,
+    model,
+    obedient,
+    revision,
+    running,
+    undone,
+    until,
+)
+
+
+def _failure(answers: list[ScoredModel]) -> ScoreFailure:
+    [answer] = answers
+    assert isinstance(answer.outcome, ScoreFailure)
+    return answer.outcome
+
+
+def _is_scored(answers: list[ScoredModel]) -> bool:
+    return all(isinstance(answer.outcome, Score) for answer in answers)
+
+
+def _children() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def _open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.parametrize("order", ["spin 60", "regex", "wikitext"])
+async def test_a_revision_that_spends_its_cpu_budget_is_ended_and_not_tried_again(
+    order: str, tmp_path: Path
+) -> None:
+    listener = Listener()
+    models = [model("enwiki-a"), model("enwiki-b")]
+    async with running(partial(obedient, str(tmp_path)), cpu_seconds=0.5, observe=listener) as pool:
+        answers = await pool.score(revision(order, rev_id=31), models)
+        assert _is_scored(await pool.score(revision("after"), [model()]))
+        status = pool.status()
+    assert [answer.model for answer in answers] == [each.id for each in models]
+    for answer in answers:
+        assert isinstance(answer.outcome, ScoreFailure)
+        assert answer.outcome.code == CpuLimitExceeded.code
+        assert "enwiki revision 31 took more than 0.5 s of CPU time" in answer.outcome.message
+    assert (status.killed_for_cpu, status.restarts) == (1, 1)
+    assert status.cpu_seconds >= 0.5
+    assert listener.kills == [KillReason.CPU]
+
+
+async def test_the_cpu_budget_is_of_one_revision_and_not_of_a_process(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path)), cpu_seconds=0.6) as pool:
+        for _ in range(4):
+            assert _is_scored(await pool.score(revision("spin 0.3"), [model()]))
+        assert pool.status().restarts == 0
+        assert pool.status().cpu_seconds > 1.2
+
+
+async def test_time_that_costs_no_cpu_spends_no_cpu_budget(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path)), cpu_seconds=0.2) as pool:
+        assert _is_scored(await pool.score(revision("sleep 0.8"), [model()]))
+
+
+async def test_a_hostile_revision_holds_up_no_other(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path)), processes=2, cpu_seconds=2.0) as pool:
+        hostile = asyncio.create_task(pool.score(revision("wikitext"), [model()]))
+        await until(lambda: pool.status().busy == 1)
+        for n in range(50):
+            assert _is_scored(await pool.score(revision("x", rev_id=n + 1), [model()]))
+        assert not hostile.done()
+        assert _failure(await hostile).code == CpuLimitExceeded.code
+
+
+async def test_a_revision_whose_process_dies_once_is_scored_on_a_fresh_one(tmp_path: Path) -> None:
+    listener = Listener()
+    async with running(partial(obedient, str(tmp_path)), observe=listener) as pool:
+        before = pool.status().pids
+        [answer] = await pool.score(revision("die_once mark"), [model()], with_features=True)
+        after = pool.status()
+    assert isinstance(answer.outcome, Score)
+    assert answer.features is not None
+    assert answer.features["pid"] not in before
+    assert (after.restarts, after.alive) == (1, 1)
+    assert listener.kills == [KillReason.CRASH]
+
+
+@pytest.mark.parametrize(
+    ("order", "death"),
+    [
+        (f"die {signal.SIGKILL:d}", "was ended by SIGKILL"),
+        (f"die {signal.SIGSEGV:d}", "was ended by SIGSEGV"),
+        ("exit", "left with exit code 3"),
+        ("garble", "left with|was ended by"),
+        ("close", "was ended by SIGKILL"),
+    ],
+)
+async def test_a_revision_whose_process_dies_twice_is_recorded_as_such(
+    order: str, death: str, tmp_path: Path
+) -> None:
+    listener = Listener()
+    async with running(partial(obedient, str(tmp_path)), processes=2, observe=listener) as pool:
+        failure = _failure(await pool.score(revision(order, rev_id=5), [model()]))
+        await until(lambda: pool.status().alive == 2)
+        assert _is_scored(await pool.score(revision("after"), [model()]))
+    assert failure.code == ScorerCrashed.code
+    assert re.search(death, failure.message)
+    assert "enwiki revision 5" in failure.message
+    assert listener.kills == [KillReason.CRASH] * 2
+
+
+async def test_a_process_that_sleeps_is_ended_at_the_wall_limit(tmp_path: Path) -> None:
+    listener = Listener()
+    async with running(partial(obedient, str(tmp_path)), wall_seconds=0.3, observe=listener) as pool:
+        failure = _failure(await pool.score(revision("sleep 60"), [model()]))
+    assert failure.code == ScorerCrashed.code
+    assert "did not answer within 0.3 s" in failure.message
+    assert listener.kills == [KillReason.WALL] * 2
+
+
+async def test_a_process_that_dies_idle_is_replaced(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path)), processes=2) as pool:
+        [victim, survivor] = pool.status().pids
+        os.kill(victim, signal.SIGKILL)
+        await until(lambda: pool.status().restarts == 1)
+        assert pool.status().alive == 2
+        assert survivor in pool.status().pids
+        assert victim not in pool.status().pids
+        texts = [pool.score(revision("x"), [model()]) for _ in range(10)]
+        assert all(_is_scored(answers) for answers in await asyncio.gather(*texts))
+
+
+async def test_all_processes_dying_under_load_lose_no_revision(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path)), processes=2) as pool:
+        calls = [
+            asyncio.create_task(pool.score(revision("sleep 0.05", rev_id=n + 1), [model()]))
+            for n in range(40)
+        ]
+        await until(lambda: pool.status().queued < 30)
+        for pid in pool.status().pids:
+            os.kill(pid, signal.SIGKILL)
+        assert all(_is_scored(answers) for answers in await asyncio.gather(*calls))
+        assert pool.status().restarts == 2
+
+
+async def test_a_cancelled_call_whose_process_dies_is_not_tried_again(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path))) as pool:
+        [pid] = pool.status().pids
+        call = asyncio.create_task(pool.score(revision("sleep 60"), [model()]))
+        await until(lambda: pool.status().busy == 1)
+        call.cancel()
+        await asyncio.wait([call])
+        os.kill(pid, signal.SIGKILL)
+        assert _is_scored(await pool.score(revision("after"), [model()]))
+        assert pool.status().busy == 0
+
+
+async def test_signals_of_terminals_and_service_managers_leave_processes_at_work(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path))) as pool:
+        [pid] = pool.status().pids
+        call = asyncio.create_task(pool.score(revision("sleep 0.5"), [model()]))
+        await until(lambda: pool.status().busy == 1)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(pid, number)
+        assert _is_scored(await call)
+        assert pool.status().pids == (pid,)
+        assert os.getpgid(pid) != os.getpgid(0)
+
+
+@pytest.mark.parametrize(
+    ("make_work", "kind", "words"),
+    [
+        (partial(corrupt, "m.npz"), ModelCorrupt, "m.npz differs from its sha512"),
+        (undone, EngineError, "loading the models raised RuntimeError"),
+        (deadly, EngineError, "was ended by SIGKILL while loading"),
+        (endless, EngineError, "did not load its models within 1.5 s"),
+    ],
+)
+async def test_models_that_do_not_load_are_told_at_the_start(
+    make_work: Callable[[], Work], kind: type[RevstreamError], words: str
+) -> None:
+    before = _children()
+    pool = ScoringPool(
+        make_work, processes=2, limits=PoolLimits(load_seconds=1.5 if make_work is endless else 60.0)
+    )
+    with pytest.raises(kind, match=words) as raised:
+        await pool.start()
+    assert type(raised.value) is kind
+    assert raised.value.fields == ({"path": "m.npz"} if kind is ModelCorrupt else {})
+    assert _children() == before
+
+
+async def test_a_pool_that_cannot_heal_raises_so_that_no_event_is_acked(tmp_path: Path) -> None:
+    async with running(partial(corrupt_in_one, str(tmp_path))) as pool:
+        dying = asyncio.create_task(pool.score(revision(f"die {signal.SIGKILL:d}"), [model()]))
+        waiting = asyncio.create_task(pool.score(revision("x"), [model()]))
+        for call in (dying, waiting):
+            with pytest.raises(
+                EngineError, match=r"could be started in 3 tries.*changed on the disk"
+            ) as raised:
+                await call
+            assert isinstance(raised.value.__cause__, ModelCorrupt)
+        with pytest.raises(EngineError, match="could be started in 3 tries"):
+            await pool.score(revision("x"), [model()])
+        assert pool.status().alive == 0
+
+
+async def test_stopping_ends_work_that_takes_longer_than_the_drain(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path)), processes=2) as pool:
+        calls = [asyncio.create_task(pool.score(revision(text), [model()])) for text in ("sleep 60", "regex")]
+        await until(lambda: pool.status().busy == 2)
+        began = time.monotonic()
+        await pool.stop(drain_seconds=0.2)
+        assert time.monotonic() - began < 10
+        for call in calls:
+            with pytest.raises(EngineError, match="has stopped"):
+                await call
+
+
+async def test_stopping_while_a_process_is_replaced_leaves_none_behind(tmp_path: Path) -> None:
+    before = _children()
+    async with running(partial(obedient, str(tmp_path))) as pool:
+        call = asyncio.create_task(pool.score(revision(f"die {signal.SIGKILL:d}"), [model()]))
+        await until(lambda: pool.status().alive == 0)
+        await pool.stop(drain_seconds=5)
+        with pytest.raises(EngineError, match="has stopped"):
+            await call
+    assert _children() == before
+
+
+async def test_stopping_while_processes_load_ends_them_and_the_start(tmp_path: Path) -> None:
+    before = _children()
+    pool = ScoringPool(endless, processes=2, limits=PoolLimits())
+    start = asyncio.create_task(pool.start())
+    await until(lambda: len(_children() - before) == 2)
+    await pool.stop(drain_seconds=5)
+    with pytest.raises(EngineError):
+        await start
+    assert _children() == before
+
+
+async def test_a_cancelled_start_leaves_no_process_behind() -> None:
+    before = _children()
+    start = asyncio.create_task(ScoringPool(endless, processes=2, limits=PoolLimits()).start())
+    await until(lambda: len(_children() - before) == 2)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert _children() == before
+
+
+async def test_no_descriptor_and_no_process_outlives_the_pool(tmp_path: Path) -> None:
+    # The loop may open descriptors of its own on first use.
+    async with running(partial(obedient, str(tmp_path))):
+        pass
+    open_before, children_before = _open_descriptors(), _children()
+    async with running(partial(obedient, str(tmp_path)), processes=2, cpu_seconds=0.3) as pool:
+        texts = ["x", "spin 9", f"die {signal.SIGKILL:d}", "y" * 1_000_000]
+        await asyncio.gather(*(pool.score(revision(text), [model()]) for text in texts))
+        hanging = asyncio.create_task(pool.score(revision("sleep 60"), [model()]))
+        await until(lambda: pool.status().busy == 1)
+    with pytest.raises(EngineError):
+        await hanging
+    assert _open_descriptors() == open_before
+    assert _children() == children_before
+
+
+PARENT = """
+import asyncio
+import sys
+from functools import partial
+
+from models.pool import PoolLimits, ScoringPool
+from tests.pool_work import model, obedient, revision
+
+print("main module runs", file=sys.stderr)
+
+
+async def main():
+    pool = ScoringPool(partial(obedient, sys.argv[1]), processes=2, limits=PoolLimits())
+    await pool.start()
+    calls = [asyncio.create_task(pool.score(revision(text), [model()])) for text in sys.argv[2:]]
+    await asyncio.sleep(0.1)
+    print(*pool.status().pids, flush=True)
+    await asyncio.gather(*calls)
+    await pool.stop(drain_seconds=5)
+
+
+asyncio.run(main())
+"""
+
+
+def _parent(tmp_path: Path, *texts: str) -> "subprocess.Popen[str]":
+    """Start a script that has a pool, from a folder with a trap in place of our packages."""
+    (tmp_path / "script").mkdir()
+    script = tmp_path / "script" / "parent.py"
+    script.write_text(textwrap.dedent(PARENT))
+    trap = tmp_path / "elsewhere" / "models"
+    trap.mkdir(parents=True)
+    (trap / "__init__.py").write_text("raise SystemExit('took the package of the working directory')")
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(script), str(tmp_path), *texts],
+        cwd=trap.parent,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_processes_do_not_run_the_main_module_nor_import_from_the_working_directory(tmp_path: Path) -> None:
+    with _parent(tmp_path, "x", "y", "z") as parent:
+        out, err = parent.communicate(timeout=60)
+    assert parent.returncode == 0
+    assert len(out.split()) == 2
+    assert err == "main module runs\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent at once")
+def test_processes_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    # One is inside C code that does not come back, and one waits for its next revision.
+    with _parent(tmp_path, "regex") as parent:
+        assert parent.stdout is not None
+        pids = [int(word) for word in parent.stdout.readline().split()]
+        assert len(pids) == 2
+        assert not any(_is_gone(pid) for pid in pids)
+        parent.kill()
+        parent.communicate(timeout=60)
+        ends = time.monotonic() + 20
+        while not all(_is_gone(pid) for pid in pids):
+            assert time.monotonic() < ends, f"of {pids} some live on"
+            time.sleep(0.01)
