@@ -1,0 +1,225 @@
+"""Revisions out of a dump on this machine, in place of a wiki's API."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import zstandard
+
+from batch.index_builder import build_index
+from batch.local_index import DumpIndex, IndexedRevision, IndexedText, TextState
+from schemas.errors import (
+    ContentTooLarge,
+    ParentNotFound,
+    RevisionDeleted,
+    RevisionNotFound,
+    RevstreamError,
+    SourceError,
+)
+from schemas.revision import Revision, RevisionRequest
+
+MAX_TEXT_BYTES = 8 << 20
+_INLINE_INDEX_BYTES = 256 << 20
+_INLINE_TEXT_BYTES = 1 << 19
+_USERS_SUFFIXES = (".users.jsonl.gz", ".users.jsonl.zst", ".users.jsonl.bz2", ".users.jsonl")
+
+
+class DumpRevisionSource:
+    """Gives the revisions of one dump by their ids, with parents and editors.
+
+    Memory is bounded whatever the dump's size: the first call, or `prepare`, builds an index on disk
+    (`batch.local_index`), and later ones read from it. Building happens in a thread. So does reading, unless
+    the index is so small that the system keeps it in memory: then a call takes about 0.1 ms on the loop, and
+    a thread would cost three times as much. Large texts are always unpacked in the thread.
+
+    A dump tells less than a wiki. It marks hidden text without saying whether it was deleted or suppressed:
+    both are RevisionDeleted here. Deleted pages are absent: their revisions are RevisionNotFound. It knows
+    no groups and registration dates: those come from the users file, and an account that is not in it has
+    ``is_known`` False.
+
+    Args:
+        path: Anything that `batch.dump.read_dump` reads.
+        cache_dir: Where the index lies; made where absent.
+        wiki_id: Database name; needed where the dump does not say (before export-0.9), and stronger.
+        users_path: JSON lines of `RevisionUser`; by default ``NAME.users.jsonl[.gz]`` beside ``NAME.xml*``,
+            if there is one.
+        max_text_bytes: Larger texts are ContentTooLarge.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        cache_dir: Path,
+        wiki_id: str | None = None,
+        users_path: Path | None = None,
+        max_text_bytes: int = MAX_TEXT_BYTES,
+    ) -> None:
+        self._path = path
+        self._cache_dir = cache_dir
+        self._wiki_id = wiki_id
+        self._users_path = users_path if users_path is not None else users_beside(path)
+        self._max_text_bytes = max_text_bytes
+        self._index: DumpIndex | None = None
+        self._failure: RevstreamError | None = None
+        self._thread = ThreadPoolExecutor(1, "dump-source")
+        # For the event loop only: an unpacker serves one thread, and a new one costs as much as a page.
+        self._unpacker = zstandard.ZstdDecompressor()
+        self._is_closed = False
+
+    async def prepare(self) -> None:
+        """Build or open the index now instead of at the first call. Idempotent.
+
+        Raises:
+            SourceError: The dump or the users file cannot be read, or the wiki's name is not known.
+            StoreFull: The disk is full.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._opened)
+
+    async def get(self, request: RevisionRequest) -> Revision:
+        """Return one revision.
+
+        The parent is the one that the dump names, or the request where the dump names none.
+
+        Raises:
+            RevisionNotFound: The dump is of another wiki, or holds no such revision or no text of it.
+            RevisionDeleted: Its text is hidden.
+            ParentNotFound: It has a parent whose text the dump does not give.
+            ContentTooLarge: Its text or its parent's is larger than the limit.
+            SourceError: The dump cannot be read.
+            StoreFull: The index does not fit on the disk.
+        """
+        run_in_thread = partial(asyncio.get_running_loop().run_in_executor, self._thread)
+        if self._index is None or self._index.size_bytes > _INLINE_INDEX_BYTES:
+            found, parent = await run_in_thread(self._find, request)
+        else:
+            found, parent = self._find(request)
+        if found.text.text_bytes + (0 if parent is None else parent.text_bytes) > _INLINE_TEXT_BYTES:
+            return await run_in_thread(_revision, request, found, parent, zstandard.ZstdDecompressor())
+        return _revision(request, found, parent, self._unpacker)
+
+    async def close(self) -> None:
+        """Release the index and the thread. Idempotent."""
+        if not self._is_closed:
+            self._is_closed = True
+            await asyncio.to_thread(self._thread.shutdown)
+            if self._index is not None:
+                self._index.close()
+
+    def _opened(self) -> DumpIndex:
+        if self._failure is not None:
+            raise self._failure
+        if self._index is None:
+            try:
+                self._index = self._open()
+            except RevstreamError as failure:
+                # A broken dump stays broken: do not read it again for each revision.
+                self._failure = failure
+                raise
+        return self._index
+
+    def _open(self) -> DumpIndex:
+        index_path = build_index(
+            self._path, self._users_path, self._cache_dir, max_text_bytes=self._max_text_bytes
+        )
+        index = DumpIndex(index_path)
+        self._wiki_id = self._wiki_id or index.wiki_id
+        if self._wiki_id is None:
+            index.close()
+            raise SourceError(
+                f"{self._path} does not name its wiki, as dumps before export-0.9 do not; say which it is",
+                path=str(self._path),
+            )
+        return index
+
+    def _find(self, request: RevisionRequest) -> tuple[IndexedRevision, IndexedText | None]:
+        """Return the revision and its parent's text, both readable and still packed."""
+        index = self._opened()
+        if request.wiki_id != self._wiki_id:
+            raise RevisionNotFound(
+                f"{self._path.name} holds {self._wiki_id}, not {request.wiki_id}; name a dump of that wiki",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+            )
+        found = index.get(request.rev_id)
+        if found is None:
+            raise RevisionNotFound(
+                f"{self._path.name} holds no revision {request.rev_id}: its page is deleted, or it is newer "
+                "than the dump, or the dump has current revisions only",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+            )
+        self._check_text(found.text, request)
+        parent_id = found.rev_parent_id or request.rev_parent_id
+        if parent_id is None:
+            return found, None
+        parent = index.text(parent_id)
+        if parent is None or parent.state in (TextState.HIDDEN, TextState.LEFT_OUT):
+            why = "is not in" if parent is None else "has no readable text in"
+            raise ParentNotFound(
+                f"revision {parent_id}, the parent of {request.rev_id}, {why} {self._path.name}: it is "
+                "hidden or deleted, or the dump has current revisions only",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+                rev_parent_id=parent_id,
+            )
+        self._check_text(parent, request)
+        return found, parent
+
+    def _check_text(self, found: IndexedText, request: RevisionRequest) -> None:
+        """Raise what it means that a text is not there."""
+        if found.state is TextState.HIDDEN:
+            raise RevisionDeleted(
+                f"the text of revision {found.rev_id} is hidden in {self._path.name}: an administrator "
+                "deleted or suppressed it",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+            )
+        if found.state is TextState.TOO_LARGE:
+            raise ContentTooLarge(
+                f"the text of revision {found.rev_id} is larger than the limit of {self._max_text_bytes} "
+                "bytes; raise the limit if it should be scored",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+            )
+        if found.state is TextState.LEFT_OUT:
+            raise RevisionNotFound(
+                f"{self._path.name} gives no text of revision {found.rev_id}: it is a stub dump; use "
+                "one with page content",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+            )
+
+
+def _revision(
+    request: RevisionRequest,
+    found: IndexedRevision,
+    parent: IndexedText | None,
+    unpacker: zstandard.ZstdDecompressor,
+) -> Revision:
+    return Revision(
+        wiki_id=request.wiki_id,
+        page_id=found.page_id,
+        page_title=found.page_title,
+        namespace_id=found.namespace_id,
+        rev_id=found.text.rev_id,
+        rev_parent_id=None if parent is None else parent.rev_id,
+        rev_dt=found.text.rev_dt,
+        content_model=found.content_model,
+        text=found.text.text(unpacker),
+        parent_text=None if parent is None else parent.text(unpacker),
+        comment=found.comment,
+        user=found.user,
+        parent_dt=None if parent is None else parent.rev_dt,
+    )
+
+
+def users_beside(dump: Path) -> Path | None:
+    """Return the users file that lies beside a dump, ``NAME.users.jsonl*`` for ``NAME.xml*``, if any."""
+    stem = dump.name.partition(".xml")[0]
+    for suffix in _USERS_SUFFIXES:
+        candidate = dump.with_name(stem + suffix)
+        if candidate.exists():
+            return candidate
+    return None
