@@ -1,0 +1,236 @@
+"""Revisions from MediaWiki's API, of any number of wikis."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import aiohttp
+from msgspec import Struct
+
+from agents.backoff import Backoff
+from agents.mediawiki_answer import Absent, ApiRevision, ApiUser, Unanswered
+from agents.mediawiki_batch import WikiBatcher
+from agents.mediawiki_client import ClientLimits, MediaWikiClient, Observe
+from agents.mediawiki_verdict import found, parent_of, text_of, unavailable
+from agents.user_agent import require_contact
+from schemas.errors import RevisionNotFound, SettingsError
+from schemas.revision import Revision, RevisionRequest, RevisionUser
+
+# The top-level label starts with a letter, so that an event cannot lead us to a bare address.
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,62})\.)+[a-z][a-z0-9-]{0,62}", re.ASCII | re.IGNORECASE)
+
+
+class MediaWikiSettings(Struct, frozen=True, kw_only=True):
+    """How wikis are reached and how hard they are asked.
+
+    Attributes:
+        user_agent: Names the tool and a contact.
+        url_template: Address of api.php; ``{domain}`` stands for the host name of the wiki.
+        domains: wiki id to host name, for requests that do not name one.
+        connect_timeout_seconds: Limit on making a connection.
+        request_timeout_seconds: Limit on one request, its whole answer included.
+        batch_window_seconds: How long a question waits for others to share its query.
+        max_requests_per_wiki: Queries under way for one wiki.
+        max_requests: Queries under way in all.
+        max_text_bytes: Limit on one text, in UTF-8.
+        limits: How hard one wiki is asked.
+    """
+
+    user_agent: str
+    url_template: str = "https://{domain}/w/api.php"
+    domains: Mapping[str, str] = {}
+    connect_timeout_seconds: float = 5.0
+    request_timeout_seconds: float = 30.0
+    batch_window_seconds: float = 0.01
+    max_requests_per_wiki: int = 3
+    max_requests: int = 12
+    max_text_bytes: int = 5 << 20
+    limits: ClientLimits = ClientLimits()
+
+
+def _ignore(outcome: str, seconds: float) -> None:
+    """Observe nothing."""
+
+
+class MediaWikiSource:
+    """Gives revisions with parents and editors from api.php; a ``RevisionSource``.
+
+    Concurrent calls about one wiki share queries of up to 50 ids: revisions and the parents that requests
+    name go together, editors follow in the next one (an editor's id is known only from the revision).
+
+    Args:
+        settings: How to reach and to ask.
+        backoff: Waits between attempts.
+        observe: See ``MediaWikiClient``.
+        sleep: Waits; replaced in tests.
+        monotonic: Clock in seconds.
+
+    Raises:
+        SettingsError: The user agent names no contact, or the template is no HTTP address.
+    """
+
+    def __init__(
+        self,
+        settings: MediaWikiSettings,
+        *,
+        backoff: Backoff | None = None,
+        observe: Observe = _ignore,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        require_contact(settings.user_agent)
+        if not settings.url_template.startswith(("https://", "http://")):
+            raise SettingsError(
+                f"the API address {settings.url_template!r} is no HTTP address: "
+                "write it like https://{domain}/w/api.php"
+            )
+        self._settings = settings
+        self._backoff = backoff or Backoff()
+        self._observe = observe
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._slots = asyncio.Semaphore(settings.max_requests)
+        self._http: aiohttp.ClientSession | None = None
+        self._wikis: dict[str, WikiBatcher] = {}
+        self._is_closed = False
+
+    async def get(self, request: RevisionRequest) -> Revision:
+        """Return one revision.
+
+        1. Ask for the revision, and for its parent where the request names one.
+        2. Refuse what is missing, hidden or too large.
+        3. Ask for the editor, and for the parent where only the revision names it.
+
+        Raises:
+            RevisionNotFound: The wiki has no such revision, or its page is deleted.
+            RevisionDeleted: Its text is hidden from readers.
+            RevisionSuppressed: Its text is hidden from administrators as well.
+            ParentNotFound: It has a parent whose text is missing or hidden.
+            ContentTooLarge: Its text or its parent's is over the limit.
+            ContentUnavailable: The wiki did not answer, or refused for now. Retryable.
+        """
+        if request.rev_id <= 0:
+            raise RevisionNotFound(
+                f"{request.wiki_id} has no revision {request.rev_id}: revision ids are positive",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+            )
+        wiki = self._wiki(request)
+        # 1
+        asked = wiki.revision(request.rev_id)
+        named_parent_id = request.rev_parent_id if (request.rev_parent_id or 0) > 0 else None
+        parent = None if named_parent_id is None else wiki.revision(named_parent_id)
+        # 2
+        page = found(request, await asked)
+        text = text_of(request, page.revision, self._settings.max_text_bytes)
+        # 3
+        parent_id = named_parent_id if page.revision.parentid is None else page.revision.parentid or None
+        if parent_id is None:
+            parent = None
+        elif parent is None or parent_id != named_parent_id:
+            parent = wiki.revision(parent_id)
+        user = await self._user(wiki, request, page.revision)
+        parent_revision, parent_text = None, None
+        if parent is not None and parent_id is not None:
+            outcome = await parent
+            parent_revision, parent_text = parent_of(
+                request, parent_id, outcome, self._settings.max_text_bytes
+            )
+        return Revision(
+            wiki_id=request.wiki_id,
+            page_id=page.page_id,
+            page_title=page.page_title,
+            namespace_id=page.namespace_id,
+            rev_id=request.rev_id,
+            rev_parent_id=parent_id,
+            rev_dt=page.revision.timestamp,
+            content_model=page.revision.slots["main"].contentmodel or "wikitext",
+            text=text,
+            parent_text=parent_text,
+            comment="" if page.revision.commenthidden else page.revision.comment,
+            user=user,
+            parent_dt=None if parent_revision is None else parent_revision.timestamp,
+        )
+
+    async def close(self) -> None:
+        """Release connections; calls under way end with ContentUnavailable. Idempotent."""
+        self._is_closed = True
+        for wiki in self._wikis.values():
+            await wiki.close()
+        if self._http is not None:
+            await self._http.close()
+
+    def _wiki(self, request: RevisionRequest) -> WikiBatcher:
+        if self._is_closed:
+            raise unavailable(request, "the client was closed")
+        url = self._url(request)
+        wiki = self._wikis.get(url)
+        if wiki is None:
+            client = MediaWikiClient(
+                url,
+                self._session(),
+                self._slots,
+                limits=self._settings.limits,
+                backoff=self._backoff,
+                observe=self._observe,
+                sleep=self._sleep,
+                monotonic=self._monotonic,
+            )
+            wiki = WikiBatcher(
+                client.ask,
+                window_seconds=self._settings.batch_window_seconds,
+                max_runners=self._settings.max_requests_per_wiki,
+            )
+            self._wikis[url] = wiki
+        return wiki
+
+    def _url(self, request: RevisionRequest) -> str:
+        template = self._settings.url_template
+        if "{domain}" not in template:
+            return template
+        domain = request.domain or self._settings.domains.get(request.wiki_id)
+        if domain is None:
+            raise unavailable(
+                request, "no host name is known for this wiki; name it in the settings under its wiki id"
+            )
+        if _DOMAIN.fullmatch(domain) is None:
+            raise unavailable(request, f"{domain!r} is no host name of a wiki")
+        return template.replace("{domain}", domain.lower())
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            settings = self._settings
+            self._http = aiohttp.ClientSession(
+                headers={"User-Agent": settings.user_agent},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # The number of requests is bounded before they ask for a connection, so that waiting for
+                # one never counts against the timeout.
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(
+                    total=settings.request_timeout_seconds, sock_connect=settings.connect_timeout_seconds
+                ),
+            )
+        return self._http
+
+    async def _user(
+        self, wiki: WikiBatcher, request: RevisionRequest, revision: ApiRevision
+    ) -> RevisionUser | None:
+        if revision.userhidden or revision.user is None:
+            return None
+        if not revision.userid:
+            return RevisionUser(user_id=None, user_text=revision.user)
+        outcome = await wiki.user(revision.userid)
+        if isinstance(outcome, ApiUser):
+            if outcome.hidden:
+                return None
+            return RevisionUser(
+                user_id=revision.userid,
+                user_text=revision.user,
+                groups=tuple(sorted(outcome.groups)),
+                registration_dt=outcome.registration,
+            )
+        if isinstance(outcome, Absent):
+            return RevisionUser(user_id=revision.userid, user_text=revision.user, is_known=False)
+        reason = outcome.reason if isinstance(outcome, Unanswered) else "its answer is over the limit"
+        raise unavailable(request, f"of the editor it does not tell: {reason}")
