@@ -1,0 +1,127 @@
+"""Says whether a worker would start on this machine, and how to cure what keeps it from it."""
+
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from app.catalogue import open_store
+from app.doctor_machine import (
+    available_memory_bytes,
+    check_dictionaries,
+    check_interpreter,
+    check_memory,
+    check_nltk_data,
+    check_open_files,
+    check_packages,
+)
+from app.doctor_state import (
+    check_data_dir,
+    check_kafka,
+    check_lock,
+    check_log,
+    check_port,
+    check_stores,
+    is_locked,
+)
+from app.findings import Finding, broken, ok, warning
+from app.settings import Settings, WikiSettings
+from schemas.errors import (
+    ModelCorrupt,
+    ModelFileMissing,
+    ModelIncompatible,
+    ModelNotFound,
+    ResourceMissing,
+    RevstreamError,
+    SettingsError,
+)
+
+_CURES: Final[dict[type[RevstreamError], str]] = {
+    ModelNotFound: "Correct wikis, or name the folder of the artefact in model_folders.",
+    ModelFileMissing: "Install revstream again, or copy the artefact anew.",
+    ModelCorrupt: "Copy the artefact anew; if you changed it on purpose, train it under another version.",
+    ModelIncompatible: "Install the packages that the model asks for, or a version of it for this revstream.",
+    ResourceMissing: "make dictionaries",
+}
+
+
+def diagnose(settings: Settings) -> tuple[Finding, ...]:
+    """Run every check. Nothing is changed on the machine.
+
+    Args:
+        settings: Of the worker that would start.
+
+    Returns:
+        The findings, those of the machine first.
+    """
+    return (
+        check_interpreter(tuple(sys.version_info[:3]), sys.implementation.name),
+        *check_packages(metadata.requires("revstream") or ()),
+        check_dictionaries(),
+        check_nltk_data(_nltk_folders()),
+        check_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        check_memory(available_memory_bytes()),
+        check_data_dir(settings.data_dir),
+        *_state(settings),
+        check_port(settings.http_host, settings.http_port),
+        check_contact(settings),
+        *check_models(settings.wikis, open_store(settings).load),
+    )
+
+
+def check_contact(settings: Settings) -> Finding:
+    """Check that a contact is set where a wiki's API or Wikimedia's streams would be asked."""
+    if not settings.asks_wikimedia:
+        return ok("contact", "not needed: Wikimedia is not asked")
+    try:
+        return ok("contact", settings.user_agent)
+    except SettingsError as error:
+        return broken("contact", "Wikimedia is to be asked, and no contact is set.", error.message)
+
+
+def check_models(wikis: Mapping[str, WikiSettings], load: Callable[[str], object]) -> tuple[Finding, ...]:
+    """Check that every artefact that a wiki names loads: files, hashes, packages, resources.
+
+    Args:
+        wikis: Of the settings.
+        load: Verifies and loads an artefact by name, or raises a ``ModelError``.
+    """
+    names = sorted({artefact for wiki in wikis.values() for artefact in wiki.models.values()})
+    return tuple(check_model(name, load) for name in names)
+
+
+def check_model(name: str, load: Callable[[str], object]) -> Finding:
+    """Check that one artefact loads.
+
+    Args:
+        name: Of the artefact.
+        load: As in ``check_models``.
+    """
+    try:
+        load(name)
+    except RevstreamError as error:
+        cure = _CURES.get(type(error), "See the message.")
+        return broken(f"model {name}", f"{error.code}: {error.message}", cure)
+    return ok(f"model {name}", "verified and loaded")
+
+
+def _state(settings: Settings) -> tuple[Finding, ...]:
+    lock = check_lock(settings.lock_path)
+    if is_locked(settings.lock_path):
+        stores: tuple[Finding, ...] = (
+            warning("stores", "Not looked at: a worker has them open.", "Stop it and run this again."),
+        )
+    else:
+        stores = check_stores(settings.data_dir)
+    engine = (
+        (check_log(settings.log_path),) if settings.is_embedded else check_kafka(settings.kafka_addresses)
+    )
+    return (lock, *engine, *stores)
+
+
+def _nltk_folders() -> list[Path]:
+    import nltk.data  # noqa: PLC0415 - half a second that `--help` does without
+
+    return [Path(folder) for folder in nltk.data.path]

@@ -1,0 +1,115 @@
+"""Logging: one line per event and per request, JSON unless on a terminal, on stderr.
+
+Our own code logs through structlog. The standard library's logging, which Faust, mode and aiokafka use, and
+warnings go through the same renderer. Payloads and user names are withheld by key, whoever logs them.
+"""
+
+import logging
+import logging.config
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, Literal
+
+import orjson
+import structlog
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["auto", "json", "console"]
+
+# What may be suppressed later, or is too large for a line.
+WITHHELD_KEYS: Final = frozenset(
+    {"body", "comment", "page_title", "parent_text", "payload", "text", "user", "user_text", "value"}
+)
+
+
+def configure_logging(level: Level = "info", log_format: Format = "auto") -> None:
+    """Set up structlog and the standard library's logging for this process. Idempotent.
+
+    Args:
+        level: Least level of our own lines.
+        log_format: ``auto`` is ``console`` where stderr is a terminal, else ``json``.
+    """
+    logging.config.dictConfig(stdlib_config(level, log_format))
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            *_shared(_is_console(log_format)),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def stdlib_config(level: Level, log_format: Format) -> dict[str, Any]:
+    """Return the ``dictConfig`` that sends the standard library's records through our renderer.
+
+    Faust takes it as ``logging_config``, since its worker sets logging up anew.
+
+    Args:
+        level: Least level of our own lines; libraries log from ``warning`` on, at ``debug`` from ``info`` on.
+        log_format: As in ``configure_logging``.
+    """
+    library_level = {"debug": "INFO", "error": "ERROR"}.get(level, "WARNING")
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "revstream": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *_shared(_is_console(log_format)),
+                ],
+                "foreign_pre_chain": [
+                    structlog.contextvars.merge_contextvars,
+                    structlog.stdlib.add_log_level,
+                    structlog.stdlib.add_logger_name,
+                    structlog.stdlib.PositionalArgumentsFormatter(),
+                ],
+            }
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "formatter": "revstream",
+            }
+        },
+        "root": {"level": library_level, "handlers": ["stderr"]},
+    }
+
+
+def withhold(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the values of keys that could carry payloads or user names. A structlog processor."""
+    for key in WITHHELD_KEYS & event.keys():
+        event[key] = "[withheld]"
+    return event
+
+
+def _is_console(log_format: Format) -> bool:
+    return sys.stderr.isatty() if log_format == "auto" else log_format == "console"
+
+
+def _shared(is_console: bool) -> list[Any]:
+    if is_console:
+        # Plain tracebacks: the rich ones print local variables, which hold texts and users.
+        return [
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            withhold,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    return [
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+        withhold,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(serializer=_json),
+    ]
+
+
+def _json(event: Mapping[str, Any], **_: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z).decode()

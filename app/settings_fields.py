@@ -1,0 +1,246 @@
+"""What may be set. The type is the validator, and its description is the documentation."""
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.errors import SettingsError
+
+SAMPLE: Final = "sample"
+SAMPLE_WIKI: Final = "samplewiki"
+EVENTSTREAMS: Final = "eventstreams"
+MEDIAWIKI: Final = "mediawiki"
+EMBEDDED_SCHEME: Final = "embedded://"
+KAFKA_SCHEME: Final = "kafka://"
+LOCK_NAME: Final = "lock"
+LOG_NAME: Final = "log.db"
+
+_Text = Annotated[str, Meta(min_length=1)]
+
+
+class WikiSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is served for one wiki.
+
+    Attributes:
+        models: Name under which clients ask to name of the artefact: ``reverted`` to ``enwiki-reverted``.
+        domain: Host name of the wiki, for revisions asked for without an event that names it.
+    """
+
+    models: Annotated[dict[_Text, _Text], Meta(min_length=1)]
+    domain: str | None = None
+
+
+DEFAULT_WIKIS: Final = {
+    "enwiki": WikiSettings({"reverted": "enwiki-reverted"}, "en.wikipedia.org"),
+    SAMPLE_WIKI: WikiSettings({"reverted": "enwiki-reverted"}),
+    "testwiki": WikiSettings({"revid": "testwiki-revid"}, "test.wikipedia.org"),
+}
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set. ``SETTINGS`` has the same as rows with help."""
+
+    data_dir: Annotated[Path, Meta(description="Folder of the log, the tables and the lock.")] = Path(
+        ".revstream"
+    )
+    app_id: Annotated[
+        str,
+        Meta(
+            description="Name of the application: consumer group, and prefix of its topics.",
+            pattern=r"^[A-Za-z0-9._-]{1,100}\Z",
+        ),
+    ] = "revstream"
+    broker: Annotated[
+        str,
+        Meta(
+            description="Engine: `embedded://PATH` for the log in one file (without a path: `log.db` in "
+            "`data_dir`), or `kafka://HOST:PORT`, several joined by commas.",
+            pattern=r"^(embedded://.*|kafka://[^/\s,:]+:[0-9]+(,[^/\s,:]+:[0-9]+)*)\Z",
+        ),
+    ] = EMBEDDED_SCHEME
+    partitions: Annotated[
+        int,
+        Meta(description="Partitions of a new topic. Fixed once the topic exists.", ge=1, le=1024),
+    ] = 4
+    http_host: Annotated[_Text, Meta(description="Address that the read API listens on.")] = "127.0.0.1"
+    http_port: Annotated[
+        int, Meta(description="Port that the read API listens on; 0 takes a free one.", ge=0, le=65535)
+    ] = 8090
+    source: Annotated[
+        _Text,
+        Meta(
+            description="Where `revstream run` takes events from: `sample`, `eventstreams`, the URL of "
+            "another event stream, a file of JSON lines (plain, .gz, .bz2, .zst), or `-` for standard input."
+        ),
+    ] = SAMPLE
+    pace_events_per_second: Annotated[
+        float,
+        Meta(
+            description="Speed at which the sample or a file is fed; 0 is as fast as possible.", ge=0, le=1e6
+        ),
+    ] = 20.0
+    content: Annotated[
+        _Text,
+        Meta(
+            description="Where texts come from: `auto` (the sample's dump for the sample, else the wiki's "
+            "API), `mediawiki`, or the path of an XML dump."
+        ),
+    ] = "auto"
+    mediawiki_contact: Annotated[
+        str,
+        Meta(
+            description="Mail address or page of whoever runs this; sent to Wikimedia, which asks for it. "
+            "Needed for `eventstreams` and `mediawiki`.",
+            pattern=r"^[ -~]*\Z",
+        ),
+    ] = ""
+    mediawiki_user_agent: Annotated[
+        str,
+        Meta(
+            description="User-Agent; `{version}` and `{contact}` are filled in.",
+            pattern=r"^[ -~]+\Z",
+        ),
+    ] = "revstream/{version} ({contact})"
+    mediawiki_url: Annotated[
+        str,
+        Meta(
+            description="Address of a wiki's `api.php`; `{domain}` stands for the wiki's host name.",
+            pattern=r"^https?://[^\s]+\Z",
+        ),
+    ] = "https://{domain}/w/api.php"
+    mediawiki_timeout_seconds: Annotated[
+        float, Meta(description="Limit for one answer of a wiki's API.", gt=0, le=600)
+    ] = 30.0
+    mediawiki_max_attempts: Annotated[
+        int, Meta(description="Tries of one query before the wiki counts as unavailable.", ge=1, le=20)
+    ] = 5
+    content_retry_seconds: Annotated[
+        float,
+        Meta(
+            description="How long an event waits for a wiki that does not answer, before that is recorded.",
+            ge=0,
+            le=86400,
+        ),
+    ] = 60.0
+    max_text_bytes: Annotated[
+        int,
+        Meta(
+            description="Largest text that is scored; a larger one is recorded as `content_too_large`.", ge=1
+        ),
+    ] = 4 * 1024 * 1024
+    pool_processes: Annotated[
+        int, Meta(description="Scoring processes; 0 is one less than the cores, at least one.", ge=0, le=1024)
+    ] = 0
+    score_cpu_limit_seconds: Annotated[
+        int, Meta(description="CPU time of one revision before its scorer is killed.", ge=1, le=3600)
+    ] = 15
+    score_wall_limit_seconds: Annotated[
+        float, Meta(description="Elapsed time of one revision before its scorer is killed.", gt=0, le=86400)
+    ] = 60.0
+    window_events: Annotated[
+        int,
+        Meta(description="Events in flight at once, which is also what a crash repeats.", ge=1, le=10_000),
+    ] = 64
+    commit_interval_seconds: Annotated[
+        float, Meta(description="Time between commits of offsets, tables and outputs.", gt=0, le=60)
+    ] = 0.2
+    log_retention_seconds: Annotated[
+        float,
+        Meta(
+            description="How long consumed events stay in the embedded log; Kafka has limits of its own.",
+            ge=0,
+            le=315_360_000,
+        ),
+    ] = 86_400.0
+    model_folders: Annotated[
+        tuple[Path, ...], Meta(description="Folders of artefacts, searched before the packaged models.")
+    ] = ()
+    wikis: Annotated[
+        dict[Annotated[str, Meta(pattern=r"^[a-z0-9_-]+\Z")], WikiSettings],
+        Meta(
+            description='Models of each wiki: `[wikis.enwiki.models]` with `reverted = "enwiki-reverted"`, '
+            "and its `domain`. Given anywhere, it replaces the default as a whole.",
+            min_length=1,
+        ),
+    ] = msgspec.field(default_factory=lambda: dict(DEFAULT_WIKIS))
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least level logged. Libraries: from `warning` on; with `debug`, from `info` on."),
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "console"],
+        Meta(description="Log lines: `auto` is `console` on a terminal and `json` elsewhere."),
+    ] = "auto"
+    shutdown_timeout_seconds: Annotated[
+        float, Meta(description="Limit for finishing events in flight and requests at the end.", gt=0, le=600)
+    ] = 10.0
+
+    @property
+    def is_embedded(self) -> bool:
+        """Tell whether the embedded engine is configured."""
+        return self.broker.startswith(EMBEDDED_SCHEME)
+
+    @property
+    def log_path(self) -> Path:
+        """Return the file of the embedded log, whether or not it is the engine in use."""
+        path = self.broker.removeprefix(EMBEDDED_SCHEME) if self.is_embedded else ""
+        return Path(path).expanduser() if path else self.data_dir / LOG_NAME
+
+    @property
+    def broker_url(self) -> str:
+        """Return the broker as Faust takes it: absolute path, or each Kafka broker with its scheme."""
+        if self.is_embedded:
+            return f"{EMBEDDED_SCHEME}{self.log_path.absolute()}"
+        return ";".join(KAFKA_SCHEME + address for address in self.kafka_addresses)
+
+    @property
+    def kafka_addresses(self) -> tuple[str, ...]:
+        """Return ``host:port`` of each Kafka broker; empty on the embedded engine."""
+        if self.is_embedded:
+            return ()
+        return tuple(self.broker.removeprefix(KAFKA_SCHEME).split(","))
+
+    @property
+    def lock_path(self) -> Path:
+        """Return the file that the one worker of this data directory holds locked."""
+        return self.data_dir / LOCK_NAME
+
+    @property
+    def scorer_count(self) -> int:
+        """Return the number of scoring processes, at least 1."""
+        return self.pool_processes or max(1, (os.cpu_count() or 1) - 1)
+
+    @property
+    def content_kind(self) -> str:
+        """Return where texts come from with ``auto`` resolved: ``sample``, ``mediawiki``, or a path."""
+        if self.content != "auto":
+            return self.content
+        return SAMPLE if self.is_embedded and self.source == SAMPLE else MEDIAWIKI
+
+    @property
+    def asks_wikimedia(self) -> bool:
+        """Tell whether a wiki's API or Wikimedia's streams are asked, for which a contact must be set."""
+        follows = self.is_embedded and (self.source == EVENTSTREAMS or "://" in self.source)
+        return follows or self.content_kind == MEDIAWIKI
+
+    @property
+    def user_agent(self) -> str:
+        """Return what to send to Wikimedia as User-Agent.
+
+        Raises:
+            SettingsError: It is to name a contact and none is set.
+        """
+        if "{contact}" in self.mediawiki_user_agent and not self.mediawiki_contact.strip():
+            raise SettingsError(
+                "No contact is set, and Wikimedia asks clients of its streams and APIs to name one. "
+                "Set mediawiki_contact to a mail address or a page: --mediawiki-contact you@example.org, "
+                "REVSTREAM_MEDIAWIKI_CONTACT, or the file.",
+                setting="mediawiki_contact",
+            )
+        return self.mediawiki_user_agent.replace("{version}", version("revstream")).replace(
+            "{contact}", self.mediawiki_contact.strip()
+        )

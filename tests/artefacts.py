@@ -1,0 +1,30 @@
+"""Artefacts for tests, written by the code that writes real ones."""
+
+from pathlib import Path
+
+import numpy as np
+
+from models.artefact import Manifest, save_artefact
+from schemas.prediction import ScoreKind
+
+
+def write_artefact(
+    folder: Path, name: str = "tiny-revid", *, version: str = "1.0.0", model_name: str = "revid"
+) -> Path:
+    """Write a model that needs no data, with one array, and return its folder."""
+    path = folder / name / version
+    manifest = Manifest(
+        name=name,
+        model_name=model_name,
+        model_version=version,
+        kind=ScoreKind.BINARY,
+        labels=("false", "true"),
+        scorer="conformance-revid",
+        reads_content=False,
+        is_inline=True,
+        card={"what": "A model for tests."},
+        licence="Apache-2.0",
+        owner="the tests",
+    )
+    save_artefact(path, manifest, {"unused": np.zeros(3)}, {})
+    return path
