@@ -177,6 +177,7 @@ class Pipeline:
             source_topic=message.topic,
             source_partition=message.partition,
             source_offset=message.offset,
+            dt=datetime.now(UTC),
         )
         sent = await self._app.producer.send(DEAD_LETTER_TOPIC, letter.key, letter.value, None, None, None)
         await self._settle((sent,))

@@ -58,18 +58,24 @@ class RevisionScoring:
         inline = [info for info in models.values() if not info.reads_content]
         reading = [info for info in models.values() if info.reads_content]
         scored = dict(
-            zip((info.artefact for info in inline), self._score_inline(request, inline), strict=True)
+            zip(
+                (info.artefact for info in inline),
+                self._score_inline(request, inline, with_features=with_features),
+                strict=True,
+            )
         )
         if reading:
             outcomes = await self._score_content(request, reading, with_features=with_features)
             scored.update(zip((info.artefact for info in reading), outcomes, strict=True))
         return [replace(scored[info.artefact], model=info.id) for info in models.values()]
 
-    def _score_inline(self, request: RevisionRequest, models: Sequence[ModelInfo]) -> list[ScoredModel]:
+    def _score_inline(
+        self, request: RevisionRequest, models: Sequence[ModelInfo], *, with_features: bool
+    ) -> list[ScoredModel]:
         if not models:
             return []
         scorers = [self._inline[info.artefact] for info in models]
-        return score_revision(scorers, _without_content(request))
+        return score_revision(scorers, _without_content(request), with_features=with_features)
 
     async def _score_content(
         self, request: RevisionRequest, models: Sequence[ModelInfo], *, with_features: bool
@@ -82,15 +88,13 @@ class RevisionScoring:
                 raise
             failure = ScoreFailure(code=error.code, message=error.message)
             return [ScoredModel(info.id, failure) for info in models]
-        return await self._pool.score(
-            revision, [info.artefact for info in models], with_features=with_features
-        )
+        return await self._pool.score(revision, models, with_features=with_features)
 
     def _check_size(self, revision: Revision) -> None:
         for text in (revision.text, revision.parent_text):
             # A character takes at most four bytes, so most texts need no counting.
             if text is not None and len(text) * 4 > self._max_text_bytes:
-                size_bytes = len(text.encode())
+                size_bytes = len(text.encode(errors="surrogatepass"))
                 if size_bytes > self._max_text_bytes:
                     raise ContentTooLarge(
                         f"Revision {revision.rev_id} of {revision.wiki_id}, or its parent, has a text of "

@@ -132,7 +132,8 @@ class Log:
     @property
     def identity(self) -> str:
         """A random name given to the log when it was made: another one means another history."""
-        return str(self._db.execute("SELECT value FROM meta WHERE name='identity'").fetchone()[0])
+        with self._lock, _naming_faults(self.path):
+            return str(self._db.execute("SELECT value FROM meta WHERE name='identity'").fetchone()[0])
 
     def acquire(self) -> None:
         """Make this process the only consumer until ``close``. Idempotent.
@@ -158,7 +159,9 @@ class Log:
         """Release the file and the consumer's place. Idempotent."""
         with self._lock:
             self._db.close()
-            self._shared.pop(str(self.path.resolve()), None)
+            key = str(self.path.resolve())
+            if self._shared.get(key) is self:
+                del self._shared[key]
             if self._lock_file is not None:
                 self._lock_file.close()
                 self._lock_file = None
@@ -207,7 +210,7 @@ class Log:
 
     def refresh(self) -> bool:
         """Look for commits of other processes; return whether there were any."""
-        with self._lock:
+        with self._lock, _naming_faults(self.path):
             data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
             if data_version == self._data_version:
                 return False
@@ -305,7 +308,7 @@ class Log:
     def start(self, topic: str, partition: int) -> int:
         """Return the offset of the oldest record kept; the end where there is none."""
         first = self._partition_id(topic, partition) << _OFFSET_BITS
-        with self._lock:
+        with self._lock, _naming_faults(self.path):
             oldest = self._db.execute(
                 "SELECT min(id) FROM record WHERE id BETWEEN ? AND ?", (first, first | _OFFSET_MASK)
             ).fetchone()[0]
@@ -313,7 +316,7 @@ class Log:
 
     def committed(self, group_id: str, topic: str, partition: int) -> int | None:
         """Return the next offset that the group will consume; None before its first commit."""
-        with self._lock:
+        with self._lock, _naming_faults(self.path):
             found = self._db.execute(
                 "SELECT offset FROM group_offset WHERE group_id=? AND partition=?",
                 (group_id, self._partition_id(topic, partition)),
@@ -322,7 +325,7 @@ class Log:
 
     def cursor(self, source_id: str) -> str | None:
         """Return the cursor stored for a source; None before its first."""
-        with self._lock:
+        with self._lock, _naming_faults(self.path):
             found = self._db.execute(
                 "SELECT cursor FROM source_cursor WHERE source_id=?", (source_id,)
             ).fetchone()
@@ -356,7 +359,7 @@ class Log:
     def oldest_kept(self, topic: str, partition: int, *, since_ms: int, below_offset: int) -> int:
         """Return the first offset to keep: the oldest record since ``since_ms``, at most ``below_offset``."""
         first = self._partition_id(topic, partition) << _OFFSET_BITS
-        with self._lock:
+        with self._lock, _naming_faults(self.path):
             found = self._db.execute(
                 "SELECT min(id) FROM record WHERE id BETWEEN ? AND ? AND timestamp_ms >= ?",
                 (first, first | _OFFSET_MASK, since_ms),

@@ -28,10 +28,12 @@ from mode.utils.times import Seconds
 from yarl import URL
 
 from agents.embedded.log import Log, LogRecord, NewRecord, now_ms
+from schemas.errors import RevstreamError
 
 _FETCH_RECORDS = 500
 _POLL_OTHER_PROCESSES_SECONDS = 0.05
 _MEMBER = "worker"
+_NO_GENERATION = -1
 
 _Headers = list[tuple[str, bytes]]
 _encode_headers = msgspec.msgpack.Encoder().encode
@@ -86,25 +88,29 @@ class Consumer(BaseConsumer):
     async def _rebalance(self, topics: set[str]) -> None:
         """Drive Faust through one generation.
 
-        1. Announce it, and forget what uncommitted events produced.
-        2. Let Faust's own assignor assign, so that its table routing is right.
-        3. Stamp the generation: a stream drops messages of an older one.
-        4. Announce the assignment; Faust recovers tables and resumes the flow.
+        1. Announce it. From here to step 4 no generation is current: an event that ends meanwhile must not
+           be acknowledged, because what it produced is about to be forgotten.
+        2. Commit what is done, then forget what uncommitted events produced; tables do the same.
+        3. Let Faust's own assignor assign, so that its table routing is right.
+        4. Stamp the generation: a stream drops messages of an older one.
+        5. Announce the assignment; Faust recovers tables and resumes the flow.
         """
         app = self.app
         app.on_rebalance_start()  # 1
-        if self._assigned:
+        app.consumer_generation_id = _NO_GENERATION
+        if self._assigned:  # 2
+            await self.commit()
             await self.on_partitions_revoked(set(self._assigned))
             cast(Producer, app.producer).drop_held()
-        assignor = cast(Any, app.assignor)  # 2
+        assignor = cast(Any, app.assignor)  # 3
         assigned = assignor.assign(self.transport, {_MEMBER: assignor.metadata(topics)})[_MEMBER]
         assignor.on_assignment(assigned)
         self._assigned = {TP(topic, number) for topic, numbers in assigned.assignment for number in numbers}
         for tp in self._assigned:
             self._position.setdefault(tp, self._committed(tp))
-        self._generation += 1  # 3
+        self._generation += 1  # 4
         app.consumer_generation_id = self._generation
-        await self.on_partitions_assigned(set(self._assigned), self._generation)  # 4
+        await self.on_partitions_assigned(set(self._assigned), self._generation)  # 5
 
     def assignment(self) -> set[TP]:
         """Return all partitions held."""
@@ -240,6 +246,11 @@ class _Waiting:
         self.record = record
         self.future = future
 
+    def fail(self, error: Exception) -> None:
+        """Tell whoever waits that the record is not in the log."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
     def resolve(self, offset: int) -> None:
         """Tell whoever waits where the record lies."""
         if not self.future.done():
@@ -278,7 +289,8 @@ class Producer(BaseProducer):
 
         Returns:
             A future with the record's place. Inside an event it is done when the event's offset is
-            committed, so an agent must not await it before it acknowledges the event.
+            committed, so an agent must not await it before it acknowledges the event. It is never done
+            for an event of an earlier generation, which is consumed again and produces its records anew.
         """
         partitions = self.transport.ensure_topic(topic)
         if partition is None:
@@ -289,7 +301,8 @@ class Producer(BaseProducer):
         event = current_event()
         if event is not None:
             message = event.message
-            self._held.append(_Waiting(message.tp, message.offset, record, future))
+            if message.generation_id == self.app.consumer_generation_id:
+                self._held.append(_Waiting(message.tp, message.offset, record, future))
         else:
             if not self._tick:
                 self.loop.call_soon(self._append_tick)
@@ -313,7 +326,11 @@ class Producer(BaseProducer):
     def _append_tick(self) -> None:
         waiting, self._tick = self._tick, []
         if waiting:
-            self._append(waiting, None, None)
+            try:
+                self._append(waiting, None, None)
+            except RevstreamError as error:
+                for one in waiting:
+                    one.fail(error)
 
     def _append(
         self, waiting: list[_Waiting], group_id: str | None, offsets: Mapping[TP, int] | None

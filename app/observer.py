@@ -1,0 +1,144 @@
+"""What is said and counted of each event."""
+
+from collections import Counter
+from collections.abc import Sequence
+from time import monotonic
+from typing import TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import Counter as Counted
+
+from agents.pipeline import EventReport
+from schemas.errors import ContentError
+from schemas.page_change import PageChange
+from schemas.prediction import Score, ScoredModel
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
+
+
+class StreamObserver:
+    """Counts events, logs one canonical line each, and shows scores on a person's screen.
+
+    Args:
+        registry: Where the metrics are registered.
+        screen: Where scores are shown as they arrive; None for no show.
+        logs_events: Whether to log a line for each event, too.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, screen: TextIO | None = None, *, logs_events: bool = True
+    ) -> None:
+        # Bound once: a logger that binds itself anew for each line costs twice as much.
+        self._log = structlog.get_logger("revstream.stream").bind()
+        self._children: dict[tuple[str, ...], Counted] = {}
+        self._screen = screen
+        self._logs_events = logs_events
+        self._address = ""
+        self._events = Counted(
+            "revstream_events_total",
+            "Events handled, by what became of them.",
+            ("outcome", "reason"),
+            registry=registry,
+        )
+        self._scores = Counted(
+            "revstream_scores_total",
+            "Scores and failures, by wiki, model and code (`ok` for a score).",
+            ("wiki_id", "model_name", "code"),
+            registry=registry,
+        )
+        self._retries = Counted(
+            "revstream_content_retries_total",
+            "Repetitions because a wiki did not answer.",
+            ("wiki_id",),
+            registry=registry,
+        )
+        self._scoring_seconds = Histogram(
+            "revstream_scoring_seconds",
+            "Fetching and scoring of an event.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._event_seconds = Histogram(
+            "revstream_event_seconds",
+            "An event, from decoding to its last send.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+
+    def event_handled(self, report: EventReport) -> None:
+        """Count and log an event."""
+        seconds = monotonic() - report.began
+        self._count(self._events, report.outcome, report.reason or "")
+        self._event_seconds.observe(seconds)
+        change = report.change
+        if change is None or not report.scored:
+            self._log.debug(
+                "event",
+                outcome=report.outcome,
+                reason=report.reason,
+                wiki_id=change.wiki_id if change else None,
+                event_id=change.event_id if change else None,
+            )
+            return
+        self._scoring_seconds.observe(report.scoring_seconds)
+        for one in report.scored:
+            self._count(self._scores, change.wiki_id, one.model.model_name, _code(one))
+        if self._logs_events:
+            self._log_event(report, change, seconds)
+        self._show(change, report.scored)
+
+    def _count(self, counter: Counted, *labels: str) -> None:
+        # The label sets are closed, and looking one up here takes a tenth of what the library does.
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = counter.labels(*labels)
+        child.inc()
+
+    def _log_event(self, report: EventReport, change: PageChange, seconds: float) -> None:
+        self._log.info(
+            "event",
+            outcome=report.outcome,
+            wiki_id=change.wiki_id,
+            page_id=change.page.page_id,
+            rev_id=change.revision.rev_id,
+            kind=change.page_change_kind.value,
+            codes=dict(Counter(_code(one) for one in report.scored)),
+            scoring_seconds=round(report.scoring_seconds, 4),
+            seconds=round(seconds, 4),
+            event_id=change.event_id,
+            request_id=change.request_id,
+        )
+
+    def serve_at(self, address: str) -> None:
+        """Show once, with the first score, where to look it up."""
+        self._address = address
+
+    def _show(self, change: PageChange, scored: Sequence[ScoredModel]) -> None:
+        if self._screen is None:
+            return
+        for one in scored:
+            self._screen.write(_shown(change, one))
+        if self._address:
+            where = f"{self._address}/scores/{change.wiki_id}/{change.revision.rev_id}"
+            self._screen.write(f"Look it up: curl {where}\n")
+            self._address = ""
+        self._screen.flush()
+
+    def content_retried(self, wiki_id: str, error: ContentError) -> None:
+        """Count and log a wiki that did not answer."""
+        self._retries.labels(wiki_id).inc()
+        self._log.warning("content retried", wiki_id=wiki_id, code=error.code, cause=error.message)
+
+
+def _code(one: ScoredModel) -> str:
+    return "ok" if isinstance(one.outcome, Score) else one.outcome.code
+
+
+def _shown(change: PageChange, one: ScoredModel) -> str:
+    where = f"{change.wiki_id} revision {change.revision.rev_id} {one.model.model_name}"
+    if not isinstance(one.outcome, Score):
+        return f"{where}: {one.outcome.code}\n"
+    probability = one.outcome.probability
+    label = "true" if "true" in probability else max(probability, key=probability.__getitem__)
+    return f"{where}: {label} {probability[label]:.3f}\n"

@@ -1,0 +1,36 @@
+"""Scores for requests that find nothing stored."""
+
+from collections.abc import Sequence
+
+from agents.scoring import RevisionScoring
+from schemas.catalogue import Catalogue
+from schemas.prediction import ScoredModel
+from schemas.revision import RevisionRequest
+
+
+class WorkerOnDemand:
+    """An `app.api.on_demand.OnDemand` over the worker's own scoring. Stores nothing.
+
+    Args:
+        scoring: Fetches and scores.
+        catalogue: The models of each wiki.
+    """
+
+    def __init__(self, scoring: RevisionScoring, catalogue: Catalogue) -> None:
+        self._scoring = scoring
+        self._catalogue = catalogue
+
+    async def score(
+        self, wiki_id: str, rev_id: int, model_names: Sequence[str], *, with_features: bool = False
+    ) -> list[ScoredModel]:
+        """Return a score or a failure for each model.
+
+        Raises:
+            ContentUnavailable: The wiki does not answer now.
+        """
+        served = self._catalogue.models(wiki_id)
+        return await self._scoring.score(
+            RevisionRequest(wiki_id, rev_id),
+            {name: served[name] for name in model_names},
+            with_features=with_features,
+        )

@@ -1,0 +1,56 @@
+"""The Faust app of a worker: what starts before recovery, and what stops before the tables close."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from faust.types import EventT, Message
+
+from agents.ordered import UnacknowledgedEvent
+
+Hook = Callable[[], Awaitable[None]]
+
+
+class StreamApp(faust.App):
+    """A Faust app whose events only our window acknowledges, with hooks around its life.
+
+    Attributes:
+        before_recovery: Runs first, so that the API answers while tables recover.
+        before_stop: Runs while the consumer still works, so that what is done can be committed.
+        after_stop: Runs last.
+        failure: What stopped the worker; None while nothing did.
+    """
+
+    before_recovery: Hook
+    before_stop: Hook
+    after_stop: Hook
+    failure: BaseException | None = None
+
+    def create_event(self, key: Any, value: Any, headers: Any, message: Message) -> EventT[Any]:
+        """Return an event that Faust itself cannot acknowledge."""
+        return UnacknowledgedEvent(self, key, value, headers, message)
+
+    async def on_start(self) -> None:
+        """Start what must not wait for recovery."""
+        await self.before_recovery()
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Finish and commit what is in flight, then let Faust close."""
+        await self.before_stop()
+        await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Stop what served to the end."""
+        await super().on_shutdown()
+        await self.after_stop()
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the worker because of an error. The first one counts. Acknowledges nothing."""
+        if self.failure is None:
+            self.failure = error
+            asyncio.get_running_loop().create_task(self._crash_soon(error))
+
+    async def _crash_soon(self, error: BaseException) -> None:
+        await self.crash(error)

@@ -1,0 +1,398 @@
+"""The worker: one Faust app with its scorers, tables and read API, composed from the settings."""
+
+import asyncio
+import contextlib
+import fcntl
+import functools
+import gc
+import socket
+import sys
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
+from typing import Any, cast
+
+import structlog
+import uvloop
+
+from agents.embedded.intake import LogIntake
+from agents.embedded.log import now_ms
+from agents.embedded.transport import Transport as EmbeddedTransport
+from agents.ordered import OrderedWindow
+from agents.pipeline import ContentRetry, Pipeline, settle_by_delivery, settle_with_commit
+from agents.scoring import RevisionScoring
+from app.api.asgi import create_api
+from app.api.server import bind, run_server
+from app.catalogue import build_catalogue, open_store
+from app.content import open_content
+from app.logging import stdlib_config
+from app.metrics import Metrics
+from app.observer import StreamObserver
+from app.on_demand import WorkerOnDemand
+from app.settings import Settings, load_settings
+from app.source import open_settings_source
+from app.stream_app import StreamApp
+from models.pool import PoolLimits, ScoringPool
+from models.store import PACKAGED_MODELS
+from models.work import load_work
+from schemas.errors import EngineError, RevstreamError, StoreFull, StoreLocked
+from schemas.keys import PAGE_CHANGE_TOPIC
+from tables.predictions import CommittingTables, Predictions, PredictionTable
+from tables.reader import Freshness, PredictionReader
+
+_COMPACT_SECONDS = 600.0
+_log = structlog.get_logger("revstream.worker")
+
+
+class WorkerRows:
+    """The worker's own tables as a `tables.reader.RowSource`."""
+
+    def __init__(self, predictions: Predictions) -> None:
+        self.get = predictions.get
+        self.is_recovered = False
+
+    def freshness(self) -> Freshness:
+        """Return whether the tables are complete."""
+        return Freshness(self.is_recovered, () if self.is_recovered else ("recovering",), None)
+
+
+class Worker:
+    """Everything in one worker process.
+
+    Args:
+        settings: Of the process.
+        takes_source: Whether to feed the embedded log from ``settings.source``.
+
+    Raises:
+        RevstreamError: A model, a setting or the address cannot be used.
+    """
+
+    def __init__(self, settings: Settings, *, takes_source: bool) -> None:
+        self.settings = settings
+        self._takes_source = takes_source
+        self._serving: asyncio.Task[None] | None = None
+        self._working: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+        store = open_store(settings)
+        self.catalogue = build_catalogue(settings, store)
+        self.metrics = Metrics()
+        self._held = contextlib.ExitStack()
+        self._listener: socket.socket | None = None
+        self._api_stop = asyncio.Event()
+        self.app = self._create_app()
+        self.predictions = Predictions(self.app, partitions=settings.partitions)
+        self.rows = WorkerRows(self.predictions)
+        loaded = {info.artefact: info for wiki in self.catalogue.wikis.values() for info in wiki.values()}
+        self.pool = ScoringPool(
+            functools.partial(
+                load_work,
+                (*settings.model_folders, PACKAGED_MODELS),
+                tuple(name for name, info in loaded.items() if info.reads_content),
+            ),
+            processes=settings.scorer_count,
+            limits=PoolLimits(
+                cpu_seconds=settings.score_cpu_limit_seconds, wall_seconds=settings.score_wall_limit_seconds
+            ),
+        )
+        self._pool_started: asyncio.Future[None] | None = None
+        self._content = open_content(settings)
+        self.scoring = RevisionScoring(
+            self._content,
+            self.pool,
+            {name: store.load(name) for name, info in loaded.items() if not info.reads_content},
+            max_text_bytes=settings.max_text_bytes,
+        )
+        self.observer = StreamObserver(
+            self.metrics.registry,
+            screen=sys.stdout if takes_source else None,
+            # On a terminal the scores themselves are shown.
+            logs_events=not (takes_source and sys.stderr.isatty()),
+        )
+        self.pipeline = Pipeline(
+            self.app,
+            catalogue=self.catalogue,
+            scoring=self.scoring,
+            predictions=self.predictions,
+            settle=settle_with_commit if settings.is_embedded else settle_by_delivery,
+            retry=ContentRetry(give_up_seconds=settings.content_retry_seconds),
+            observer=self.observer,
+        )
+        self.window: OrderedWindow | None = None
+        self._add_agent()
+
+    # Composition
+
+    def _create_app(self) -> StreamApp:
+        settings = self.settings
+        app = StreamApp(
+            settings.app_id,
+            broker=settings.broker_url,
+            store="committed://",
+            datadir=str(settings.data_dir / "worker"),
+            Table=PredictionTable,
+            TableManager=CommittingTables,
+            processing_guarantee="at_least_once",
+            broker_commit_interval=settings.commit_interval_seconds,
+            topic_partitions=settings.partitions,
+            topic_disable_leader=True,
+            table_standby_replicas=0,
+            stream_recovery_delay=0.0,
+            # Events in flight when partitions are given back belong to their new owner.
+            stream_wait_empty=False,
+            stream_buffer_maxsize=512,
+            web_enabled=False,
+            worker_redirect_stdouts=False,
+            consumer_auto_offset_reset="earliest",
+            logging_config=stdlib_config(settings.log_level, settings.log_format),
+            producer_compression_type=None if settings.is_embedded else "gzip",
+        )
+        app.before_recovery = self._start
+        app.before_stop = self._drain
+        app.after_stop = self._stop
+        return app
+
+    def _add_agent(self) -> None:
+        topic = self.app.topic(
+            PAGE_CHANGE_TOPIC,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            partitions=self.settings.partitions,
+        )
+
+        async def page_changes(stream: Any) -> None:
+            await self._pool_ready()
+            self.window = OrderedWindow(
+                self.pipeline.handle,
+                size=self.settings.window_events,
+                generation=lambda: self.app.consumer_generation_id,
+                on_fatal=self.app.fail,
+            )
+            await self.window.run(cast(AsyncIterable[Any], stream.noack().events()))
+
+        self.app.agent(topic, name="page_changes")(page_changes)
+        self.app.on_rebalance_complete.connect(self._recovered)
+
+    async def _recovered(self, *_: Any, **__: Any) -> None:
+        self.rows.is_recovered = True
+
+    # Life
+
+    def open(self) -> None:
+        """Take the data directory and the address for this process. Idempotent.
+
+        Raises:
+            StoreLocked: Another worker holds the data directory.
+            PortInUse: Another process listens on the address.
+        """
+        if self._listener is None:
+            with contextlib.ExitStack() as held:
+                held.enter_context(locked_data_dir(self.settings))
+                self._listener = bind(self.settings.http_host, self.settings.http_port)
+                self._held = held.pop_all()
+
+    async def _start(self) -> None:
+        """Serve, load the models and take events, none of which waits for recovery."""
+        self.open()
+        api = create_api(
+            reader=PredictionReader(self.rows),
+            catalogue=self.catalogue,
+            on_demand=WorkerOnDemand(self.scoring, self.catalogue),
+            readiness=self._not_ready,
+            metrics=self.metrics,
+        )
+        settings = self.settings
+        self._pool_started = asyncio.ensure_future(self.pool.start())
+        serving = run_server(
+            api,
+            settings.http_host,
+            settings.http_port,
+            stop=self._api_stop,
+            listener=self._listener,
+            grace_seconds=settings.shutdown_timeout_seconds,
+        )
+        self._serving = self._guard(serving)
+        self._working.append(self._guard(self._pool_ready()))
+        if self._takes_source:
+            self._working.append(self._guard(self._feed()))
+        if settings.is_embedded:
+            self._working.append(self._guard(self._keep_house()))
+        self.observer.serve_at(self.address)
+        _log.info("listening", address=self.address, broker=settings.broker_url)
+
+    def _guard(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Return a task of which any failure stops the worker."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:
+                self.app.fail(error)
+
+        return asyncio.create_task(guarded())
+
+    async def _pool_ready(self) -> None:
+        if self._pool_started is None:
+            raise RuntimeError("events came before the worker started")
+        await asyncio.shield(self._pool_started)
+
+    async def _feed(self) -> None:
+        """Take events from the source into the log until it ends."""
+        transport = cast(EmbeddedTransport, self.app.transport)
+        intake = LogIntake(transport.log, PAGE_CHANGE_TOPIC, partitions=self.settings.partitions)
+        source = open_settings_source(self.settings)
+        await source.run(intake)
+        _log.info("the source has ended; look-ups go on", source=source.source_id)
+
+    async def _keep_house(self) -> None:
+        """Compact the changelogs, and drop consumed events past their time."""
+        log = cast(EmbeddedTransport, self.app.transport).log
+        while True:
+            await asyncio.sleep(_COMPACT_SECONDS)
+            log.compact()
+            since_ms = now_ms() - int(self.settings.log_retention_seconds * 1000)
+            for number in range(log.partitions(PAGE_CHANGE_TOPIC) or 0):
+                committed = log.committed(self.settings.app_id, PAGE_CHANGE_TOPIC, number)
+                if committed:
+                    before = log.oldest_kept(
+                        PAGE_CHANGE_TOPIC, number, since_ms=since_ms, below_offset=committed
+                    )
+                    log.trim(PAGE_CHANGE_TOPIC, number, before_offset=before)
+
+    async def _drain(self) -> None:
+        """Stop taking events, finish those in flight, and commit them.
+
+        1. Say that we are not ready, so that a balancer sends look-ups elsewhere.
+        2. Stop the source: what it did not hand over it hands over at the next start.
+        3. Finish what is in flight.
+        4. Commit it while the tables are open.
+        """
+        self._is_stopping = True  # 1
+        for task in self._working:  # 2
+            task.cancel()
+        if self.window is not None:  # 3
+            await self.window.close(drain_seconds=self.settings.shutdown_timeout_seconds)
+            with contextlib.suppress(RevstreamError):  # 4
+                await self.app.consumer.commit()
+
+    async def _stop(self) -> None:
+        self._api_stop.set()
+        if self._serving is not None:
+            await self._serving
+        await asyncio.gather(*self._working, return_exceptions=True)
+        await self.pool.stop(drain_seconds=self.settings.shutdown_timeout_seconds)
+        await self._content.close()
+        self._held.close()
+
+    def _not_ready(self) -> list[str]:
+        reasons = []
+        if self._is_stopping:
+            reasons.append("stopping")
+        if self._pool_started is None or not self._pool_started.done():
+            reasons.append("models_loading")
+        return reasons
+
+    @property
+    def address(self) -> str:
+        """The address of the read API, ``http://127.0.0.1:8090``; known once `open` was called."""
+        if self._listener is None:
+            raise RuntimeError("the worker is not open yet")
+        host, port = self._listener.getsockname()[:2]
+        shown = f"[{host}]" if self._listener.family == socket.AF_INET6 else host
+        return f"http://{shown}:{port}"
+
+
+@contextlib.contextmanager
+def locked_data_dir(settings: Settings) -> Iterator[None]:
+    """Hold the data directory for this process.
+
+    Raises:
+        StoreLocked: Another worker holds it.
+        StoreFull: The disk is full.
+        EngineError: It cannot be made or written.
+    """
+    path = settings.lock_path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+")
+    except OSError as error:
+        kind = StoreFull if error.errno == 28 else EngineError
+        raise kind(
+            f"The data directory {path.parent} cannot be used: {error.strerror}. "
+            "Choose another with data_dir, or correct its rights.",
+            path=str(path.parent),
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreLocked(
+                f"Another worker runs on the data directory {path.parent}. Stop it, or choose another "
+                "directory with data_dir.",
+                path=str(path.parent),
+            ) from None
+        yield
+
+
+def run(settings: Settings) -> int:
+    """Run the embedded engine fed from the source; return the exit code."""
+    return _execute(settings, takes_source=True)
+
+
+def worker(settings: Settings) -> int:
+    """Run a worker on the configured broker; return the exit code."""
+    return _execute(settings, takes_source=False)
+
+
+def faust_app() -> StreamApp:
+    """Return the Faust app of the settings in file and environment, for Faust's own command line."""
+    return Worker(load_settings(), takes_source=False).app
+
+
+def _execute(settings: Settings, *, takes_source: bool) -> int:
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    composed = Worker(settings, takes_source=takes_source)
+    composed.open()
+    if takes_source:
+        sys.stdout.write(_greeting(composed))
+        sys.stdout.flush()
+    faust_worker = composed.app.Worker(
+        loglevel=settings.log_level, quiet=True, redirect_stdouts=False, loop=loop
+    )
+    # Terminal control codes do not belong among the scores.
+    faust_worker.spinner = None
+    _relax_collector()
+    code = _exit_code(faust_worker.execute_from_commandline)
+    if composed.app.failure is not None:
+        raise composed.app.failure
+    return code
+
+
+def _relax_collector() -> None:
+    """Let the garbage collector run seldom, and never over what is there for good.
+
+    An event makes some hundred objects which go by reference count; tasks and futures make the collector
+    run every few events, at a tenth of the whole CPU time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _exit_code(execute: Callable[[], object]) -> int:
+    try:
+        execute()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0
+
+
+def _greeting(composed: Worker) -> str:
+    settings = composed.settings
+    return (
+        f"revstream on the embedded engine (one machine, one worker), data in {settings.data_dir}\n"
+        f"  events from  {settings.source}\n"
+        f"  readiness    {composed.address}/readyz\n"
+        f"  metrics      {composed.address}/metrics\n"
+        "Scores follow as they arrive; Ctrl-C stops, and the next start goes on from there.\n"
+    )

@@ -1,0 +1,111 @@
+"""What the stream path costs without features and prediction: intake, and from the log to tables and outputs.
+
+``python -m tests.bench.stream [--events 20000] [--rounds 3]`` prints JSON: CPU microseconds per event of the
+worker process, medians of the rounds, beside stock Faust doing its own table write and output on the same log.
+"""
+
+import argparse
+import asyncio
+import gzip
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from agents.embedded.intake import LogIntake
+from agents.embedded.log import Log
+from agents.recorded import RecordedEvents
+from batch.sample_wiki import SampleSpec, generate
+from schemas.decode import peek_key
+from schemas.keys import PAGE_CHANGE_TOPIC
+from tests.audit import backlog
+from tests.bench.report import emit
+
+_PARTITIONS = 4
+_WARM_UP = 0.2
+_DEADLINE_SECONDS = 300.0
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="revstream-bench-") as name:
+        folder = Path(name)
+        spec = SampleSpec(
+            pages=max(20, arguments.events // 20),
+            revisions=arguments.events,
+            wiki_id="testwiki",
+            packing="gz",
+        )
+        source = generate(spec, folder).events
+        events = len(gzip.decompress(source.read_bytes()).splitlines())
+        rounds = [_round(folder / str(number), source) for number in range(arguments.rounds)]
+    figures = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    figures["path_cpu_us"] = figures["intake_cpu_us"] + figures["worker_cpu_us"]
+    figures["ratio_to_faust"] = figures["worker_cpu_us"] / figures["faust_cpu_us"]
+    emit("stream", {"events": events, **{name: round(value, 3) for name, value in figures.items()}})
+
+
+def _round(folder: Path, source: Path) -> dict[str, float]:
+    return {
+        "intake_cpu_us": _intake(folder / "ours", source),
+        "worker_cpu_us": _consume(
+            folder / "ours",
+            [sys.executable, "-m", "app", "worker", f"--data-dir={folder / 'ours'}", "--http-port=0",
+             "--content=mediawiki", "--mediawiki-contact=bench@example.org"],
+        ),
+        "faust_cpu_us": (_intake(folder / "faust", source), _consume(
+            folder / "faust",
+            [sys.executable, "-m", "tests.bench.stock_faust", str(folder / "faust")],
+        ))[1],
+    }  # fmt: skip
+
+
+def _intake(data_dir: Path, source: Path) -> float:
+    log = Log(data_dir / "log.db")
+    intake = LogIntake(log, PAGE_CHANGE_TOPIC, partitions=_PARTITIONS)
+    began = time.process_time()
+    asyncio.run(RecordedEvents(source, peek_key, pace_events_per_second=None).run(intake))
+    spent = time.process_time() - began
+    events = sum(log.end(PAGE_CHANGE_TOPIC, number) for number in range(_PARTITIONS))
+    log.close()
+    return spent / events * 1e6
+
+
+def _consume(data_dir: Path, command: list[str]) -> float:
+    """Return CPU microseconds per event of a worker, from its first events to its last commit."""
+    log = Log(data_dir / "log.db")
+    total = backlog(log, "revstream")
+    with (data_dir / "worker.log").open("wb") as out:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=out)
+    watched = psutil.Process(process.pid)
+    try:
+        _wait(lambda: backlog(log, "revstream") < total * (1 - _WARM_UP), process)
+        times, left = watched.cpu_times(), backlog(log, "revstream")
+        _wait(lambda: backlog(log, "revstream") == 0, process)
+        ended = watched.cpu_times()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        log.close()
+    return (ended.user + ended.system - times.user - times.system) / left * 1e6
+
+
+def _wait(is_true: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while not is_true():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("the worker ended, or does not come to its end: see its log")
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main()
