@@ -1,0 +1,108 @@
+"""From our revision to the datasources at the roots of revscoring's features.
+
+What revscoring's own extractor takes from MediaWiki's API is injected here instead, with its meanings: the
+parent's text is None on the first revision of a page, a user without an account has id 0, and registration
+is None where it was never recorded.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.errors import ParentNotFound, RevisionDeleted
+from schemas.revision import Revision, RevisionUser
+
+Extract = Callable[[Revision], Any]
+
+_PREFIX = "datasource.revision."
+_PARENT = _PREFIX + "parent."
+_USER = _PREFIX + "user."
+_ACCOUNT = _USER + "info."
+
+
+def injectable() -> frozenset[str]:
+    """Return the printed names of all datasources that a revision can fill."""
+    return frozenset(_EXTRACTORS)
+
+
+def reads_account(roots: frozenset[str]) -> bool:
+    """Tell whether any of these datasources is known only of an account: groups, registration."""
+    return any(name.startswith(_ACCOUNT) for name in roots)
+
+
+def values(revision: Revision, roots: frozenset[str]) -> Mapping[str, Any]:
+    """Compute the datasources that features need.
+
+    Args:
+        revision: What to score.
+        roots: Printed names, all injectable.
+
+    Returns:
+        Value by printed name.
+
+    Raises:
+        RevisionDeleted: The editor is hidden and the features ask for the editor.
+        ParentNotFound: The revision names a parent, but its text is not here, and the features read it.
+    """
+    if revision.user is None and any(name.startswith(_USER) for name in roots):
+        raise RevisionDeleted(
+            f"the editor of revision {revision.rev_id} of {revision.wiki_id} is hidden, and the model "
+            "reads who edited; it cannot be scored",
+            wiki_id=revision.wiki_id,
+            rev_id=revision.rev_id,
+        )
+    is_parent_missing = revision.rev_parent_id is not None and revision.parent_text is None
+    if is_parent_missing and f"{_PARENT}text" in roots:
+        raise ParentNotFound(
+            f"revision {revision.rev_id} of {revision.wiki_id} came without the text of its parent "
+            f"{revision.rev_parent_id}, and the model reads what changed; it cannot be scored",
+            wiki_id=revision.wiki_id,
+            rev_id=revision.rev_id,
+        )
+    return {name: _EXTRACTORS[name](revision) for name in roots}
+
+
+def has_account(user: RevisionUser) -> bool:
+    """Tell whether an editor has an account; temporary accounts count, since their ids are positive."""
+    return bool(user.user_id)
+
+
+def _of_user(read: Callable[[RevisionUser], Any]) -> Extract:
+    return lambda revision: None if revision.user is None else read(revision.user)
+
+
+def _of_account(read: Callable[[RevisionUser], Any]) -> Extract:
+    return _of_user(lambda user: read(user) if has_account(user) else None)
+
+
+def _timestamp(dt: datetime | None) -> str | None:
+    return None if dt is None else dt.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _split_title(revision: Revision) -> tuple[str, str]:
+    title = revision.page_title.replace("_", " ")
+    if revision.namespace_id > 0 and ":" in title:
+        namespace, _, rest = title.partition(":")
+        return namespace, rest
+    return "", title
+
+
+_EXTRACTORS: Mapping[str, Extract] = {
+    f"{_PREFIX}id": lambda revision: revision.rev_id,
+    f"{_PREFIX}timestamp_str": lambda revision: _timestamp(revision.rev_dt),
+    f"{_PREFIX}comment": lambda revision: revision.comment,
+    f"{_PREFIX}byte_length": lambda revision: len(revision.text.encode()),
+    f"{_PREFIX}content_model": lambda revision: revision.content_model,
+    f"{_PREFIX}text": lambda revision: revision.text,
+    f"{_PARENT}id": lambda revision: revision.rev_parent_id or 0,
+    f"{_PARENT}text": lambda revision: revision.parent_text,
+    f"{_PARENT}timestamp_str": lambda revision: _timestamp(revision.parent_dt),
+    f"{_PREFIX}page.id": lambda revision: revision.page_id,
+    f"{_PREFIX}page.title": lambda revision: _split_title(revision)[1],
+    f"{_PREFIX}page.namespace.id": lambda revision: revision.namespace_id,
+    f"{_PREFIX}page.namespace.name": lambda revision: _split_title(revision)[0],
+    f"{_USER}id": _of_user(lambda user: user.user_id or 0),
+    f"{_USER}text": _of_user(lambda user: user.user_text),
+    f"{_ACCOUNT}groups": _of_account(lambda user: list(user.groups)),
+    f"{_ACCOUNT}registration_str": _of_account(lambda user: _timestamp(user.registration_dt)),
+}

@@ -1,0 +1,95 @@
+"""The protocol of all models, and how one revision is scored by several of them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from schemas.catalogue import ModelInfo
+from schemas.errors import ContentModelUnsupported, FeatureError, RevstreamError
+from schemas.prediction import FeatureValue, Score, ScoredModel, ScoreFailure
+from schemas.revision import Revision
+
+
+class FeatureCache:
+    """Values that the models of one revision share: tokens, parse trees, features.
+
+    A cache belongs to one revision; never use it for a second.
+
+    Attributes:
+        values: Whatever a kind of model keeps there, by keys of its own.
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values: dict[Any, Any] = {}
+
+
+class Scorer(Protocol):
+    """A loaded model. It keeps nothing of a revision after scoring it."""
+
+    info: ModelInfo
+
+    def score(self, revision: Revision, cache: FeatureCache) -> tuple[Score, dict[str, FeatureValue]]:
+        """Score one revision.
+
+        Args:
+            revision: What to score.
+            cache: Of this revision, shared with the other models.
+
+        Returns:
+            The score, and the features it rests on by printed name.
+
+        Raises:
+            ScoringError: A feature cannot be computed from this revision.
+            ContentError: The revision holds something that the model does not read, or lacks something
+                that it reads.
+        """
+        ...
+
+
+def score_revision(
+    scorers: Sequence[Scorer], revision: Revision, *, with_features: bool = False
+) -> list[ScoredModel]:
+    """Score one revision with several models, which share what they compute of it.
+
+    A model that fails never stops the others: its place holds the failure.
+
+    Args:
+        scorers: The models.
+        revision: What to score.
+        with_features: Whether to give the features back as well.
+
+    Returns:
+        One answer per model, in the order of the models.
+    """
+    cache = FeatureCache()
+    return [_scored(scorer, revision, cache, with_features=with_features) for scorer in scorers]
+
+
+def require_content_model(content_models: Sequence[str], revision: Revision) -> None:
+    """Refuse a revision whose content model is not among those a model reads.
+
+    Raises:
+        ContentModelUnsupported: It is not.
+    """
+    if revision.content_model not in content_models:
+        raise ContentModelUnsupported(
+            f"revision {revision.rev_id} of {revision.wiki_id} holds {revision.content_model!r}, but the "
+            f"model reads {', '.join(content_models)} only; it cannot score this page",
+            wiki_id=revision.wiki_id,
+            rev_id=revision.rev_id,
+        )
+
+
+def _scored(scorer: Scorer, revision: Revision, cache: FeatureCache, *, with_features: bool) -> ScoredModel:
+    try:
+        score, features = scorer.score(revision, cache)
+    except RevstreamError as error:
+        return ScoredModel(scorer.info.id, ScoreFailure(error.code, error.message))
+    except Exception as error:
+        message = (
+            f"model {scorer.info.artefact!r} could not score revision {revision.rev_id} of "
+            f"{revision.wiki_id}: {type(error).__name__}: {error}"
+        )
+        return ScoredModel(scorer.info.id, ScoreFailure(FeatureError.code, message))
+    return ScoredModel(scorer.info.id, score, features if with_features else None)
