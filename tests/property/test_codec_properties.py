@@ -1,0 +1,135 @@
+"""Rows survive their bytes, and bytes that are no row are refused."""
+
+import json
+from io import BytesIO
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import StoreFormatUnsupported
+from schemas.prediction import PredictionRow, Score, StoredScore
+from tables.codec import MARKER, RowReader, decode_row, encode_row, schema_fingerprint
+from tests.any_rows import rows
+from tests.conftest import ROOT
+
+SCHEMA = json.loads((ROOT / "schemas/avro/prediction_row.avsc").read_bytes())
+PARSED = fastavro.parse_schema(dict(SCHEMA))
+READER = RowReader(SCHEMA)
+
+
+def outcome_record(stored: StoredScore) -> tuple[str, dict[str, Any]]:
+    outcome = stored.outcome
+    if isinstance(outcome, Score):
+        return "revstream.Score", {
+            "kind": outcome.kind.value,
+            "prediction": list(outcome.prediction),
+            "probability": dict(sorted(outcome.probability.items())),
+        }
+    return "revstream.ScoreFailure", {"code": outcome.code, "message": outcome.message}
+
+
+def record(row: PredictionRow) -> dict[str, Any]:
+    """Return a row as fastavro takes it."""
+    return {
+        "wiki_id": row.wiki_id,
+        "page_id": row.page_id,
+        "rev_id": row.rev_id,
+        "rev_dt": row.rev_dt,
+        "scores": [
+            {
+                "model": {
+                    "model_name": each.model.model_name,
+                    "model_version": each.model.model_version,
+                    "model_sha512": bytes.fromhex(each.model.model_sha512),
+                },
+                "outcome": outcome_record(each),
+                "provenance": {
+                    "event_id": each.provenance.event_id,
+                    "source_topic": each.provenance.source_topic,
+                    "source_partition": each.provenance.source_partition,
+                    "source_offset": each.provenance.source_offset,
+                    "event_dt": each.provenance.event_dt,
+                    "scored_dt": each.provenance.scored_dt,
+                },
+            }
+            for each in row.scores
+        ],
+    }
+
+
+def by_fastavro(row: PredictionRow) -> bytes:
+    stream = BytesIO()
+    fastavro.schemaless_writer(stream, PARSED, record(row))
+    return MARKER + schema_fingerprint(SCHEMA) + stream.getvalue()
+
+
+@given(rows)
+def test_a_row_comes_back_as_it_was(row: PredictionRow) -> None:
+    assert decode_row(encode_row(row)) == row
+
+
+@given(rows)
+def test_our_bytes_are_those_of_fastavro(row: PredictionRow) -> None:
+    assert encode_row(row) == by_fastavro(row)
+
+
+@given(rows)
+def test_fastavro_reads_our_bytes_as_we_do(row: PredictionRow) -> None:
+    assert READER.read(encode_row(row)) == row
+
+
+@given(rows)
+def test_equal_rows_have_equal_bytes(row: PredictionRow) -> None:
+    def turned(stored: StoredScore) -> StoredScore:
+        if not isinstance(stored.outcome, Score):
+            return stored
+        probability = dict(reversed(stored.outcome.probability.items()))
+        outcome = Score(stored.outcome.kind, stored.outcome.prediction, probability)
+        return StoredScore(stored.model, outcome, stored.provenance)
+
+    other = PredictionRow(row.wiki_id, row.page_id, row.rev_id, row.rev_dt, tuple(map(turned, row.scores)))
+    assert encode_row(other) == encode_row(row)
+
+
+def read_or_refuse(data: bytes) -> PredictionRow | None:
+    try:
+        fast = decode_row(data)
+    except StoreFormatUnsupported:
+        with pytest.raises(StoreFormatUnsupported):
+            READER.read(data)
+        return None
+    assert repr(READER.read(data)) == repr(fast)
+    return fast
+
+
+@given(st.binary())
+def test_any_bytes_are_a_row_or_refused(data: bytes) -> None:
+    assert read_or_refuse(data) is None
+
+
+@given(st.binary())
+def test_any_bytes_behind_our_header_are_a_row_or_refused(data: bytes) -> None:
+    read_or_refuse(MARKER + schema_fingerprint(SCHEMA) + data)
+
+
+@given(rows, st.data())
+def test_a_row_with_a_byte_changed_is_read_as_fastavro_reads_it(
+    row: PredictionRow, data: st.DataObject
+) -> None:
+    damaged = bytearray(encode_row(row))
+    damaged[data.draw(st.integers(10, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    read_or_refuse(bytes(damaged))
+
+
+@given(rows, st.data())
+def test_a_row_cut_short_is_refused(row: PredictionRow, data: st.DataObject) -> None:
+    whole = encode_row(row)
+    assert read_or_refuse(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
+
+
+@given(rows, st.binary(min_size=1))
+def test_a_row_with_something_behind_it_is_refused(row: PredictionRow, more: bytes) -> None:
+    assert read_or_refuse(encode_row(row) + more) is None
