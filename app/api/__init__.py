@@ -1,0 +1,1 @@
+"""The read API: ORES, Lift Wing and ours, over one reader."""

@@ -1,0 +1,118 @@
+"""One revision and some models in, an answer about each out: stored, scored now, or the reason why not."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from app.api.on_demand import OnDemand
+from app.metrics import FaceCounters, Metrics, Outcome
+from schemas.catalogue import Catalogue, ModelInfo
+from schemas.errors import ContentError, ModelError, NotReady, PredictionNotFound, ScoringError
+from schemas.prediction import PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
+from tables.reader import PredictionReader
+
+
+class Resources(Struct, frozen=True):
+    """What handlers work with.
+
+    Attributes:
+        reader: Stored predictions.
+        catalogue: Models by wiki.
+        on_demand: Scores what is not stored; None on replicas.
+        readiness: Names of what the process waits for beyond the reader; empty when it is ready.
+        metrics: Counters.
+    """
+
+    reader: PredictionReader
+    catalogue: Catalogue
+    on_demand: OnDemand | None
+    readiness: Callable[[], Sequence[str]]
+    metrics: Metrics
+
+
+def of_version(row: PredictionRow, model_name: str, model_version: str) -> StoredScore | None:
+    """Return the score of one model in one version; None where the row has none."""
+    for score in row.scores:
+        if score.model.model_name == model_name and score.model.model_version == model_version:
+            return score
+    return None
+
+
+async def answer(
+    resources: Resources,
+    counters: FaceCounters,
+    wiki_id: str,
+    rev_id: int,
+    models: Mapping[str, ModelInfo],
+    *,
+    with_features: bool = False,
+) -> dict[str, ScoredModel]:
+    """Return an answer of each model about one revision, in the order of the models.
+
+    A stored answer counts only in the version that the catalogue serves. Features are not stored, so
+    asking for them means scoring.
+
+    Args:
+        resources: What to ask.
+        counters: Of the face that asks.
+        wiki_id: Of the catalogue.
+        rev_id: In [0, 2**63).
+        models: Name to model, of that wiki.
+        with_features: Whether the features are wanted as well.
+
+    Raises:
+        NotReady: Nothing is known of the revision, and the tables are not complete or the scorers full.
+    """
+    found: dict[str, ScoredModel] = {}
+    row = None if with_features else resources.reader.revision(wiki_id, rev_id)
+    if row is not None:
+        for name, info in models.items():
+            stored = of_version(row, name, info.id.model_version)
+            if stored is not None:
+                found[name] = ScoredModel(stored.model, stored.outcome)
+    counters.answers[Outcome.STORED] += len(found)
+    missing = [name for name in models if name not in found]
+    if missing:
+        for scored in await _score(
+            resources, counters, wiki_id, rev_id, missing, with_features=with_features
+        ):
+            found[scored.model.model_name] = scored
+    return {name: found[name] for name in models}
+
+
+async def _score(
+    resources: Resources,
+    counters: FaceCounters,
+    wiki_id: str,
+    rev_id: int,
+    names: Sequence[str],
+    *,
+    with_features: bool,
+) -> list[ScoredModel]:
+    ids = {name: resources.catalogue.models(wiki_id)[name].id for name in names}
+    if resources.on_demand is None:
+        freshness = resources.reader.freshness()
+        if not freshness.is_ready:
+            raise NotReady(
+                f"The tables are not complete yet ({', '.join(freshness.reasons)}), so what is not in them "
+                "may still come. Ask again in a few seconds.",
+                wiki_id=wiki_id,
+                rev_id=rev_id,
+            )
+        counters.answers[Outcome.ABSENT] += len(names)
+        absent = ScoreFailure(
+            PredictionNotFound.code,
+            f"No score of revision {rev_id} of {wiki_id} is stored, and this server does not score on "
+            "demand.",
+        )
+        return [ScoredModel(model, absent) for model in ids.values()]
+    try:
+        scored = await resources.on_demand.score(wiki_id, rev_id, names, with_features=with_features)
+    except (ContentError, ScoringError, ModelError) as error:
+        counters.answers[Outcome.FAILED] += len(names)
+        failure = ScoreFailure(error.code, error.message)
+        return [ScoredModel(model, failure) for model in ids.values()]
+    good = sum(isinstance(answer.outcome, Score) for answer in scored)
+    counters.answers[Outcome.SCORED] += good
+    counters.answers[Outcome.FAILED] += len(scored) - good
+    return scored

@@ -1,0 +1,139 @@
+"""The ASGI application: look-ups that storage answers first, then the routes of all faces."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from app.api import errors, liftwing, ores, ours
+from app.api.answers import Resources
+from app.api.endpoint import CORS_HEADERS, Handler, endpoint
+from app.api.health import OperationsFace
+from app.api.lookup import Lookups
+from app.api.on_demand import OnDemand
+from app.metrics import Face, Metrics
+from schemas.catalogue import Catalogue
+from schemas.errors import RevstreamError
+from tables.reader import PredictionReader
+
+_ENVELOPES: dict[Face, Callable[[RevstreamError], errors.Failure]] = {
+    Face.ORES: errors.ores,
+    Face.LIFTWING: errors.liftwing,
+}
+_HEADERS = {
+    Face.SCORES: ours.HEADERS,
+    Face.PAGES: ours.HEADERS,
+    Face.ORES: ores.HEADERS,
+    Face.LIFTWING: liftwing.HEADERS,
+}
+_PREFLIGHT_HEADERS = {
+    **CORS_HEADERS,
+    "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
+    "access-control-allow-headers": "content-type, user-agent, api-user-agent",
+    "access-control-max-age": "86400",
+}
+
+
+def create_api(
+    *,
+    reader: PredictionReader,
+    catalogue: Catalogue,
+    on_demand: OnDemand | None,
+    readiness: Callable[[], Sequence[str]],
+    metrics: Metrics,
+    clock: Callable[[], float] = time.perf_counter,
+) -> "Api":
+    """Return the read API as an ASGI application.
+
+    Args:
+        reader: Stored predictions, from the worker's tables or from a replica.
+        catalogue: The models that are served, by wiki.
+        on_demand: Scores what is not stored; None where nothing here can.
+        readiness: Returns the names of what the process waits for beyond the reader, empty when ready.
+        metrics: Where requests are counted, and what ``/metrics`` shows.
+        clock: Seconds for durations.
+    """
+    resources = Resources(reader, catalogue, on_demand, readiness, metrics)
+    metrics.watch_reader(reader.freshness)
+    return Api(resources, clock)
+
+
+class Api:
+    """The application. Build it with `create_api`."""
+
+    def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lookup = Lookups(resources, clock).answer
+        self._metrics = resources.metrics
+        faces = (OperationsFace(resources), ours.OurFace(resources), ores.OresFace(resources))
+        lift_wing = liftwing.LiftWingFace(resources)
+        routes: list[Route] = []
+        for path, (face, handler) in lift_wing.post_routes().items():
+            routes.append(Route(path, self._endpoint(face, handler), methods=["POST"]))
+        for source in (*faces, lift_wing):
+            for path, (face, handler) in source.routes().items():
+                routes.append(Route(path, self._endpoint(face, handler), methods=["GET"]))
+        self.routes = tuple(routes)
+        self._starlette = Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        method = scope.get("method")
+        if method in {"GET", "HEAD"}:
+            started = self._clock()
+            try:
+                found = self._lookup(scope["path"], scope["query_string"])
+            except Exception:
+                # The full handler meets the same failure, and shows it in its face's envelope.
+                found = None
+            if found is not None:
+                counters, headers, body = found
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+                counters.count(200, self._clock() - started)
+                return
+        elif method == "OPTIONS":
+            await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send)
+            return
+        path = scope.get("path", "")
+        if path.endswith("/") and path != "/":
+            scope = {**scope, "path": path[:-1]}
+        await self._starlette(scope, receive, send)
+
+    def _endpoint(self, face: Face, handler: Handler) -> Handler:
+        return endpoint(
+            handler,
+            counters=self._metrics.faces[face],
+            envelope=_ENVELOPES.get(face, errors.ours),
+            headers=_HEADERS.get(face, {"cache-control": "no-store"}),
+            clock=self._clock,
+        )
+
+    async def _no_route(self, request: Request, error: Exception) -> Response:
+        """Answer a path that no route has, or a method that a route does not answer to."""
+        refusal = cast(HTTPException, error)
+
+        async def refuse(_: Request) -> Response:
+            if refusal.status_code == 405:
+                raise errors.MethodNotAllowed(
+                    f"{request.url.path[:200]} does not answer to {request.method}. GET / lists the routes."
+                )
+            raise errors.RouteUnknown(
+                f"There is nothing at {request.url.path[:200]}. GET / lists the routes."
+            )
+
+        path = request.url.path
+        face = Face.UNKNOWN
+        if path.startswith("/v3/"):
+            face = Face.ORES
+        elif path.startswith("/v1/models"):
+            face = Face.LIFTWING
+        response = await self._endpoint(face, refuse)(request)
+        response.headers.update(refusal.headers or {})
+        return response

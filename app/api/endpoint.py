@@ -1,0 +1,106 @@
+"""What all endpoints share: time taken, errors in the face's envelope, headers, bounded bodies."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from app.api.documents import compact, pretty
+from app.api.errors import BodyTooLarge, Failure
+from app.metrics import FaceCounters
+from schemas.errors import RevstreamError
+
+CORS_HEADERS: Mapping[str, str] = {"access-control-allow-origin": "*"}
+BODY_BYTES = 1 << 20
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_log = structlog.get_logger(__name__)
+
+
+def endpoint(
+    handler: Handler,
+    *,
+    counters: FaceCounters,
+    envelope: Callable[[RevstreamError], Failure],
+    headers: Mapping[str, str],
+    clock: Callable[[], float],
+) -> Handler:
+    """Return a handler that never raises, and whose requests are counted and logged at debug level.
+
+    Args:
+        handler: Answers, or raises an error of the typed tree.
+        counters: Of the face that it belongs to.
+        envelope: Shows an error the way that the clients of the face expect.
+        headers: Added to every answer, beside those for CORS.
+        clock: Seconds for durations.
+    """
+
+    async def handle(request: Request) -> Response:
+        started = clock()
+        try:
+            response = await handler(request)
+        except RevstreamError as error:
+            response = failure_response(envelope(error))
+        except ClientDisconnect:
+            response = Response(status_code=400)
+        except Exception:
+            _log.exception("request_failed", path=request.url.path[:200])
+            unexpected = RevstreamError(
+                "The server failed on this request by a defect of its own; its log has the details."
+            )
+            response = failure_response(envelope(unexpected))
+        response.headers.update(CORS_HEADERS)
+        response.headers.update(headers)
+        seconds = clock() - started
+        counters.count(response.status_code, seconds)
+        _log.debug(
+            "request",
+            method=request.method,
+            path=request.url.path[:200],
+            status=response.status_code,
+            seconds=round(seconds, 6),
+            request_id=request.headers.get("x-request-id"),
+        )
+        return response
+
+    return handle
+
+
+def json_response(
+    document: dict[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    is_pretty: bool = False,
+) -> Response:
+    """Return a document as an HTTP answer."""
+    body = pretty(document) if is_pretty else compact(document)
+    return Response(body, status, dict(headers or {}), "application/json")
+
+
+def failure_response(failure: Failure) -> Response:
+    """Return an error as an HTTP answer."""
+    return json_response(failure.document, status=failure.status, headers=failure.headers)
+
+
+async def read_body(request: Request, limit_bytes: int = BODY_BYTES) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        BodyTooLarge: It goes beyond the limit; the rest is not read.
+    """
+    parts: list[bytes] = []
+    size_bytes = 0
+    async for part in request.stream():
+        size_bytes += len(part)
+        if size_bytes > limit_bytes:
+            raise BodyTooLarge(
+                f"The body is larger than the {limit_bytes} bytes that this route reads. Send one request "
+                "per revision.",
+                limit_bytes=limit_bytes,
+            )
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,149 @@
+"""The only map from errors to HTTP: one table of statuses, and the three envelopes that clients know."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from schemas.errors import RequestInvalid, RevstreamError
+from schemas.prediction import ScoreFailure
+
+RETRY_AFTER_SECONDS = 2
+
+_STATUSES: Mapping[str, int] = {
+    "request_invalid": 400,
+    "event_undecodable": 400,
+    "event_schema_unsupported": 400,
+    "wiki_unknown": 404,
+    "model_not_found": 404,
+    "prediction_not_found": 404,
+    "revision_not_found": 404,
+    "revision_deleted": 404,
+    "revision_suppressed": 404,
+    "parent_not_found": 422,
+    "content_model_unsupported": 422,
+    "content_too_large": 422,
+    "cpu_limit_exceeded": 422,
+    "feature_error": 422,
+    "content_unavailable": 503,
+    "not_ready": 503,
+    "broker_unavailable": 503,
+}
+
+_ORES_CODES: Mapping[int, str] = {
+    400: "bad request",
+    404: "not found",
+    405: "method not allowed",
+    413: "bad request",
+    500: "internal server error",
+    503: "server overloaded",
+}
+
+# Our code to ORES's exception class and its text. ORES puts the class before the text, but for the timeout.
+_ORES_ENTRIES: Mapping[str, tuple[str, str]] = {
+    "revision_not_found": (
+        "RevisionNotFound",
+        "RevisionNotFound: Could not find revision ({{revision}}:{rev_id})",
+    ),
+    "revision_deleted": ("TextDeleted", "TextDeleted: Text deleted (datasource.revision.text)"),
+    "revision_suppressed": ("TextDeleted", "TextDeleted: Text deleted (datasource.revision.text)"),
+    "parent_not_found": ("MissingResource", "MissingResource: {message}"),
+    "content_model_unsupported": ("UnexpectedContentType", "UnexpectedContentType: {message}"),
+    "content_too_large": ("QueryNotSupported", "QueryNotSupported: {message}"),
+    "content_unavailable": ("DependencyError", "DependencyError: {message}"),
+    "resource_missing": ("MissingResource", "MissingResource: {message}"),
+    "feature_error": ("CaughtDependencyError", "CaughtDependencyError: {message}"),
+    "scorer_crashed": ("CaughtDependencyError", "CaughtDependencyError: {message}"),
+    "cpu_limit_exceeded": ("TimeoutError", "Timed out after 15 seconds."),
+    # No class of ORES's says this, since ORES always scored: clients see a type that they do not know.
+    "prediction_not_found": ("ScoreNotCached", "ScoreNotCached: {message}"),
+}
+
+_LIFTWING_NO_REVISION = (
+    "The MW API does not have any info related to the rev-id provided as input ({rev_id}), therefore it is "
+    "not possible to extract features properly. One possible cause is the deletion of the page related to "
+    "the revision id. Please contact the ML-Team if you need more info."
+)
+_LIFTWING_MISSING = "Missing resource for rev-id {rev_id}: {message}"
+_LIFTWING_ENTRIES: Mapping[str, tuple[int, str]] = {
+    "revision_not_found": (400, _LIFTWING_NO_REVISION),
+    "revision_deleted": (400, _LIFTWING_NO_REVISION),
+    "revision_suppressed": (400, _LIFTWING_NO_REVISION),
+    "parent_not_found": (400, _LIFTWING_MISSING),
+    "resource_missing": (400, _LIFTWING_MISSING),
+    "content_model_unsupported": (400, "Unexpected content type for rev-id {rev_id}: {message}"),
+    "content_unavailable": (
+        500,
+        "An error happened while fetching feature values from the MediaWiki API, {message}",
+    ),
+    "prediction_not_found": (503, "{message}"),
+}
+_LIFTWING_OTHER = (400, "Generic error while extracting features for rev-id {rev_id}: {message}")
+
+
+class Failure(Struct, frozen=True):
+    """An error as HTTP shows it."""
+
+    status: int
+    document: dict[str, Any]
+    headers: dict[str, str] = {}
+
+
+class RouteUnknown(RequestInvalid):
+    """No route of the API has that path."""
+
+
+class MethodNotAllowed(RequestInvalid):
+    """The route does not answer to that method."""
+
+
+class BodyTooLarge(RequestInvalid):
+    """The body is larger than any request needs."""
+
+
+def status_of(error: RevstreamError) -> int:
+    """Return the HTTP status of an error; 500 for those that no request can cause."""
+    if isinstance(error, RouteUnknown):
+        return 404
+    if isinstance(error, MethodNotAllowed):
+        return 405
+    if isinstance(error, BodyTooLarge):
+        return 413
+    return _STATUSES.get(error.code, 500)
+
+
+def ours(error: RevstreamError) -> Failure:
+    """Return an error in our envelope: ``{"error": {"code", "message", …fields}}``."""
+    document = {"error": {"code": error.code, "message": error.message, **error.fields}}
+    return Failure(status_of(error), document, _retry_after(error))
+
+
+def ores(error: RevstreamError) -> Failure:
+    """Return an error of a whole request in ORES's envelope: ``{"error": {"code", "message"}}``."""
+    status = status_of(error)
+    document = {"error": {"code": _ORES_CODES.get(status, "bad request"), "message": error.message}}
+    return Failure(status, document, _retry_after(error))
+
+
+def liftwing(error: RevstreamError) -> Failure:
+    """Return an error in KServe's envelope: ``{"error": text}``."""
+    return Failure(status_of(error), {"error": error.message}, _retry_after(error))
+
+
+def ores_entry(failure: ScoreFailure, rev_id: int) -> dict[str, str]:
+    """Return one model's failure about one revision as ORES shows it, in place of a score."""
+    kind, text = _ORES_ENTRIES.get(
+        failure.code, ("CaughtDependencyError", "CaughtDependencyError: {message}")
+    )
+    return {"message": text.format(rev_id=rev_id, message=failure.message), "type": kind}
+
+
+def liftwing_failure(failure: ScoreFailure, rev_id: int) -> Failure:
+    """Return one model's failure about one revision as Lift Wing shows it: as the whole answer."""
+    status, text = _LIFTWING_ENTRIES.get(failure.code, _LIFTWING_OTHER)
+    headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status >= 500 else {}
+    return Failure(status, {"error": text.format(rev_id=rev_id, message=failure.message)}, headers)
+
+
+def _retry_after(error: RevstreamError) -> dict[str, str]:
+    return {"retry-after": str(RETRY_AFTER_SECONDS)} if error.retryable else {}

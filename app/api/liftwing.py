@@ -1,0 +1,140 @@
+"""Lift Wing's face: one prediction per request, by KServe's first protocol."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import Resources, answer
+from app.api.documents import ores_answers, ores_models
+from app.api.endpoint import Handler, failure_response, json_response, read_body
+from app.api.errors import liftwing_failure
+from app.metrics import Face
+from schemas.catalogue import ModelInfo
+from schemas.decode import decode_event
+from schemas.errors import (
+    EventSchemaUnsupported,
+    ModelNotFound,
+    RequestInvalid,
+    RevisionNotFound,
+)
+from schemas.page_change import PageChange
+from schemas.prediction import ScoreFailure
+
+HEADERS: Mapping[str, str] = {"cache-control": "no-cache"}
+_ID_END = 1 << 63
+
+
+class LiftWingFace:
+    """Handlers of ``/v1/models``. A model is named ``{wiki}-{model}``, such as ``enwiki-damaging``."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._counters = resources.metrics.faces[Face.LIFTWING]
+        self._models: dict[str, tuple[str, str, ModelInfo]] = {
+            f"{wiki_id}-{name}": (wiki_id, name, info)
+            for wiki_id, models in sorted(resources.catalogue.wikis.items())
+            for name, info in sorted(models.items())
+        }
+
+    def routes(self) -> dict[str, tuple[Face, Handler]]:
+        """Return path to face and handler of the routes that answer GET."""
+        return {
+            "/v1/models": (Face.LIFTWING, self._list),
+            "/v1/models/{name}": (Face.LIFTWING, self._model),
+        }
+
+    def post_routes(self) -> dict[str, tuple[Face, Handler]]:
+        """Return path to face and handler of the routes that answer POST."""
+        return {"/v1/models/{name}:predict": (Face.LIFTWING, self._predict)}
+
+    async def _list(self, _: Request) -> Response:
+        return json_response({"models": list(self._models)})
+
+    async def _model(self, request: Request) -> Response:
+        self._named(request)
+        return json_response({"name": request.path_params["name"], "ready": True})
+
+    async def _predict(self, request: Request) -> Response:
+        wiki_id, model_name, info = self._named(request)
+        body = _object(await read_body(request), request.headers.get("content-type", ""))
+        has_features = _extended_output(body)
+        if has_features and self._resources.on_demand is None:
+            raise RequestInvalid(
+                "Features are not stored, and this server does not score on demand. Ask without "
+                "extended_output."
+            )
+        rev_id = _event_revision(body["event"], wiki_id) if body.get("event") else _revision(body)
+        if not 0 < rev_id < _ID_END:
+            return failure_response(liftwing_failure(ScoreFailure(RevisionNotFound.code, ""), rev_id))
+        models = {model_name: info}
+        found = await answer(
+            self._resources, self._counters, wiki_id, rev_id, models, with_features=has_features
+        )
+        outcome = found[model_name].outcome
+        if isinstance(outcome, ScoreFailure):
+            return failure_response(liftwing_failure(outcome, rev_id))
+        scores = {str(rev_id): ores_answers(rev_id, found)}
+        return json_response({wiki_id: {**ores_models(models), "scores": scores}})
+
+    def _named(self, request: Request) -> tuple[str, str, ModelInfo]:
+        name: str = request.path_params["name"]
+        found = self._models.get(name)
+        if found is None:
+            raise ModelNotFound(f"Model with name {name[:200]} does not exist.")
+        return found
+
+
+def _object(body: bytes, content_type: str) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if "json" not in content_type:
+            raise RequestInvalid("Please verify that request input is a json dict") from error
+        raise RequestInvalid(f"Unrecognized request format: {error}") from error
+    if not isinstance(document, dict):
+        raise RequestInvalid("Please verify that request input is a json dict")
+    if "instances" in document:
+        raise RequestInvalid(
+            'This server takes one revision per request: send {"rev_id": …} without "instances".'
+        )
+    return document
+
+
+def _extended_output(body: Mapping[str, Any]) -> bool:
+    value = body.get("extended_output", False)
+    # One of Lift Wing's servers wants the word as text, so its clients send that.
+    is_wanted = {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+    if not isinstance(is_wanted, bool):
+        raise RequestInvalid('Expected "extended_output" to be a boolean.')
+    return is_wanted
+
+
+def _revision(body: Mapping[str, Any]) -> int:
+    rev_id = body.get("rev_id")
+    # Lift Wing tests for truth, so that 0 and "" are missing rather than wrong.
+    if not rev_id:
+        raise RequestInvalid('Expected "rev_id" in input data.')
+    if not isinstance(rev_id, int) or isinstance(rev_id, bool):
+        raise RequestInvalid('Expected "rev_id" to be an integer.')
+    return rev_id
+
+
+def _event_revision(event: object, wiki_id: str) -> int:
+    try:
+        change = decode_event(orjson.dumps(event))
+    except EventSchemaUnsupported as error:
+        schema = event.get("$schema") if isinstance(event, dict) else None
+        raise RequestInvalid(
+            f"Unsupported event of schema {schema}, the rev_id value cannot be determined."
+        ) from error
+    if not isinstance(change, PageChange):
+        raise RequestInvalid("A canary event names no revision; send a page change.")
+    if change.wiki_id != wiki_id:
+        raise RequestInvalid(
+            f"The event is of {change.wiki_id}, and this model scores revisions of {wiki_id}. Send it to a "
+            f"model of {change.wiki_id}."
+        )
+    return change.revision.rev_id

@@ -1,0 +1,150 @@
+"""The hot path: single look-ups that storage alone can answer, straight from the path to the bytes."""
+
+from collections.abc import Callable, Mapping
+
+from app.api import ores, ours
+from app.api.answers import Resources, of_version
+from app.api.documents import compact, ores_answers, ores_models, pretty, row_document
+from app.api.endpoint import CORS_HEADERS
+from app.api.memo import Memo
+from app.api.numbers import parse_id
+from app.metrics import Face, FaceCounters, Outcome
+from schemas.catalogue import ModelInfo
+from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
+from schemas.prediction import PredictionRow, ScoredModel
+from tables.codec import decode_row
+
+Headers = tuple[tuple[bytes, bytes], ...]
+# Face, table, key, row, headers, body, models in it. Nothing in it refers back to anything, so that the
+# garbage collector leaves it alone: thousands of these would otherwise be walked again and again.
+_Kept = tuple[str, str, bytes, bytes, Headers, bytes, int]
+
+# With ten models a body has about 8 kB, so the memo stays below 70 MB; with two it takes 10 MB.
+_MEMO_ENTRIES = 4096
+_MEMO_BODY_BYTES = 8192
+_AGE_SECONDS = 0.5
+_FORMAT_JSON = b"format=json"
+
+
+class Lookups:
+    """Answers ``/scores/{wiki}/{rev}``, ``/pages/{wiki}/{page}`` and ``/v3/scores/{wiki}/{rev}[/{model}]``.
+
+    Whatever is not a plain hit is left to the full handlers, which answer hits in the same way: a query
+    that asks for more, a missing row, an unknown wiki, a malformed number.
+
+    The row is read for every request. What it was rendered to is kept, and given again only while the row
+    has the same bytes, so that no answer outlives its row.
+    """
+
+    def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
+        self._get = resources.reader.row
+        self._freshness = resources.reader.freshness
+        self._wikis = {
+            wiki_id: dict(sorted(models.items())) for wiki_id, models in resources.catalogue.wikis.items()
+        }
+        self._counters: Mapping[str, FaceCounters] = {
+            face.value: counters for face, counters in resources.metrics.faces.items()
+        }
+        self._clock = clock
+        self._our_headers = _headers(ours.HEADERS)
+        self._ores_headers = _headers(ores.HEADERS)
+        self._memo: Memo[tuple[str, bytes], _Kept] = Memo(_MEMO_ENTRIES)
+        self._age: Headers = ()
+        self._age_at = float("-inf")
+
+    def answer(self, path: str, query: bytes) -> tuple[FaceCounters, Headers, bytes] | None:
+        """Return counters, headers and body of a plain hit; None where it is not one.
+
+        Raises:
+            StoreFormatUnsupported: The row was written by a later version than this one.
+        """
+        kept = self._memo.get((path, query))
+        if kept is None or self._get(kept[1], kept[2]) != kept[3]:
+            kept = self._rendered(path, query)
+            if kept is None:
+                return None
+            if len(kept[5]) <= _MEMO_BODY_BYTES:
+                self._memo.put((path, query), kept)
+        face, _, _, _, headers, body, models = kept
+        counters = self._counters[face]
+        counters.answers[Outcome.STORED] += models
+        if face != Face.ORES:
+            headers += self._age_now()
+        return counters, headers, body
+
+    def _rendered(self, path: str, query: bytes) -> _Kept | None:
+        parts = path.split("/")
+        if not parts[-1]:
+            parts.pop()
+        match parts:
+            case ["", "v3", "scores", wiki_id, text]:
+                return self._of_ores(wiki_id, text, None, query)
+            case ["", "v3", "scores", wiki_id, text, model_name]:
+                return self._of_ores(wiki_id, text, model_name, query)
+            case ["", "scores", wiki_id, text]:
+                return self._of_ours(Face.SCORES.value, REVISIONS_TABLE, wiki_id, text, query)
+            case ["", "pages", wiki_id, text]:
+                return self._of_ours(Face.PAGES.value, PAGES_TABLE, wiki_id, text, query)
+        return None
+
+    def _of_ours(self, face: str, table: str, wiki_id: str, text: str, query: bytes) -> _Kept | None:
+        models = self._wikis.get(wiki_id)
+        number = parse_id(text)
+        if query or number is None or models is None:
+            return None
+        key = row_key(wiki_id, number)
+        row = self._get(table, key)
+        if row is None:
+            return None
+        document = row_document(decode_row(row), models)
+        body = compact(document)
+        return face, table, key, row, _with_length(self._our_headers, body), body, len(document["scores"])
+
+    def _of_ores(self, wiki_id: str, text: str, model_name: str | None, query: bytes) -> _Kept | None:
+        models = self._wikis.get(wiki_id)
+        rev_id = parse_id(text)
+        if models is None or rev_id is None or query not in {b"", _FORMAT_JSON}:
+            return None
+        if model_name is not None:
+            if model_name not in models:
+                return None
+            models = {model_name: models[model_name]}
+        key = row_key(wiki_id, rev_id)
+        row = self._get(REVISIONS_TABLE, key)
+        found = None if row is None else _stored(decode_row(row), models)
+        if row is None or found is None:
+            return None
+        scores = {str(rev_id): ores_answers(rev_id, found)}
+        document = {wiki_id: {**ores_models(models), "scores": scores}}
+        body = compact(document) if query else pretty(document)
+        headers = _with_length(self._ores_headers, body)
+        return Face.ORES.value, REVISIONS_TABLE, key, row, headers, body, len(found)
+
+    def _age_now(self) -> Headers:
+        """Return the Age header, whose unit is the second, at most half of one late."""
+        now = self._clock()
+        if now - self._age_at > _AGE_SECONDS:
+            self._age_at = now
+            age_seconds = self._freshness().age_seconds
+            self._age = () if age_seconds is None else ((b"age", b"%d" % age_seconds),)
+        return self._age
+
+
+def _stored(row: PredictionRow, models: Mapping[str, ModelInfo]) -> dict[str, ScoredModel] | None:
+    """Return what a row says of each model in the version served; None where it lacks any."""
+    found: dict[str, ScoredModel] = {}
+    for name, info in models.items():
+        stored = of_version(row, name, info.id.model_version)
+        if stored is None:
+            return None
+        found[name] = ScoredModel(stored.model, stored.outcome)
+    return found
+
+
+def _headers(face: Mapping[str, str]) -> Headers:
+    pairs = {"content-type": "application/json", **CORS_HEADERS, **face}
+    return tuple((name.encode(), value.encode()) for name, value in pairs.items())
+
+
+def _with_length(headers: Headers, body: bytes) -> Headers:
+    return (*headers, (b"content-length", b"%d" % len(body)))

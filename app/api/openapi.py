@@ -1,0 +1,363 @@
+"""The description of the API in OpenAPI 3.1, kept by hand beside the routes; a test holds them together."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+_NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+_LABELS = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
+_PREDICTION = {
+    "description": "A boolean of a binary model, a label of a multiclass one, labels of a multilabel one.",
+    "oneOf": [
+        {"type": "boolean"},
+        {"type": "string"},
+        {"type": "array", "items": {"type": "string"}},
+    ],
+}
+
+
+def document() -> Schema:
+    """Return the whole description; ready to be shown as JSON."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "revstream",
+            "version": "1",
+            "description": "Scores of wiki revisions: our own face, ORES version 3, and Lift Wing. A path "
+            "may end in a slash. Every answer allows every origin (CORS).",
+        },
+        "paths": {**_OUR_PATHS, **_ORES_PATHS, **_LIFTWING_PATHS, **_OPERATIONS_PATHS},
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+def _parameter(name: str, schema: Schema, text: str, *, where: str = "path") -> Schema:
+    return {
+        "name": name,
+        "in": where,
+        "required": where == "path",
+        "schema": schema,
+        "description": text,
+    }
+
+
+def _answer(text: str, schema: str | None = None, *, kind: str = "application/json") -> Schema:
+    content: Schema = {"schema": {"$ref": f"#/components/schemas/{schema}"}} if schema else {}
+    return {"description": text, "content": {kind: content}}
+
+
+_WIKI = _parameter("wiki_id", {"type": "string"}, "Database name, such as enwiki.")
+_REVISION = _parameter("rev_id", _NUMBER, "Revision id.")
+_MODELS = _parameter("models", {"type": "string"}, "Names, separated by '|'; all if absent.", where="query")
+_FEATURES = _parameter(
+    "features",
+    {"type": "string"},
+    "Present: show the features as well; only where the server scores on demand.",
+    where="query",
+)
+_FORMAT = _parameter(
+    "format", {"type": "string", "enum": ["json"]}, "json: without white space.", where="query"
+)
+_PROVENANCE = _parameter(
+    "provenance",
+    {"type": "string", "enum": ["0", "1"]},
+    "1: tell where each score came from, and how old the tables may be.",
+    where="query",
+)
+_STORED_ANSWERS = {
+    "200": {
+        **_answer("The stored scores.", "Row"),
+        "headers": {
+            "Age": {
+                "description": "On replicas: what the stream held that many seconds ago is in the tables.",
+                "schema": {"type": "integer"},
+            }
+        },
+    },
+    "400": _answer("A parameter is malformed or unknown.", "Error"),
+    "404": _answer("Nothing is stored, or the wiki has no models.", "Error"),
+    "503": _answer("The tables are not complete yet.", "Error"),
+}
+_ORES_ANSWERS = {
+    "200": _answer("Scores, or a typed error in a score's place.", "OresScores"),
+    "400": _answer("A parameter is malformed or not supported.", "OresError"),
+    "404": _answer("The wiki or the model is unknown.", "OresError"),
+    "503": _answer("The tables are not complete yet, or too much is waiting to be scored.", "OresError"),
+}
+
+_OUR_PATHS: Schema = {
+    "/scores/{wiki_id}/{rev_id}": {
+        "get": {
+            "summary": "The stored scores of a revision.",
+            "operationId": "getRevision",
+            "parameters": [_WIKI, _REVISION, _PROVENANCE],
+            "responses": _STORED_ANSWERS,
+        }
+    },
+    "/pages/{wiki_id}/{page_id}": {
+        "get": {
+            "summary": "The stored scores of the latest scored revision of a page.",
+            "operationId": "getPage",
+            "parameters": [_WIKI, _parameter("page_id", _NUMBER, "Page id."), _PROVENANCE],
+            "responses": _STORED_ANSWERS,
+        }
+    },
+}
+
+_ORES_PATHS: Schema = {
+    "/v3/scores": {
+        "get": {
+            "summary": "All wikis with their models and versions, as ORES lists them.",
+            "operationId": "oresWikis",
+            "parameters": [_FORMAT],
+            "responses": {"200": _answer("Wikis.", "OresScores"), "400": _ORES_ANSWERS["400"]},
+        }
+    },
+    "/v3/scores/{wiki_id}": {
+        "get": {
+            "summary": "The models of a wiki, or the scores of up to 50 of its revisions.",
+            "operationId": "oresWiki",
+            "parameters": [
+                _WIKI,
+                _MODELS,
+                _parameter("revids", {"type": "string"}, "Ids, separated by '|'.", where="query"),
+                _FEATURES,
+                _FORMAT,
+            ],
+            "responses": _ORES_ANSWERS,
+        }
+    },
+    "/v3/scores/{wiki_id}/{rev_id}": {
+        "get": {
+            "summary": "The scores of one revision, as ORES shows them.",
+            "operationId": "oresRevision",
+            "parameters": [_WIKI, _REVISION, _MODELS, _FEATURES, _FORMAT],
+            "responses": _ORES_ANSWERS,
+        }
+    },
+    "/v3/scores/{wiki_id}/{rev_id}/{model_name}": {
+        "get": {
+            "summary": "One model's score of one revision, as ORES shows it.",
+            "operationId": "oresModel",
+            "parameters": [
+                _WIKI,
+                _REVISION,
+                _parameter("model_name", {"type": "string"}, "Such as damaging."),
+                _FEATURES,
+                _FORMAT,
+            ],
+            "responses": _ORES_ANSWERS,
+        }
+    },
+}
+
+_MODEL = _parameter("name", {"type": "string"}, "{wiki}-{model}, such as enwiki-damaging.")
+_NO_MODEL = _answer("No such model.", "LiftWingError")
+
+_LIFTWING_PATHS: Schema = {
+    "/v1/models": {
+        "get": {
+            "summary": "The names of all models, as Lift Wing names them.",
+            "operationId": "liftWingModels",
+            "responses": {"200": _answer("Names.", "LiftWingModels")},
+        }
+    },
+    "/v1/models/{name}": {
+        "get": {
+            "summary": "Whether a model is ready.",
+            "operationId": "liftWingModel",
+            "parameters": [_MODEL],
+            "responses": {"200": _answer("It is.", "LiftWingModel"), "404": _NO_MODEL},
+        }
+    },
+    "/v1/models/{name}:predict": {
+        "post": {
+            "summary": "One model's score of one revision, as Lift Wing gives it.",
+            "operationId": "liftWingPredict",
+            "parameters": [_MODEL],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/LiftWingRequest"}}},
+            },
+            "responses": {
+                "200": _answer("The score, in ORES's shape.", "OresScores"),
+                "400": _answer("The input is wrong, or the revision cannot be scored.", "LiftWingError"),
+                "404": _NO_MODEL,
+                "413": _answer("The body is too large.", "LiftWingError"),
+                "500": _answer("The wiki's API failed.", "LiftWingError"),
+                "503": _answer("Nothing is stored and nothing can score now.", "LiftWingError"),
+            },
+        }
+    },
+}
+
+_OPERATIONS_PATHS: Schema = {
+    "/": {
+        "get": {
+            "summary": "The routes.",
+            "operationId": "index",
+            "responses": {"200": _answer("Path to method to summary.")},
+        }
+    },
+    "/openapi.json": {
+        "get": {
+            "summary": "This description.",
+            "operationId": "openapi",
+            "responses": {"200": _answer("OpenAPI 3.1.")},
+        }
+    },
+    "/healthz": {
+        "get": {
+            "summary": "Whether the process turns.",
+            "operationId": "healthz",
+            "responses": {"200": _answer("It does.")},
+        }
+    },
+    "/readyz": {
+        "get": {
+            "summary": "Whether the process is ready for requests.",
+            "operationId": "readyz",
+            "responses": {
+                "200": _answer("It is, and how old its tables may be.", "Readiness"),
+                "503": _answer("Not now, for the reasons named.", "Readiness"),
+            },
+        }
+    },
+    "/metrics": {
+        "get": {
+            "summary": "Metrics for Prometheus.",
+            "operationId": "metrics",
+            "responses": {"200": _answer("Prometheus's text form.", kind="text/plain")},
+        }
+    },
+}
+
+_CODE_AND_MESSAGE = {
+    "type": "object",
+    "required": ["code", "message"],
+    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+}
+_SCORE = {
+    "type": "object",
+    "required": ["prediction", "probability"],
+    "properties": {"prediction": _PREDICTION, "probability": _LABELS},
+}
+
+_SCHEMAS: Schema = {
+    "Row": {
+        "type": "object",
+        "required": ["wiki_id", "page_id", "rev_id", "rev_dt", "scores"],
+        "properties": {
+            "wiki_id": {"type": "string"},
+            "page_id": _NUMBER,
+            "rev_id": _NUMBER,
+            "rev_dt": {"type": "string", "format": "date-time"},
+            "scores": {
+                "type": "object",
+                "description": "By model name: a score or an error.",
+                "additionalProperties": {"$ref": "#/components/schemas/StoredScore"},
+            },
+            "freshness": {
+                "type": "object",
+                "properties": {
+                    "age_seconds": {"type": ["number", "null"], "minimum": 0},
+                    "reasons": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        },
+    },
+    "StoredScore": {
+        "type": "object",
+        "required": ["model_version"],
+        "properties": {
+            "model_version": {"type": "string"},
+            "prediction": _PREDICTION,
+            "probability": _LABELS,
+            "error": _CODE_AND_MESSAGE,
+            "provenance": {
+                "type": "object",
+                "properties": {
+                    "model_sha512": {"type": "string"},
+                    "event_id": {"type": "string"},
+                    "source_topic": {"type": "string"},
+                    "source_partition": {"type": "integer"},
+                    "source_offset": {"type": "integer"},
+                    "event_dt": {"type": "string", "format": "date-time"},
+                    "scored_dt": {"type": "string", "format": "date-time"},
+                },
+            },
+        },
+    },
+    "Error": {"type": "object", "required": ["error"], "properties": {"error": _CODE_AND_MESSAGE}},
+    "OresError": {"type": "object", "required": ["error"], "properties": {"error": _CODE_AND_MESSAGE}},
+    "OresScores": {
+        "type": "object",
+        "description": "By wiki.",
+        "additionalProperties": {
+            "type": "object",
+            "required": ["models"],
+            "properties": {
+                "models": {
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "object",
+                        "properties": {"version": {"type": "string"}},
+                    },
+                },
+                "scores": {
+                    "type": "object",
+                    "description": "By revision, then by model name.",
+                    "additionalProperties": {
+                        "type": "object",
+                        "additionalProperties": {"$ref": "#/components/schemas/OresScore"},
+                    },
+                },
+            },
+        },
+    },
+    "OresScore": {
+        "type": "object",
+        "properties": {
+            "score": _SCORE,
+            "error": {
+                "type": "object",
+                "required": ["type", "message"],
+                "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+            },
+            "features": {"type": "object"},
+        },
+    },
+    "LiftWingRequest": {
+        "type": "object",
+        "properties": {
+            "rev_id": {"type": "integer"},
+            "event": {"type": "object", "description": "A page change or revision create event."},
+            "extended_output": {"type": "boolean", "default": False},
+        },
+    },
+    "LiftWingError": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": {"type": "string"}},
+    },
+    "LiftWingModels": {
+        "type": "object",
+        "required": ["models"],
+        "properties": {"models": {"type": "array", "items": {"type": "string"}}},
+    },
+    "LiftWingModel": {
+        "type": "object",
+        "required": ["name", "ready"],
+        "properties": {"name": {"type": "string"}, "ready": {"type": "boolean"}},
+    },
+    "Readiness": {
+        "type": "object",
+        "required": ["status"],
+        "properties": {
+            "status": {"type": "string"},
+            "reasons": {"type": "array", "items": {"type": "string"}},
+            "notes": {"type": "array", "items": {"type": "string"}},
+            "age_seconds": {"type": ["number", "null"]},
+        },
+    },
+}

@@ -1,0 +1,130 @@
+"""uvicorn on the loop that runs already: no signal handlers of its own, a typed error for a taken port."""
+
+import asyncio
+import contextlib
+import errno
+import math
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from schemas.errors import PortInUse, SettingsError
+
+_BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 30
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address and listens.
+
+    Args:
+        host: Name or address.
+        port: 0 takes a free one.
+
+    Raises:
+        PortInUse: Another process listens there.
+        SettingsError: The address is none of this machine's, or the port needs more rights.
+    """
+    fields: dict[str, str | int | float | None] = {"host": host, "port": port}
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise SettingsError(
+            f"The host {host!r} cannot be resolved ({error}). Set http_host to an address of this machine.",
+            **fields,
+        ) from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(
+                f"Port {port} of {host} is taken by another process, perhaps a revstream that still runs. "
+                "Stop it, or set http_port to another one.",
+                **fields,
+            ) from error
+        raise SettingsError(
+            f"Port {port} of {host} cannot be listened on ({error.strerror}). Set http_host to an address of "
+            "this machine and http_port to a port above 1023.",
+            **fields,
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+async def run_server(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    started: asyncio.Event | None = None,
+    stop: asyncio.Event,
+    listener: socket.socket | None = None,
+    grace_seconds: float = 10.0,
+) -> None:
+    """Serve an application on the running loop until told to stop.
+
+    1. Bind the address, so that a taken one is told before anything else happens.
+    2. Serve; set ``started`` once connections are taken.
+    3. On ``stop``: take no new connections, finish the requests that run, close the rest.
+
+    Args:
+        app: The application.
+        host: Name or address to listen on.
+        port: 0 takes a free one.
+        started: Set once connections are taken.
+        stop: Set it to stop.
+        listener: A socket from `bind`, where the caller needs to know its port; closed in the end.
+        grace_seconds: How long the requests that run may take to finish; then they are cut off.
+
+    Raises:
+        PortInUse: As `bind`.
+        SettingsError: As `bind`.
+    """
+    listener = listener or bind(host, port)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(grace_seconds),
+    )
+    server = _Server(config, started)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    stopping = asyncio.create_task(stop.wait(), name="http-stop")
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        stopping.cancel()
+        await serving
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process it runs in, and says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, started: asyncio.Event | None) -> None:
+        super().__init__(config)
+        self._on_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._on_started is not None:
+            self._on_started.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

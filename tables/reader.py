@@ -1,0 +1,78 @@
+"""Predictions read from wherever their rows lie: the worker's own tables, or a replica of them."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
+from schemas.prediction import PredictionRow
+from tables.codec import decode_row
+
+
+class Freshness(Struct, frozen=True):
+    """How far rows can be trusted to be there, and to be the latest.
+
+    Attributes:
+        is_ready: False until the rows are complete for the first time. A row that is not found then
+            means nothing.
+        reasons: Names of what is wrong now, empty when nothing is: ``recovering``, ``log_unreachable`` …
+        age_seconds: All that the log held that many seconds ago is in the rows. None inside the worker,
+            which is the source itself.
+    """
+
+    is_ready: bool
+    reasons: tuple[str, ...]
+    age_seconds: float | None
+
+
+class RowSource(Protocol):
+    """Gives committed rows as bytes. Cheap enough to be called on the event loop."""
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """Return the committed row under a key of ``revisions`` or ``pages``; None where there is none."""
+        ...
+
+    def freshness(self) -> Freshness:
+        """Return how complete and how old the rows are."""
+        ...
+
+
+class PredictionReader:
+    """Predictions by revision and by page.
+
+    Args:
+        rows: Where the rows lie.
+
+    Attributes:
+        row: As `RowSource.get`: a row in bytes, for whoever decodes it himself.
+    """
+
+    def __init__(self, rows: RowSource) -> None:
+        self.row = rows.get
+        self._rows = rows
+
+    def revision(self, wiki_id: str, rev_id: int) -> PredictionRow | None:
+        """Return the scores of a revision.
+
+        Args:
+            wiki_id: Database name.
+            rev_id: In [0, 2**63).
+
+        Returns:
+            The row, or None where none is stored.
+
+        Raises:
+            ValueError: The ids make no key.
+            StoreFormatUnsupported: The row was written by a later version than this one.
+        """
+        row = self.row(REVISIONS_TABLE, row_key(wiki_id, rev_id))
+        return None if row is None else decode_row(row)
+
+    def page(self, wiki_id: str, page_id: int) -> PredictionRow | None:
+        """Return the scores of the latest scored revision of a page; see `revision`."""
+        row = self.row(PAGES_TABLE, row_key(wiki_id, page_id))
+        return None if row is None else decode_row(row)
+
+    def freshness(self) -> Freshness:
+        """Return how complete and how old the rows are."""
+        return self._rows.freshness()

@@ -1,0 +1,42 @@
+"""Scorers for requests that find nothing stored."""
+
+from collections.abc import Sequence
+
+from schemas.errors import (
+    ContentUnavailable,
+    CpuLimitExceeded,
+    NotReady,
+    RevisionDeleted,
+    RevisionNotFound,
+    RevstreamError,
+)
+from schemas.prediction import FeatureValue, ScoredModel
+from tests.rows import binary, model_id
+
+FAILURES: dict[int, RevstreamError] = {
+    404: RevisionNotFound("The wiki has no revision 404.", rev_id=404),
+    410: RevisionDeleted("The text of revision 410 is hidden.", rev_id=410),
+    502: ContentUnavailable("The wiki does not answer; try again.", rev_id=502),
+    503: NotReady("Too much is waiting to be scored; try again.", rev_id=503),
+    504: CpuLimitExceeded("Scoring revision 504 took more than 15 s of CPU time.", rev_id=504),
+}
+
+
+class ReversedDigits:
+    """Scores a revision by the last two digits of its id, reversed, divided by 100; fails for FAILURES."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int, tuple[str, ...]]] = []
+
+    async def score(
+        self, wiki_id: str, rev_id: int, model_names: Sequence[str], *, with_features: bool = False
+    ) -> list[ScoredModel]:
+        self.asked.append((wiki_id, rev_id, tuple(model_names)))
+        if rev_id in FAILURES:
+            raise FAILURES[rev_id]
+        last_two = f"{rev_id:02d}"[-2:]
+        reversed_digits = int(last_two[::-1])
+        features: dict[str, FeatureValue] | None = None
+        if with_features:
+            features = {"feature.revision.reversed_last_two_in_rev_id": reversed_digits}
+        return [ScoredModel(model_id(name), binary(reversed_digits / 100), features) for name in model_names]

@@ -1,0 +1,107 @@
+"""A real server over a real follower, with a client: what tests of the API start from."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from app.api.asgi import create_api
+from app.api.on_demand import OnDemand
+from app.api.server import bind, run_server
+from app.metrics import Metrics
+from schemas.catalogue import Catalogue
+from schemas.keys import row_key
+from schemas.prediction import PredictionRow
+from tables.codec import encode_row
+from tables.follower import Follower
+from tables.reader import PredictionReader
+from tests.replica_log import PAGES_TOPIC, REVISIONS_TOPIC, TOPICS, MemoryLog, MemoryTopicReader
+
+
+class Served:
+    """A running server; what tests ask of it."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, metrics: Metrics) -> None:
+        self.session = session
+        self.url = url
+        self.metrics = metrics
+
+    async def ask(
+        self, path: str, *, method: str = "GET", **options: Any
+    ) -> tuple[int, Any, aiohttp.ClientResponse]:
+        """Return status, body (decoded where it is JSON) and response."""
+        async with self.session.request(method, self.url + path, **options) as response:
+            body: Any = await response.read()
+            if body and response.content_type == "application/json":
+                body = json.loads(body)
+            return response.status, body, response
+
+
+def fill(log: MemoryLog, rows: Sequence[PredictionRow]) -> None:
+    """Append rows to the changelogs of both tables, as a worker does."""
+    for row in rows:
+        encoded = encode_row(row)
+        log.append(REVISIONS_TOPIC, row_key(row.wiki_id, row.rev_id), encoded)
+        log.append(PAGES_TOPIC, row_key(row.wiki_id, row.page_id), encoded)
+
+
+async def until(condition: Callable[[], bool], timeout_seconds: float = 10.0) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(timeout_seconds):
+        while not condition():  # noqa: ASYNC110 - conditions of any kind signal nothing
+            await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def following(follower: Follower) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a follower while the block runs, and close it."""
+    task = asyncio.create_task(follower.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        follower.close()
+
+
+@contextlib.asynccontextmanager
+async def served(
+    directory: Path,
+    catalogue: Catalogue,
+    rows: Sequence[PredictionRow] = (),
+    *,
+    on_demand: OnDemand | None = None,
+    readiness: Callable[[], Sequence[str]] = tuple,
+    log: MemoryLog | None = None,
+) -> AsyncIterator[Served]:
+    """Serve rows that came through a follower; the log is out of reach from the start where given so."""
+    log = log or MemoryLog()
+    fill(log, rows)
+    follower = Follower(MemoryTopicReader(log), directory / "replica", TOPICS, poll_seconds=0.01)
+    metrics = Metrics()
+    api = create_api(
+        reader=PredictionReader(follower),
+        catalogue=catalogue,
+        on_demand=on_demand,
+        readiness=readiness,
+        metrics=metrics,
+    )
+    started, stop = asyncio.Event(), asyncio.Event()
+    listener = bind("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with following(follower):
+        if log.is_reachable:
+            await until(lambda: follower.freshness().is_ready)
+        server = asyncio.create_task(run_server(api, "", 0, started=started, stop=stop, listener=listener))
+        await started.wait()
+        try:
+            async with aiohttp.ClientSession() as session:
+                yield Served(session, url, metrics)
+        finally:
+            stop.set()
+            await server
