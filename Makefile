@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: run test check lint types format dictionaries kafka lock sample bench clean help
+.PHONY: run test check lint types format docs dictionaries kafka kafka-tools lock clean help
 
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ help: ## Say what each target does.
 run: $(STAMP) ## Start everything on the embedded engine and feed it the bundled sample.
 	@exec $(BIN)/revstream run $(ARGS)
 
-test: $(STAMP) ## Check style, types and borders, then run every test.
+test: $(STAMP) kafka-tools ## Check style, types and borders, then run every test.
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -26,10 +26,40 @@ lint: $(STAMP) ## Style.
 
 types: $(STAMP) ## Strict types.
 	$(BIN)/mypy
+	cd deploy/kafka && ../../$(BIN)/mypy --config-file ../../pyproject.toml broker.py
 
 format: $(STAMP) ## Rewrite the code in the project's style.
 	$(BIN)/ruff check --fix-only --silent .
 	$(BIN)/ruff format .
+
+docs: $(STAMP) ## Write the tables of README.md that follow from the code.
+	$(BIN)/python -m app.reference
+
+dictionaries: ## Install the enchant library and the dictionaries that other models read.
+	@packages="libenchant-2-2 hunspell-en-us hunspell-en-gb hunspell-en-au"; \
+	$(INSTALL) "for models that look words up in dictionaries" && exit 0; \
+	echo "Install by hand: $$packages (Debian's names), or your system's enchant 2 and hunspell dictionaries." >&2; exit 1
+
+kafka: kafka-tools ## Start an Apache Kafka broker on loopback, until Ctrl-C.
+	@$(PYTHON) deploy/kafka/broker.py start --port $(or $(PORT),9092) --foreground
+
+kafka-tools:
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then exit 0; fi; \
+	packages="openjdk-17-jre-headless maven"; \
+	$(INSTALL) "for the tests against a real Kafka broker" && exit 0; \
+	echo "No Java and Maven, so the tests against a real Kafka broker are skipped. Install: $$packages" >&2; \
+	test -z "$$REQUIRE_KAFKA"
+
+# Installs $$packages with the system's package manager where this user may, and says so; "$(INSTALL) WHY".
+define INSTALL
+install() { \
+  root=; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+  command -v apt-get >/dev/null && $$root true 2>/dev/null || return 1; \
+  echo "Installing $$packages with apt-get, $$1."; \
+  $$root apt-get update -qq && \
+  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; \
+}; install
+endef
 
 lock: $(STAMP) ## Resolve the dependencies of pyproject.toml anew.
 	$(BIN)/python -m pip install --quiet uv

@@ -64,8 +64,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = EMBEDDED_SCHEME
     partitions: Annotated[
         int,
-        Meta(description="Partitions of a new topic. Fixed once the topic exists.", ge=1, le=1024),
+        Meta(
+            description="Partitions of the source topic and the tables. Fixed once they exist.", ge=1, le=1024
+        ),
     ] = 4
+    broker_session_timeout_seconds: Annotated[
+        float,
+        Meta(
+            description="How long Kafka waits for a silent worker before others take its partitions.",
+            ge=1,
+            le=300,
+        ),
+    ] = 10.0
     http_host: Annotated[_Text, Meta(description="Address that the read API listens on.")] = "127.0.0.1"
     http_port: Annotated[
         int, Meta(description="Port that the read API listens on; 0 takes a free one.", ge=0, le=65535)

@@ -16,6 +16,7 @@ import uvloop
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import now_ms
 from agents.embedded.transport import Transport as EmbeddedTransport
+from agents.kafka import declare_topics
 from agents.ordered import OrderedWindow
 from agents.pipeline import ContentRetry, Pipeline, settle_by_delivery, settle_with_commit
 from agents.scoring import RevisionScoring
@@ -34,7 +35,8 @@ from models.pool import PoolLimits, ScoringPool
 from models.store import PACKAGED_MODELS
 from models.work import load_work
 from schemas.errors import EngineError, RevstreamError, StoreFull, StoreLocked
-from schemas.keys import PAGE_CHANGE_TOPIC
+from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
+from schemas.revision_score import STREAM_PREFIX
 from tables.predictions import CommittingTables, Predictions, PredictionTable
 from tables.reader import Freshness, PredictionReader
 
@@ -131,6 +133,8 @@ class Worker:
             TableManager=CommittingTables,
             processing_guarantee="at_least_once",
             broker_commit_interval=settings.commit_interval_seconds,
+            broker_session_timeout=settings.broker_session_timeout_seconds,
+            broker_heartbeat_interval=settings.broker_session_timeout_seconds / 5,
             topic_partitions=settings.partitions,
             topic_disable_leader=True,
             table_standby_replicas=0,
@@ -193,6 +197,8 @@ class Worker:
     async def _start(self) -> None:
         """Serve, load the models and take events, none of which waits for recovery."""
         self.open()
+        if not self.settings.is_embedded:
+            await self._declare_topics()
         api = create_api(
             reader=PredictionReader(self.rows),
             catalogue=self.catalogue,
@@ -218,6 +224,16 @@ class Worker:
             self._working.append(self._guard(self._keep_house()))
         self.observer.serve_at(self.address)
         _log.info("listening", address=self.address, broker=settings.broker_url)
+
+    async def _declare_topics(self) -> None:
+        partitions = self.settings.partitions
+        model_names = {name for wiki in self.catalogue.wikis.values() for name in wiki}
+        outputs = {STREAM_PREFIX + name: partitions for name in sorted(model_names)}
+        await declare_topics(
+            ",".join(self.settings.kafka_addresses),
+            created={PAGE_CHANGE_TOPIC: partitions, DEAD_LETTER_TOPIC: partitions, **outputs},
+            equal={PAGE_CHANGE_TOPIC: partitions},
+        )
 
     def _guard(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Return a task of which any failure stops the worker."""

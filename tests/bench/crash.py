@@ -1,7 +1,7 @@
 """Kills a worker at random moments until its source is done, then audits what is left.
 
-``python -m tests.bench.crash [--kills 30] [--wipes 10] [--revisions 6000]`` prints JSON; it exits with 1 where
-anything was lost, doubled or wrong.
+``python -m tests.bench.crash [--kills 30] [--wipes 10] [--revisions 6000]`` prints JSON, and exits
+with 1 where anything was lost, doubled or wrong.
 """
 
 import argparse
