@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.errors import BrokerUnavailable, SettingsError
 
 _REQUEST_SECONDS = 15.0
-_BROKER_DEFAULT = -1
+_REPLICATION = "default.replication.factor"
 
 
 async def declare_topics(bootstrap: str, *, created: Mapping[str, int], equal: Mapping[str, int]) -> None:
@@ -42,8 +43,8 @@ async def declare_topics(bootstrap: str, *, created: Mapping[str, int], equal: M
                 )
     except KafkaError as error:
         raise BrokerUnavailable(
-            f"The broker {bootstrap} cannot be used: {type(error).__name__} {error}. Start it, or correct the "
-            "setting broker.",
+            f"The broker {bootstrap} cannot be used: {type(error).__name__} {error}. Start it, or correct "
+            "the setting broker.",
             broker=bootstrap,
         ) from error
     finally:
@@ -51,11 +52,30 @@ async def declare_topics(bootstrap: str, *, created: Mapping[str, int], equal: M
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, int]) -> None:
+    replication = await _replication(admin)
     response = await admin.create_topics(
-        [NewTopic(name, partitions, _BROKER_DEFAULT) for name, partitions in topics.items()]
+        [NewTopic(name, partitions, replication) for name, partitions in topics.items()]
     )
     for _, code, *_ in response.topic_errors:
         error = for_code(code)
         # Another worker that starts at the same moment may have been first.
         if code and error is not TopicAlreadyExistsError:
             raise error
+
+
+async def _replication(admin: AIOKafkaAdminClient) -> int:
+    """Return the replicas that the cluster gives a topic by default.
+
+    Brokers fill the number in by themselves only for a version of the request that the client does not speak.
+    """
+    cluster = await admin.describe_cluster()
+    broker = ConfigResource(
+        ConfigResourceType.BROKER, str(cluster["brokers"][0]["node_id"]), {_REPLICATION: None}
+    )
+    (response,) = await admin.describe_configs([broker])
+    for code, _, _, _, entries in response.resources:
+        if code:
+            raise for_code(code)
+        for _, value, *_ in entries:
+            return int(value)
+    return 1

@@ -13,6 +13,8 @@ from typing import Any
 from faust import Event
 from faust.types import TP
 
+from schemas.errors import EngineError
+
 
 class UnacknowledgedEvent(Event):
     """An event that only `OrderedWindow` acknowledges: Faust's own calls do nothing."""
@@ -30,13 +32,27 @@ Handler = Callable[[UnacknowledgedEvent], Awaitable[None]]
 
 
 class _Slot:
-    """An event in flight."""
+    """An event in flight. ``turn_over`` is made by the next event of its key, which waits for it."""
 
-    __slots__ = ("event", "is_done")
+    __slots__ = ("event", "has_ended", "is_done", "turn_over")
 
     def __init__(self, event: UnacknowledgedEvent) -> None:
         self.event = event
         self.is_done = False
+        self.has_ended = False
+        self.turn_over: asyncio.Future[None] | None = None
+
+    def end_turn(self) -> None:
+        """Let the next event of the key go on."""
+        self.has_ended = True
+        if self.turn_over is not None and not self.turn_over.done():
+            self.turn_over.set_result(None)
+
+    async def wait_for_turn_over(self) -> None:
+        """Wait until this event is handled, or given up."""
+        if not self.has_ended:
+            self.turn_over = asyncio.get_running_loop().create_future()
+            await self.turn_over
 
 
 class OrderedWindow:
@@ -69,7 +85,7 @@ class OrderedWindow:
         self._free = asyncio.Semaphore(size)
         self._size = size
         self._slots: dict[TP, deque[_Slot]] = {}
-        self._tails: dict[Any, asyncio.Task[None]] = {}
+        self._tails: dict[Any, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._current = 0
         self._is_closed = False
@@ -83,17 +99,19 @@ class OrderedWindow:
     async def run(self, events: AsyncIterable[Any]) -> None:
         """Handle events until the stream ends or the window is closed."""
         async for event in events:
+            self.drop_stale()
             await self._free.acquire()
+            self.drop_stale()
             if self._is_closed:
                 # Neither handled nor acknowledged: the next start consumes it again.
                 self._free.release()
-                continue
-            self._take(event)
+                return
+            if self._is_stale(event):
+                self._free.release()
+            else:
+                self._take(event)
 
     def _take(self, event: UnacknowledgedEvent) -> None:
-        generation = event.message.generation_id
-        if generation is not None and generation != self._current:
-            self._start_generation(generation)
         slot = _Slot(event)
         tp = event.message.tp
         slots = self._slots.get(tp)
@@ -102,41 +120,66 @@ class OrderedWindow:
         slots.append(slot)
         key = event.message.key
         task = asyncio.create_task(self._turn(slot, slots, self._tails.get(key)))
-        self._tails[key] = task
+        self._tails[key] = slot
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _start_generation(self, generation: int) -> None:
-        """Drop what earlier generations left: their offsets mean nothing now."""
+    def drop_stale(self) -> None:
+        """Forget what earlier generations left: their offsets mean nothing now.
+
+        Events that are done and wait for one before them give their places back here; those still handled
+        do so as they end, so that ``size`` bounds what runs whatever the generation.
+
+        Called by itself as events come and end. Call it when a generation begins, too: the window may be
+        full of events that wait for one slow event of the last.
+        """
+        generation = self._generation()
+        if generation == self._current:
+            return
         self._current = generation
         for slots in self._slots.values():
-            for _ in slots:
-                self._free.release()
+            for slot in slots:
+                if slot.is_done:
+                    self._free.release()
         self._slots = {}
 
-    async def _turn(self, slot: _Slot, slots: deque[_Slot], before: asyncio.Task[None] | None) -> None:
+    async def _turn(self, slot: _Slot, slots: deque[_Slot], before: _Slot | None) -> None:
         event = slot.event
         key = event.message.key
         try:
-            if before is not None and not before.done():
-                await asyncio.wait((before,))
+            if before is not None:
+                await before.wait_for_turn_over()
+            if self._has_failed:
+                return
             if not self._is_stale(event):
                 await self._handle(event)
         except asyncio.CancelledError:
+            # Nobody but `close` cancels us: the handler waited for something that was given up. Without an
+            # end to this event its partition would stand still, and nobody would know.
+            if not self._is_closed:
+                self._fail(
+                    EngineError(
+                        f"The handling of {event.message} was cancelled from within. This is a defect: report it."
+                    )
+                )
             raise
         # Whatever it is, acknowledging it would lose the event.
         except BaseException as error:
             self._fail(error)
             return
         finally:
-            if self._tails.get(key) is asyncio.current_task():
+            slot.end_turn()
+            if self._tails.get(key) is slot:
                 del self._tails[key]
+        self.drop_stale()
+        if self._slots.get(event.message.tp) is not slots:
+            self._free.release()
+            return
         slot.is_done = True
-        if not self._is_stale(event):
-            self._acknowledge(slots)
+        self._acknowledge(slots)
 
     def _is_stale(self, event: UnacknowledgedEvent) -> bool:
-        return event.message.generation_id != self._generation() or self._current != self._generation()
+        return event.message.generation_id != self._generation()
 
     def _acknowledge(self, slots: deque[_Slot]) -> None:
         while slots and slots[0].is_done and not self._has_failed:

@@ -33,7 +33,8 @@ class EventReport(Struct, frozen=True):
     Attributes:
         outcome: ``scored``, ``failed`` (every model gave a failure), ``skipped`` or ``dead_letter``.
         began: When it was taken up, on the monotonic clock, in seconds.
-        reason: Of a skip or a dead letter; None otherwise.
+        reason: Of a skip, or the code of a dead letter; None otherwise.
+        message: Of a dead letter: what is wrong with it and what to do; None otherwise.
         change: The event; None where it could not be decoded, or was a canary.
         scored: One per model.
         scoring_seconds: Fetching and scoring, waits included.
@@ -42,6 +43,7 @@ class EventReport(Struct, frozen=True):
     outcome: str
     began: float
     reason: str | None = None
+    message: str | None = None
     change: PageChange | None = None
     scored: Sequence[ScoredModel] = ()
     scoring_seconds: float = 0.0
@@ -125,7 +127,9 @@ class Pipeline:
             change = decode_event(value)  # 1
         except EventError as error:
             await self._bury(event, value, error)
-            self._observer.event_handled(EventReport("dead_letter", began, reason=error.code))
+            self._observer.event_handled(
+                EventReport("dead_letter", began, reason=error.code, message=error.message)
+            )
             return
         decision = decide(change, self._catalogue)  # 2
         if isinstance(decision, Skip) or isinstance(change, Canary):

@@ -64,8 +64,6 @@ def serve(settings: Settings) -> None:
     """Answer look-ups from a copy of the predictions, without scoring. Start any number."""
     import uvloop
 
-    import uvloop
-
     from app.serve import serve as serve_replica
 
     uvloop.run(serve_replica(settings))

@@ -1,5 +1,6 @@
 """Flags made from the table of settings, and the door through which errors leave the command line."""
 
+import errno
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Final
 import click
 
 from app.settings import CONFIG_VARIABLE, SETTINGS, Setting, load_settings
-from schemas.errors import RevstreamError, SettingsError
+from schemas.errors import EngineError, RevstreamError, SettingsError, StoreFull
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -34,12 +35,26 @@ class Program(click.Group):
     """A command that tells a named error in one line, and lets an unknown one crash with its traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; exit 2 for a wrong setting and 1 for any other error that revstream names."""
+        """Run the verb; exit 2 for a wrong setting and 1 for any other error that has a name."""
         try:
             return super().invoke(ctx)
         except RevstreamError as error:
-            click.echo(f"revstream: {error.code}: {error.message}", err=True)
-            ctx.exit(USAGE if isinstance(error, SettingsError) else FAILED)
+            named = error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            named = _file_error(error)
+        click.echo(f"revstream: {named.code}: {named.message}", err=True)
+        return ctx.exit(USAGE if isinstance(named, SettingsError) else FAILED)
+
+
+def _file_error(error: OSError) -> RevstreamError:
+    """Return the typed error for a file, any file, that the system refuses."""
+    if error.errno == errno.ENOSPC:
+        return StoreFull(f"The disk that holds {error.filename} is full. Free space and start again.")
+    return EngineError(
+        f"{error.filename} cannot be used: {error.strerror}. Correct its rights, or name another."
+    )
 
 
 def takes_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -112,7 +112,9 @@ def check_stores(data_dir: Path) -> tuple[Finding, ...]:
                 broken(
                     "stores",
                     f"{store} does not open: {error}.",
-                    f"rm -r {store}: the next start fills it again from the log.",
+                    "Correct its rights."
+                    if "Permission denied" in str(error)
+                    else f"rm -r {store}: the next start fills it again from the log.",
                 )
             )
     return tuple(faults) or (ok("stores", f"{len(stores)} open" if stores else "none yet"),)

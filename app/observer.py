@@ -72,6 +72,9 @@ class StreamObserver:
         self._count(self._events, report.outcome, report.reason or "")
         self._event_seconds.observe(seconds)
         change = report.change
+        if report.message is not None:
+            self._log.warning("event", outcome=report.outcome, reason=report.reason, message=report.message)
+            return
         if change is None or not report.scored:
             self._log.debug(
                 "event",
@@ -119,7 +122,7 @@ class StreamObserver:
             return
         for one in scored:
             self._screen.write(_shown(change, one))
-        if self._address:
+        if self._address and any(isinstance(one.outcome, Score) for one in scored):
             where = f"{self._address}/scores/{change.wiki_id}/{change.revision.rev_id}"
             self._screen.write(f"Look it up: curl {where}\n")
             self._address = ""

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import functools
 import gc
+import logging
 import socket
 import sys
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
@@ -14,12 +15,13 @@ import structlog
 import uvloop
 
 from agents.embedded.intake import LogIntake
-from agents.embedded.log import now_ms
+from agents.embedded.log import Log, now_ms
 from agents.embedded.transport import Transport as EmbeddedTransport
 from agents.kafka import declare_topics
 from agents.ordered import OrderedWindow
 from agents.pipeline import ContentRetry, Pipeline, settle_by_delivery, settle_with_commit
 from agents.scoring import RevisionScoring
+from agents.sources import EventSource
 from app.api.asgi import create_api
 from app.api.server import bind, run_server
 from app.catalogue import build_catalogue, open_store
@@ -30,17 +32,22 @@ from app.observer import StreamObserver
 from app.on_demand import WorkerOnDemand
 from app.settings import Settings, load_settings
 from app.source import open_settings_source
-from app.stream_app import StreamApp
+from app.stream_app import QuietMonitor, StreamApp
 from models.pool import PoolLimits, ScoringPool
 from models.store import PACKAGED_MODELS
 from models.work import load_work
-from schemas.errors import EngineError, RevstreamError, StoreFull, StoreLocked
+from schemas.errors import EngineError, RevstreamError, SourceError, StoreFull, StoreLocked
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
 from schemas.revision_score import STREAM_PREFIX
 from tables.predictions import CommittingTables, Predictions, PredictionTable
 from tables.reader import Freshness, PredictionReader
 
 _COMPACT_SECONDS = 600.0
+_CRASH_NOTES = (
+    "Crashed reason=%r",
+    "Error: %r",
+    "We experienced a crash! Reraising original exception...",
+)
 _log = structlog.get_logger("revstream.worker")
 
 
@@ -69,7 +76,7 @@ class Worker:
 
     def __init__(self, settings: Settings, *, takes_source: bool) -> None:
         self.settings = settings
-        self._takes_source = takes_source
+        self._source = open_settings_source(settings) if takes_source else None
         self._serving: asyncio.Task[None] | None = None
         self._working: list[asyncio.Task[None]] = []
         self._is_stopping = False
@@ -131,6 +138,7 @@ class Worker:
             datadir=str(settings.data_dir / "worker"),
             Table=PredictionTable,
             TableManager=CommittingTables,
+            Monitor=QuietMonitor,
             processing_guarantee="at_least_once",
             broker_commit_interval=settings.commit_interval_seconds,
             broker_session_timeout=settings.broker_session_timeout_seconds,
@@ -218,8 +226,8 @@ class Worker:
         )
         self._serving = self._guard(serving)
         self._working.append(self._guard(self._pool_ready()))
-        if self._takes_source:
-            self._working.append(self._guard(self._feed()))
+        if self._source is not None:
+            self._working.append(self._guard(self._feed(self._source)))
         if settings.is_embedded:
             self._working.append(self._guard(self._keep_house()))
         self.observer.serve_at(self.address)
@@ -251,13 +259,31 @@ class Worker:
             raise RuntimeError("events came before the worker started")
         await asyncio.shield(self._pool_started)
 
-    async def _feed(self) -> None:
-        """Take events from the source into the log until it ends."""
-        transport = cast(EmbeddedTransport, self.app.transport)
-        intake = LogIntake(transport.log, PAGE_CHANGE_TOPIC, partitions=self.settings.partitions)
-        source = open_settings_source(self.settings)
-        await source.run(intake)
+    async def _feed(self, source: EventSource) -> None:
+        """Take events from the source into the log until it ends.
+
+        Raises:
+            SourceError: It cannot be read. What it gave before is scored first, since a source that fails
+                early would fail so at each start.
+        """
+        log = cast(EmbeddedTransport, self.app.transport).log
+        try:
+            await source.run(LogIntake(log, PAGE_CHANGE_TOPIC, partitions=self.settings.partitions))
+        except SourceError as error:
+            if self._backlog(log):
+                _log.warning("the source failed: scoring what it gave, then stopping", code=error.code)
+            while self._backlog(log):  # noqa: ASYNC110 - a commit gives no event to wait on
+                await asyncio.sleep(self.settings.commit_interval_seconds)
+            raise
         _log.info("the source has ended; look-ups go on", source=source.source_id)
+
+    def _backlog(self, log: Log) -> int:
+        """Return how many events are taken and not committed."""
+        return sum(
+            log.end(PAGE_CHANGE_TOPIC, number)
+            - (log.committed(self.settings.app_id, PAGE_CHANGE_TOPIC, number) or 0)
+            for number in range(log.partitions(PAGE_CHANGE_TOPIC) or 0)
+        )
 
     async def _keep_house(self) -> None:
         """Compact the changelogs, and drop consumed events past their time."""
@@ -287,8 +313,10 @@ class Worker:
             task.cancel()
         if self.window is not None:  # 3
             await self.window.close(drain_seconds=self.settings.shutdown_timeout_seconds)
-            with contextlib.suppress(RevstreamError):  # 4
+            try:  # 4
                 await self.app.consumer.commit()
+            except RevstreamError as error:
+                self.app.failure = self.app.failure or error
 
     async def _stop(self) -> None:
         self._api_stop.set()
@@ -372,16 +400,23 @@ def _execute(settings: Settings, *, takes_source: bool) -> int:
     if takes_source:
         sys.stdout.write(_greeting(composed))
         sys.stdout.flush()
-    faust_worker = composed.app.Worker(
-        loglevel=settings.log_level, quiet=True, redirect_stdouts=False, loop=loop
-    )
+    # The command has set logging up.
+    faust_worker = composed.app.Worker(quiet=True, override_logging=False, redirect_stdouts=False, loop=loop)
     # Terminal control codes do not belong among the scores.
     faust_worker.spinner = None
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_no_crash_note)
     _relax_collector()
-    code = _exit_code(faust_worker.execute_from_commandline)
-    if composed.app.failure is not None:
-        raise composed.app.failure
+    code, error = _outcome(faust_worker.execute_from_commandline)
+    failure = composed.app.failure or error
+    if failure is not None:
+        raise failure
     return code
+
+
+def _is_no_crash_note(record: logging.LogRecord) -> bool:
+    """Drop what mode says of a crash, with tracebacks, for each service: the command tells it once."""
+    return not str(record.msg).endswith(_CRASH_NOTES)
 
 
 def _relax_collector() -> None:
@@ -395,12 +430,14 @@ def _relax_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _exit_code(execute: Callable[[], object]) -> int:
+def _outcome(execute: Callable[[], object]) -> tuple[int, BaseException | None]:
+    """Run Faust's worker; return its exit code, and what stopped it."""
     try:
         execute()
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
-    return 0
+        # Faust turns whatever went wrong, at the start or later, into an exit.
+        return (ended.code if isinstance(ended.code, int) else 0), ended.__context__
+    return 0, None
 
 
 def _greeting(composed: Worker) -> str:

@@ -25,11 +25,11 @@ The tree, with the code that API, events and tables carry::
     │   ├── CpuLimitExceeded       cpu_limit_exceeded
     │   ├── ScorerCrashed          scorer_crashed
     │   └── FeatureError           feature_error
-    ├── StoreError
+    ├── StoreError                 store_unusable
     │   ├── StoreLocked            store_locked
     │   ├── StoreFull              store_full
     │   └── StoreFormatUnsupported store_format_unsupported
-    ├── EngineError
+    ├── EngineError                engine_failed
     │   ├── LogLocked              log_locked
     │   ├── PortInUse              port_in_use
     │   └── BrokerUnavailable      broker_unavailable       (retryable)
@@ -203,6 +203,8 @@ class FeatureError(ScoringError):
 class StoreError(RevstreamError):
     """The tables on disk cannot be used."""
 
+    code = "store_unusable"
+
 
 class StoreLocked(StoreError):
     """Another process holds the data directory."""
@@ -224,6 +226,8 @@ class StoreFormatUnsupported(StoreError):
 
 class EngineError(RevstreamError):
     """The engine beneath the stream fails."""
+
+    code = "engine_failed"
 
 
 class LogLocked(EngineError):

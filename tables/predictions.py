@@ -1,16 +1,18 @@
 """The tables of predictions, written through Faust."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from faust import Schema, Table
+from faust import Table
 from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
 from faust.types import TP, AppT, EventT, RecordMetadata
 
+from schemas.errors import StoreError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow
-from tables.codec import decode_row, encode_row
+from tables.codec import decode_row, encode_row, row_place
 from tables.merge import merge_page, merge_revision
 from tables.store import CommittedStore
 
@@ -37,9 +39,51 @@ class PredictionTable(Table[bytes, bytes]):
             self.data.hold(message.tp, message.offset, key, row, future)
         return future
 
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        """Write recovered rows; stop the worker where they cannot be.
+
+        Faust's recovery logs what is raised here as a warning, and waits for the rows for ever.
+        """
+        try:
+            super().apply_changelog_batch(batch)
+        except StoreError as error:
+            self.add_future(self.crash(error))
+            raise
+
+
+class HaltingRecovery(Recovery):
+    """Faust's table recovery, which lets no source event through before it has ended."""
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Halt the flow of the changelogs before that of the sources begins.
+
+        Faust opens the source partitions while changelogs still flow, seeks them, and empties all queues
+        last: an event that came in between is lost, and what follows it is committed.
+        """
+        self.app.consumer.stop_flow()
+        self.app.flow_control.suspend()
+        await super().on_recovery_completed(generation_id)
+
 
 class CommittingTables(TableManager):
     """Faust's table manager, which lets tables write when offsets are committed."""
+
+    @property
+    def recovery(self) -> Recovery:
+        """The service that rebuilds tables from their changelogs."""
+        if self._recovery is None:
+            self._recovery = HaltingRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
+
+    def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget the rows of uncommitted events, which will be consumed again, here or elsewhere.
+
+        Those whose changelog records are in the log come back by the recovery that ends each rebalance.
+        """
+        super().on_partitions_revoked(revoked)
+        for table in self.values():
+            if isinstance(table, PredictionTable):
+                table.data.forget_uncommitted()
 
     def on_commit(self, offsets: Any) -> None:
         """Write the rows of all events below the offsets just committed."""
@@ -83,10 +127,9 @@ class Predictions:
         merged = row if stored is None else merge_revision(decode_row(stored), row)
         encoded = encode_row(merged)
         latest = self._pages.data.newest(partition, page_key)
-        page = merged if latest is None else merge_page(decode_row(latest), merged)
         return (
             await self._revisions.put(event, revision_key, encoded),
-            await self._pages.put(event, page_key, encoded if page is merged else encode_row(page)),
+            await self._pages.put(event, page_key, _later(latest, merged, encoded)),
         )
 
     def forget_uncommitted(self) -> None:
@@ -107,6 +150,16 @@ class Predictions:
         }
 
 
+def _later(latest: bytes | None, merged: PredictionRow, encoded: bytes) -> bytes:
+    """Return the row of a page after a revision's, as `merge_page` but decoding only where it must."""
+    if latest is None:
+        return encoded
+    stored, new = row_place(latest), (merged.rev_dt, merged.rev_id)
+    if stored == new:
+        return encode_row(merge_page(decode_row(latest), merged))
+    return latest if stored > new else encoded
+
+
 def _table(app: AppT, name: str, partitions: int) -> PredictionTable:
-    rows = Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    return cast(PredictionTable, app.Table(name, partitions=partitions, schema=rows))
+    # By their types alone: given a schema, Faust takes JSON for the changelog all the same.
+    return cast(PredictionTable, app.Table(name, partitions=partitions, key_type=bytes, value_type=bytes))

@@ -103,6 +103,20 @@ def decode(data: bytes, start: int) -> PredictionRow:
     return PredictionRow(wiki_id, page_id, rev_id, rev_dt, tuple(scores))
 
 
+def place(data: bytes, start: int) -> tuple[datetime, int]:
+    """Read only when the revision was saved, and its id.
+
+    Raises:
+        ValueError: As `decode`.
+        IndexError: As `decode`.
+        OverflowError: As `decode`.
+    """
+    _, at = _read_text(data, start)
+    _, at = _read_long(data, at)
+    rev_id, at = _read_long(data, at)
+    return _read_time(data, at)[0], rev_id
+
+
 def _read_score(data: bytes, at: int) -> tuple[StoredScore, int]:
     begin = at
     size, at = _read_count(data, at)

@@ -7,6 +7,7 @@ recovery, which starts at the stored changelog offset, brings it in.
 """
 
 import asyncio
+import contextlib
 import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -103,20 +104,22 @@ class CommittedStore(rocksdb.Store):
                 self._write(partition, ready, _changelog_offset(ready, waiting))
                 self._held[partition] = waiting
 
-    def _write(self, partition: int, ready: list[_Held], changelog_offset: int) -> None:
+    def _write(self, partition: int, ready: list[_Held], changelog_offset: int | None) -> None:
         batch = rocksdict.WriteBatch(raw_mode=True)
-        cells = self._cells[partition]
         for one in ready:
             if one.value is None:
                 batch.delete(one.key)
             else:
                 batch.put(one.key, one.value)
+        if changelog_offset is not None:
+            batch.put(self.offset_key, b"%d" % changelog_offset)
+        self._write_batch(partition, batch)
+        cells = self._cells[partition]
+        for one in ready:
             cell = cells[one.key]
             cell.writes -= 1
             if not cell.writes:
                 del cells[one.key]
-        batch.put(self.offset_key, b"%d" % changelog_offset)
-        self._write_batch(partition, batch)
 
     def _write_batch(self, partition: int, batch: rocksdict.WriteBatch) -> None:
         try:
@@ -194,6 +197,13 @@ class CommittedStore(rocksdb.Store):
         self._held.clear()
         self._cells.clear()
 
+    async def _try_open_db_for_partition(self, partition: int, *_: Any, **__: Any) -> Any:
+        """Open a partition, or fail at once: Faust would try for half a minute.
+
+        The data directory is locked for this process, so that waiting for another one is in vain.
+        """
+        return self._db_for_partition(partition)
+
     def _open_for_partition(self, partition: int) -> rocksdict.Rdict:
         path = self.partition_path(partition)
         try:
@@ -220,26 +230,33 @@ class CommittedStore(rocksdb.Store):
     async def stop(self) -> None:
         """Close all partitions. Rows still held belong to uncommitted events."""
         for db in self._dbs.values():
-            db.close()
+            # What cannot be flushed, the disk being full, is in RocksDB's own log, which the next start reads.
+            with contextlib.suppress(Exception):
+                db.close()
         self._dbs.clear()
         gc.collect()
 
 
-def _changelog_offset(ready: list[_Held], waiting: list[_Held]) -> int:
+def _changelog_offset(ready: list[_Held], waiting: list[_Held]) -> int | None:
     """Return the changelog offset that RocksDB stands for once the ready rows are written.
 
     Recovery starts behind it, so it must stay below the record of every row that is still held: such a row
-    may be committed later, and the process die before it is written.
+    may be committed later, and the process die before it is written. None where a held row's record may lie
+    anywhere, its sending having been given up: then the stored offset stays as it is.
     """
-    written = max(one.sent.result().offset for one in ready)
-    held = min((one.sent.result().offset for one in waiting if one.sent.done()), default=written + 1)
-    return min(written, held - 1)
+    offset = max(one.sent.result().offset for one in ready)
+    for one in waiting:
+        if one.sent.done():
+            if one.sent.cancelled() or one.sent.exception() is not None:
+                return None
+            offset = min(offset, one.sent.result().offset - 1)
+    return offset
 
 
 def _named(error: Exception, path: Path) -> StoreError:
     """Return the typed error for a failure of RocksDB, which it describes in words only."""
     words = str(error)
-    if "lock hold" in words or "LOCK" in words:
+    if "lock hold" in words or "While lock file" in words:
         return StoreLocked(
             f"The table {path} is open in another process. Stop that process, or use another data directory.",
             path=str(path),
@@ -250,7 +267,7 @@ def _named(error: Exception, path: Path) -> StoreError:
             path=str(path),
         )
     return StoreError(
-        f"The table {path} cannot be used: {words}. If its files are damaged, stop the worker and delete the "
-        "directory: the next start rebuilds it from the changelog.",
+        f"The table {path} cannot be used: {words}. If it is a matter of rights, correct them; if its files "
+        "are damaged, delete the directory: the next start rebuilds it from the changelog.",
         path=str(path),
     )

@@ -1,4 +1,4 @@
-"""Reads what a worker on the embedded engine left behind, and compares it with what its source asks for."""
+"""Reads what workers left behind, and compares it with what their source asks for."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from schemas.decode import decode_event
 from schemas.errors import ContentError, EventError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC, PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.page_change import PageChange
-from schemas.prediction import ModelId, PredictionRow, Score, ScoreFailure, StoredScore
+from schemas.prediction import ModelId, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
 from schemas.revision import RevisionRequest
+from schemas.revision_score import STREAM_PREFIX, revision_score_event
 from tables.codec import decode_row
 
 _OFFSET_KEY = b"__faust\0offset__"
-_OUTPUT_PREFIX = "mediawiki.revision_score_"
 
 
 class Audit(msgspec.Struct):
@@ -34,8 +34,10 @@ class Audit(msgspec.Struct):
         taken_twice: Events that are in the log more often than in the file.
         not_consumed: Events in the log beyond the committed offsets.
         without_outcome: Events to be scored with neither a score nor a recorded error in the tables.
-        without_output: (event, model) pairs with no output event.
-        duplicate_outputs: Output events that share their id with another.
+        without_output: (event, model) pairs whose output event is missing.
+        unasked_outputs: Ids of output events that belong to no such pair.
+        duplicate_outputs: Output events that share their id with another; on Kafka, where repetitions are
+            allowed, only those that differ from it.
         without_letter: Undecodable events with no dead letter, or with several.
         table_differs_from_changelog: Keys whose row is not the newest in the changelog.
         table_differs_from_source: Revisions whose stored outcome is not what scoring them again gives, or
@@ -49,6 +51,7 @@ class Audit(msgspec.Struct):
     not_consumed: int = 0
     without_outcome: int = 0
     without_output: int = 0
+    unasked_outputs: int = 0
     duplicate_outputs: int = 0
     without_letter: int = 0
     table_differs_from_changelog: int = 0
@@ -67,7 +70,6 @@ class _OutputMeta(msgspec.Struct):
 
 class _Output(msgspec.Struct):
     meta: _OutputMeta
-    rev_id: int
 
 
 def records(log: Log, topic: str) -> Iterator[tuple[int, LogRecord]]:
@@ -100,9 +102,7 @@ def table_rows(data_dir: Path, table: str) -> dict[bytes, bytes]:
     rows: dict[bytes, bytes] = {}
     for path in sorted((data_dir / "worker").glob(f"v*/tables/{table}-*.db")):
         db = Rdict(str(path), options=Options(raw_mode=True), access_type=AccessType.read_only())
-        for key, row in db.items():
-            if isinstance(key, bytes) and key != _OFFSET_KEY:
-                rows[key] = row
+        rows.update((key, row) for key, row in db.items() if isinstance(key, bytes) and key != _OFFSET_KEY)
         db.close()
     return rows
 
@@ -129,6 +129,7 @@ async def audit(
     scorers: dict[str, Scorer],
     dump: Path,
     scratch: Path,
+    is_at_least_once: bool = False,
 ) -> Audit:
     """Compare tables, changelogs, outputs and offsets of a stopped worker with its source.
 
@@ -140,6 +141,8 @@ async def audit(
         scorers: The same models, loaded here, by artefact.
         dump: Where it took texts from.
         scratch: For an index of the dump of our own.
+        is_at_least_once: Whether outputs may be repeated, and the tables lie with several workers: those
+            that a changelog gives stand for them.
     """
     log = Log(data_dir / "log.db")
     try:
@@ -150,6 +153,7 @@ async def audit(
             catalogue=catalogue,
             scorers=scorers,
             content=DumpRevisionSource(dump, cache_dir=scratch),
+            is_at_least_once=is_at_least_once,
         )
         return await auditor.run(lines)
     finally:
@@ -166,6 +170,7 @@ class _Auditor:
         catalogue: Catalogue,
         scorers: dict[str, Scorer],
         content: DumpRevisionSource,
+        is_at_least_once: bool,
     ) -> None:
         self._log = log
         self._app_id = app_id
@@ -173,6 +178,7 @@ class _Auditor:
         self._catalogue = catalogue
         self._scorers = scorers
         self._content = content
+        self._is_at_least_once = is_at_least_once
         self._found = Audit()
 
     async def run(self, lines: list[bytes]) -> Audit:
@@ -186,9 +192,15 @@ class _Auditor:
         wanted, letters = self._wanted(lines)
         self._check_letters(letters)
         self._check_outputs(wanted)
-        tables = {name: table_rows(self._data_dir, name) for name in (REVISIONS_TABLE, PAGES_TABLE)}
-        for name, rows in tables.items():
-            changelog = newest_of_changelog(self._log, f"{self._app_id}-{name}-changelog")
+        changelogs = {
+            name: newest_of_changelog(self._log, f"{self._app_id}-{name}-changelog")
+            for name in (REVISIONS_TABLE, PAGES_TABLE)
+        }
+        tables = changelogs
+        if not self._is_at_least_once:
+            tables = {name: table_rows(self._data_dir, name) for name in changelogs}
+        for name, changelog in changelogs.items():
+            rows = tables[name]
             found.table_differs_from_changelog += sum(
                 rows.get(key) != changelog.get(key) for key in rows.keys() | changelog.keys()
             )
@@ -212,21 +224,23 @@ class _Auditor:
 
     def _check_letters(self, expected: int) -> None:
         offsets = Counter(record.key for _, record in records(self._log, DEAD_LETTER_TOPIC))
-        self._found.without_letter = abs(expected - len(offsets)) + offsets.total() - len(offsets)
+        repeated = 0 if self._is_at_least_once else offsets.total() - len(offsets)
+        self._found.without_letter = abs(expected - len(offsets)) + repeated
 
     def _check_outputs(self, wanted: list[tuple[PageChange, ScoreWith]]) -> None:
         for model_name in {name for _, decision in wanted for name in decision.models}:
-            outputs = [
-                msgspec.json.decode(record.value or b"", type=_Output)
-                for _, record in records(self._log, _OUTPUT_PREFIX + model_name)
-            ]
-            ids = Counter(output.meta.id for output in outputs)
+            values = [record.value or b"" for _, record in records(self._log, STREAM_PREFIX + model_name)]
+            if self._is_at_least_once:
+                values = list(set(values))
+            ids = Counter(msgspec.json.decode(value, type=_Output).meta.id for value in values)
+            expected = {
+                _output_id(change, decision.models[model_name].id)
+                for change, decision in wanted
+                if model_name in decision.models
+            }
             self._found.duplicate_outputs += ids.total() - len(ids)
-            revisions = Counter(output.rev_id for output in outputs)
-            expected = Counter(
-                change.revision.rev_id for change, decision in wanted if model_name in decision.models
-            )
-            self._found.without_output += (expected - revisions).total()
+            self._found.without_output += len(expected - ids.keys())
+            self._found.unasked_outputs += len(ids.keys() - expected)
 
     async def _check_rows(
         self, wanted: list[tuple[PageChange, ScoreWith]], tables: dict[str, dict[bytes, bytes]]
@@ -265,6 +279,11 @@ class _Auditor:
             return {info.id: ScoreFailure(error.code, error.message) for info in models}
         scored = score_revision([self._scorers[info.artefact] for info in models], revision)
         return {info.id: one.outcome for info, one in zip(models, scored, strict=True)}
+
+
+def _output_id(change: PageChange, model: ModelId) -> str:
+    # The id does not depend on what the model says.
+    return revision_score_event(change, [ScoredModel(model, ScoreFailure("none", "none"))]).event_id
 
 
 def _same(stored: StoredScore, outcome: Score | ScoreFailure) -> bool:

@@ -143,7 +143,8 @@ class Log:
         """
         if self._lock_file is not None:
             return
-        lock_file = self.path.with_name(self.path.name + ".lock").open("a+")
+        with _naming_faults(self.path):
+            lock_file = self.path.with_name(self.path.name + ".lock").open("a+")
         try:
             fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -376,8 +377,8 @@ def _naming_faults(path: Path) -> Iterator[None]:
         if getattr(error, "sqlite_errorname", "").startswith("SQLITE_FULL"):
             raise _full(path, error) from error
         raise EngineError(
-            f"The log {path} failed: {error}. If the file is damaged or is no log of ours, move it away; "
-            "if the disk fails, replace it.",
+            f"The log {path} failed: {error}. If the file is damaged or is no log of ours, move the data "
+            "directory away and start anew, or restore both from a copy; if the disk fails, replace it.",
             path=str(path),
         ) from error
     except OSError as error:

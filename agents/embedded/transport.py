@@ -56,6 +56,7 @@ class Consumer(BaseConsumer):
         self._position: dict[TP, int] = {}
         self._wake = asyncio.Event()
         self._generation = 0
+        self._begun_generation = 0
 
     async def on_start(self) -> None:
         """Take the consumer's place in the log."""
@@ -106,8 +107,7 @@ class Consumer(BaseConsumer):
         assigned = assignor.assign(self.transport, {_MEMBER: assignor.metadata(topics)})[_MEMBER]
         assignor.on_assignment(assigned)
         self._assigned = {TP(topic, number) for topic, numbers in assigned.assignment for number in numbers}
-        for tp in self._assigned:
-            self._position.setdefault(tp, self._committed(tp))
+        self._position = {tp: self._committed(tp) for tp in self._assigned}
         self._generation += 1  # 4
         app.consumer_generation_id = self._generation
         await self.on_partitions_assigned(set(self._assigned), self._generation)  # 5
@@ -121,6 +121,18 @@ class Consumer(BaseConsumer):
     def _committed(self, tp: TP) -> int:
         committed = self._log.committed(self.app.conf.id, *tp)
         return self._log.start(*tp) if committed is None else committed
+
+    async def perform_seek(self) -> None:
+        """Begin the generation at the committed offsets, once.
+
+        Faust calls this again at moments of its own, with the flow on or off. To go back within a generation
+        would hand events out twice; not to go back where Faust thinks so makes it take the events between for
+        a gap in the log, and commit past them. So nothing is fetched before the first call, nothing fetched
+        is dropped while the generation lasts, and later calls do nothing.
+        """
+        if self._begun_generation != self._generation:
+            self._begun_generation = self._generation
+            await super().perform_seek()
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Go back to the committed offsets; changelogs are left to recovery, which seeks them itself."""
@@ -168,21 +180,25 @@ class Consumer(BaseConsumer):
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         deadline = self.loop.time() + timeout
-        wanted = self._assigned if active_partitions is None else active_partitions & self._assigned
-        while True:
+        while self.flow_active:
             self._wake.clear()
-            fetched = self._fetch(wanted)
+            # Faust changes its set while we wait, and drops what we fetch of a partition no longer in it.
+            fetched = self._fetch(self._assigned if active_partitions is None else active_partitions)
             remaining = deadline - self.loop.time()
-            if fetched or remaining <= 0 or self.should_stop or not self.flow_active:
+            if fetched or remaining <= 0 or self.should_stop:
                 return fetched
             try:
                 await asyncio.wait_for(self._wake.wait(), remaining)
             except TimeoutError:
                 return {}
+        return {}
 
     def _fetch(self, partitions: Iterable[TP]) -> dict[TP, list[LogRecord]]:
         fetched = {}
+        has_begun = self._begun_generation == self._generation
         for tp in partitions:
+            if not (tp in self._assigned and (has_begun or self._is_changelog_tp(tp))):
+                continue
             position = self._position[tp]
             if position < self._log.end(*tp):
                 records = self._log.read(*tp, position, limit=_FETCH_RECORDS)

@@ -1,0 +1,369 @@
+"""Rows wait for their event's commit, and the changelog offset never runs ahead of them."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from faust.types import TP, Message, RecordMetadata
+
+from app.stream_app import StreamApp
+from schemas.errors import StoreError, StoreLocked
+from tables.predictions import CommittingTables, PredictionTable
+from tables.store import CommittedStore
+from tests.conftest import ROOT
+
+SOURCE = "changes"
+Sent = asyncio.Future[RecordMetadata]
+
+
+class Rows:
+    """A table's store, with writes as an agent makes them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.app = StreamApp(
+            "rows",
+            broker=f"embedded://{folder}/log.db",
+            store="committed://",
+            datadir=str(folder / "data"),
+            Table=PredictionTable,
+            TableManager=CommittingTables,
+            web_enabled=False,
+        )
+        self.table = cast(
+            PredictionTable, self.app.Table("rows", partitions=4, key_type=bytes, value_type=bytes)
+        )
+        self.store: CommittedStore = self.table.data
+        self.changelog = self.table.changelog_topic_name
+
+    def hold(
+        self, offset: int, key: bytes, value: bytes | None, *, sent_to: int | None = None, partition: int = 0
+    ) -> Sent:
+        """Hold a row; with ``sent_to`` its changelog record lies there already."""
+        sent: Sent = asyncio.get_running_loop().create_future()
+        self.store.hold(TP(SOURCE, partition), offset, key, value, sent)
+        if sent_to is not None:
+            self.sent(sent, sent_to, partition=partition)
+        return sent
+
+    def sent(self, sent: Sent, offset: int, *, partition: int = 0) -> None:
+        """Tell that a changelog record is in the log."""
+        place = TP(self.changelog, partition)
+        sent.set_result(RecordMetadata(self.changelog, partition, place, offset))
+
+    def commit(self, next_offset: int, *, partition: int = 0) -> None:
+        self.store.flush_committed({TP(SOURCE, partition): next_offset})
+
+    def persisted(self, partition: int = 0) -> int | None:
+        return self.store.persisted_offset(TP(self.changelog, partition))
+
+    def recover(self, *records: tuple[int, int, bytes, bytes | None]) -> None:
+        """Apply changelog records of (partition, offset, key, value) as Faust's recovery does."""
+        events = []
+        for partition, offset, key, value in records:
+            message = Message(self.changelog, partition, offset, 0.0, 0, None, key, value, None)
+            events.append(self.app.create_event(key, value, None, message))
+        self.table.apply_changelog_batch(events)
+
+    async def close(self) -> None:
+        await self.store.stop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+async def rows(folder: Path) -> Any:
+    rows = Rows(folder)
+    yield rows
+    await rows.close()
+
+
+async def test_a_row_shows_when_its_event_is_committed(rows: Rows) -> None:
+    rows.hold(0, b"k", b"row", sent_to=0)
+    assert rows.store.committed(b"k") is None
+    rows.commit(1)
+    assert rows.store.committed(b"k") == b"row"
+
+
+async def test_the_next_write_builds_on_the_newest_row(rows: Rows) -> None:
+    rows.hold(0, b"k", b"first", sent_to=0)
+    assert rows.store.newest(0, b"k") == b"first"
+    rows.commit(1)
+    assert rows.store.newest(0, b"k") == b"first"
+    rows.hold(1, b"k", b"second", sent_to=1)
+    assert rows.store.newest(0, b"k") == b"second"
+    assert rows.store.committed(b"k") == b"first"
+
+
+async def test_a_commit_shows_only_the_rows_of_events_below_it(rows: Rows) -> None:
+    for offset in range(4):
+        rows.hold(offset, b"%d" % offset, b"row", sent_to=offset)
+    rows.commit(2)
+    assert [rows.store.committed(b"%d" % offset) for offset in range(4)] == [b"row", b"row", None, None]
+
+
+async def test_a_commit_of_one_partition_leaves_the_others(rows: Rows) -> None:
+    rows.hold(0, b"a", b"row", sent_to=0)
+    rows.hold(0, b"b", b"row", sent_to=0, partition=1)
+    rows.commit(5, partition=1)
+    assert (rows.store.committed(b"a"), rows.store.committed(b"b")) == (None, b"row")
+
+
+async def test_a_commit_of_another_topic_shows_nothing(rows: Rows) -> None:
+    rows.hold(0, b"a", b"row", sent_to=0)
+    rows.store.flush_committed({TP("other", 0): 9})
+    assert rows.store.committed(b"a") is None
+
+
+async def test_writes_of_one_key_reach_the_disk_one_commit_at_a_time(rows: Rows) -> None:
+    for offset, row in enumerate((b"1", b"2", b"3")):
+        rows.hold(offset, b"k", row, sent_to=offset)
+    for offset, row in enumerate((b"1", b"2", b"3")):
+        rows.commit(offset + 1)
+        assert rows.store.committed(b"k") == row
+        assert rows.store.newest(0, b"k") == b"3"
+
+
+async def test_two_writes_of_one_event_leave_the_last(rows: Rows) -> None:
+    rows.hold(0, b"k", b"1", sent_to=0)
+    rows.hold(0, b"k", b"2", sent_to=1)
+    rows.commit(1)
+    assert rows.store.committed(b"k") == b"2"
+    assert rows.persisted() == 1
+
+
+async def test_a_row_is_deleted_with_its_commit(rows: Rows) -> None:
+    rows.hold(0, b"k", b"row", sent_to=0)
+    rows.commit(1)
+    rows.hold(1, b"k", None, sent_to=1)
+    assert rows.store.newest(0, b"k") is None
+    assert rows.store.committed(b"k") == b"row"
+    rows.commit(2)
+    assert rows.store.committed(b"k") is None
+
+
+async def test_nothing_held_remains_in_memory_after_its_commit(rows: Rows) -> None:
+    for offset in range(100):
+        rows.hold(offset, b"%d" % (offset % 7), b"row", sent_to=offset)
+    rows.commit(100)
+    assert not any(rows.store._held.values())
+    assert not any(rows.store._cells.values())
+
+
+async def test_the_persisted_offset_is_that_of_the_last_row_written(rows: Rows) -> None:
+    assert rows.persisted() is None
+    rows.hold(0, b"a", b"row", sent_to=10)
+    rows.hold(1, b"b", b"row", sent_to=11)
+    rows.commit(2)
+    assert rows.persisted() == 11
+
+
+async def test_the_persisted_offset_stays_below_the_record_of_a_held_row(rows: Rows) -> None:
+    """Events end out of order, so a row of a later event may lie earlier in the changelog."""
+    rows.hold(5, b"later", b"row", sent_to=10)
+    rows.hold(4, b"earlier", b"row", sent_to=11)
+    rows.commit(5)
+    assert rows.persisted() == 9
+    rows.commit(6)
+    assert rows.persisted() == 10
+
+
+async def test_a_held_row_that_is_not_sent_yet_will_lie_behind(rows: Rows) -> None:
+    rows.hold(0, b"a", b"row", sent_to=10)
+    waiting = rows.hold(1, b"b", b"row")
+    rows.commit(1)
+    assert rows.persisted() == 10
+    rows.sent(waiting, 11)
+    rows.commit(2)
+    assert rows.persisted() == 11
+
+
+@pytest.mark.parametrize("how", ["cancelled", "refused"])
+async def test_a_held_row_whose_sending_was_given_up_holds_the_persisted_offset(
+    rows: Rows, how: str
+) -> None:
+    """A handler that is cancelled while it waits for the broker cancels what it waits for."""
+    rows.hold(0, b"a", b"row", sent_to=10)
+    rows.commit(1)
+    rows.hold(1, b"b", b"row", sent_to=12)
+    given_up = rows.hold(2, b"c", b"row")
+    if how == "cancelled":
+        given_up.cancel()
+    else:
+        given_up.set_exception(ConnectionError("the broker is gone"))
+    rows.commit(2)
+    assert rows.store.committed(b"b") == b"row"
+    assert rows.persisted() == 10, "its record may lie at 11"
+
+
+async def test_the_persisted_offset_is_each_partitions_own(rows: Rows) -> None:
+    rows.hold(0, b"a", b"row", sent_to=10)
+    rows.hold(0, b"b", b"row", sent_to=20, partition=1)
+    rows.store.flush_committed({TP(SOURCE, 0): 1, TP(SOURCE, 1): 1})
+    assert (rows.persisted(0), rows.persisted(1)) == (10, 20)
+
+
+async def test_faust_cannot_move_the_persisted_offset(rows: Rows) -> None:
+    rows.hold(0, b"a", b"row", sent_to=10)
+    rows.commit(1)
+    rows.store.set_persisted_offset(TP(rows.changelog, 0), 99)
+    assert rows.persisted() == 10
+
+
+async def test_recovered_rows_show_at_once_with_their_offset(rows: Rows) -> None:
+    rows.recover((0, 7, b"a", b"1"), (1, 3, b"b", b"2"), (0, 8, b"a", b"3"))
+    assert rows.store.committed(b"a") == b"3"
+    assert rows.store.committed(b"b") == b"2"
+    assert (rows.persisted(0), rows.persisted(1)) == (8, 3)
+
+
+async def test_a_recovered_deletion_deletes(rows: Rows) -> None:
+    rows.recover((0, 7, b"a", b"1"))
+    rows.recover((0, 8, b"a", None))
+    assert rows.store.committed(b"a") is None
+    assert rows.persisted() == 8
+
+
+async def test_a_write_that_names_no_event_is_refused(rows: Rows) -> None:
+    with pytest.raises(TypeError, match="upsert"):
+        rows.store._set(b"k", b"row")
+    with pytest.raises(TypeError, match="upsert"):
+        rows.store._del(b"k")
+
+
+async def test_revoking_a_partition_forgets_its_held_rows(rows: Rows) -> None:
+    rows.hold(0, b"a", b"done", sent_to=0)
+    rows.hold(0, b"b", b"done", sent_to=0, partition=1)
+    rows.store.flush_committed({TP(SOURCE, 0): 1, TP(SOURCE, 1): 1})
+    rows.hold(1, b"a", b"held", sent_to=1)
+    rows.hold(1, b"b", b"held", sent_to=1, partition=1)
+    rows.store.revoke_partitions(rows.table, {TP(rows.changelog, 0), TP(SOURCE, 1)})
+    assert rows.store.partitions() == [1]
+    assert rows.store.committed(b"a") is None, "closed here"
+    assert rows.store.newest(0, b"a") == b"done", "and opened again by whoever asks for the partition"
+    assert rows.store.newest(1, b"b") == b"held"
+    rows.commit(2)
+    assert rows.store.committed(b"a") == b"done"
+
+
+async def test_a_revoked_partition_can_be_opened_elsewhere(rows: Rows, folder: Path) -> None:
+    rows.hold(0, b"a", b"row", sent_to=0)
+    rows.commit(1)
+    rows.store.revoke_partitions(rows.table, {TP(rows.changelog, 0)})
+    other = Rows(folder)
+    assert other.store.newest(0, b"a") == b"row"
+    await other.close()
+
+
+async def test_forgetting_leaves_the_committed_rows(rows: Rows) -> None:
+    rows.hold(0, b"a", b"done", sent_to=0)
+    rows.commit(1)
+    rows.hold(1, b"a", b"held", sent_to=1)
+    rows.store.forget_uncommitted()
+    assert rows.store.newest(0, b"a") == b"done"
+    rows.commit(2)
+    assert rows.store.committed(b"a") == b"done"
+    assert rows.persisted() == 0
+
+
+async def test_a_rebalance_forgets_the_rows_that_will_be_written_again(rows: Rows) -> None:
+    """Held with a record that never gets to the log, such a row would break the next commit."""
+    rows.hold(0, b"a", b"held")
+    rows.app.tables.on_partitions_revoked({TP(SOURCE, 0)})
+    rows.hold(0, b"a", b"again", sent_to=0)
+    rows.commit(1)
+    assert rows.store.committed(b"a") == b"again"
+
+
+async def test_rows_outlive_the_process(rows: Rows, folder: Path) -> None:
+    rows.hold(0, b"a", b"row", sent_to=4)
+    rows.hold(1, b"b", b"held", sent_to=5)
+    rows.commit(1)
+    await rows.close()
+    again = Rows(folder)
+    assert again.store.newest(0, b"a") == b"row"
+    assert again.store.newest(0, b"b") is None
+    assert again.persisted() == 4
+    await again.close()
+
+
+async def test_rows_and_offset_outlive_kill_9_together(folder: Path) -> None:
+    code = f"""
+import asyncio, os, signal
+from pathlib import Path
+from tests.unit.test_committed_store import Rows
+async def main():
+    rows = Rows(Path({str(folder)!r}))
+    for offset in range(50):
+        rows.hold(offset, b"%d" % offset, b"row", sent_to=offset)
+    rows.commit(30)
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60)
+    assert killed.returncode == -9
+    rows = Rows(folder)
+    found = [offset for offset in range(50) if rows.store.newest(0, b"%d" % offset) is not None]
+    assert found == list(range(30))
+    assert rows.persisted() == 29
+    await rows.close()
+
+
+@pytest.fixture
+def holder(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that has the first partition open."""
+    code = f"""
+from pathlib import Path
+from tests.unit.test_committed_store import Rows
+rows = Rows(Path({str(folder)!r}))
+rows.store.newest(0, b"a")
+print("open", flush=True)
+input()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+async def test_a_table_that_another_process_has_open_is_refused(
+    holder: "subprocess.Popen[str]", rows: Rows
+) -> None:
+    with pytest.raises(StoreLocked, match="open in another process"):
+        rows.store.newest(0, b"a")
+    assert rows.store.newest(1, b"a") is None, "its other partitions are free"
+    holder.kill()
+    holder.communicate()
+    assert rows.store.newest(0, b"a") is None
+
+
+async def test_a_damaged_table_says_how_to_rebuild_it(rows: Rows) -> None:
+    path = rows.store.partition_path(0)
+    rows.hold(0, b"a", b"row", sent_to=0)
+    rows.commit(1)
+    await rows.close()
+    for manifest in path.glob("MANIFEST*"):
+        manifest.write_bytes(b"\x00garbage")
+    with pytest.raises(StoreError, match="rebuilds it from the changelog"):
+        rows.store.newest(0, b"a")
+
+
+async def test_a_write_that_fails_keeps_the_rows_for_another_try(rows: Rows) -> None:
+    rows.hold(0, b"a", b"row", sent_to=0)
+    rows.store._db_for_partition(0).close()
+    with pytest.raises(StoreError):
+        rows.commit(1)
+    assert rows.store.newest(0, b"a") == b"row"
+    rows.store._dbs.clear()
+    rows.commit(1)
+    assert rows.store.committed(b"a") == b"row"
