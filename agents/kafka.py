@@ -1,10 +1,11 @@
 """What a worker asks of a Kafka cluster before it starts."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from msgspec import Struct
 
 from schemas.errors import BrokerUnavailable, SettingsError
 
@@ -12,16 +13,31 @@ _REQUEST_SECONDS = 15.0
 _REPLICATION = "default.replication.factor"
 
 
-async def declare_topics(bootstrap: str, *, created: Mapping[str, int], equal: Mapping[str, int]) -> None:
-    """Create the topics that are missing, and check those whose partitions matter.
+class TopicSpec(Struct, frozen=True):
+    """A topic that a worker needs.
+
+    Attributes:
+        name: Its name.
+        is_compacted: True for the changelog of a table, which keeps the newest record of each key.
+        is_cut_alike: True for the source and the changelogs, whose partitions must be equally many.
+    """
+
+    name: str
+    is_compacted: bool = False
+    is_cut_alike: bool = False
+
+
+async def declare_topics(bootstrap: str, topics: Sequence[TopicSpec], *, partitions: int) -> None:
+    """Create the topics that are missing, and check the partitions of those where they matter.
 
     A worker cannot leave this to its broker: where topics are not created by themselves, sending to one that
-    is missing waits for ever, and holds up the rebalance of the whole group.
+    is missing waits for ever, and holds up the rebalance of the whole group. Nor to Faust, which gives
+    changelogs one replica whatever the cluster's default.
 
     Args:
         bootstrap: ``host:port`` of one or more brokers, separated by commas.
-        created: Topic to its partitions when it is made here.
-        equal: Topic to the partitions that it must have, whoever made it.
+        topics: What is needed.
+        partitions: Of each topic that is made here.
 
     Raises:
         BrokerUnavailable: No broker answers, or it refuses.
@@ -30,15 +46,16 @@ async def declare_topics(bootstrap: str, *, created: Mapping[str, int], equal: M
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(_REQUEST_SECONDS * 1000))
     try:
         await admin.start()
-        present = {topic["topic"]: topic for topic in await admin.describe_topics()}
-        missing = [name for name in created if name not in present]
+        present = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        missing = [topic for topic in topics if topic.name not in present]
         if missing:
-            await _create(admin, {name: created[name] for name in missing})
-        for name, partitions in equal.items():
-            if name in present and len(present[name]["partitions"]) != partitions:
+            await _create(admin, missing, partitions)
+        for topic in topics:
+            found = present.get(topic.name, partitions)
+            if topic.is_cut_alike and found != partitions:
                 raise SettingsError(
-                    f"The topic {name} has {len(present[name]['partitions'])} partitions, and the setting "
-                    f"partitions is {partitions}. They must be equal: tables are cut as their source is.",
+                    f"The topic {topic.name} has {found} partitions, and the setting partitions is "
+                    f"{partitions}. They must be equal: tables are cut as their source is.",
                     setting="partitions",
                 )
     except KafkaError as error:
@@ -51,10 +68,18 @@ async def declare_topics(bootstrap: str, *, created: Mapping[str, int], equal: M
         await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, int]) -> None:
+async def _create(admin: AIOKafkaAdminClient, topics: Sequence[TopicSpec], partitions: int) -> None:
     replication = await _replication(admin)
     response = await admin.create_topics(
-        [NewTopic(name, partitions, replication) for name, partitions in topics.items()]
+        [
+            NewTopic(
+                topic.name,
+                partitions,
+                replication,
+                topic_configs={"cleanup.policy": "compact"} if topic.is_compacted else {},
+            )
+            for topic in topics
+        ]
     )
     for _, code, *_ in response.topic_errors:
         error = for_code(code)

@@ -159,7 +159,7 @@ class OrderedWindow:
             if not self._is_closed:
                 self._fail(
                     EngineError(
-                        f"The handling of {event.message} was cancelled from within. This is a defect: report it."
+                        f"The handling of {event.message} was cancelled from within, a defect: report it."
                     )
                 )
             raise

@@ -16,6 +16,7 @@ import structlog
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
+_MOST_LINES = 1000
 # What may be suppressed later, or is too large for a line.
 WITHHELD_KEYS: Final = frozenset(
     {"body", "comment", "page_title", "parent_text", "payload", "text", "user", "user_text", "value"}
@@ -56,6 +57,7 @@ def stdlib_config(level: Level, log_format: Format) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"repeats": {"()": RepeatLimit}},
         "formatters": {
             "revstream": {
                 "()": structlog.stdlib.ProcessorFormatter,
@@ -74,12 +76,33 @@ def stdlib_config(level: Level, log_format: Format) -> dict[str, Any]:
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
+                "filters": ["repeats"],
                 "stream": "ext://sys.stderr",
                 "formatter": "revstream",
             }
         },
         "root": {"level": library_level, "handlers": ["stderr"]},
     }
+
+
+class RepeatLimit(logging.Filter):
+    """Passes a line of a library again only after a while: some say the same in a tight loop."""
+
+    seconds = 5.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the line may pass."""
+        line = (record.name, str(record.msg))
+        if record.created - self._said.get(line, 0.0) < self.seconds:
+            return False
+        if len(self._said) > _MOST_LINES:
+            self._said.clear()
+        self._said[line] = record.created
+        return True
 
 
 def withhold(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -33,6 +33,10 @@ class QuietMonitor(Monitor):
 Hook = Callable[[], Awaitable[None]]
 
 
+async def _nothing() -> None:
+    pass
+
+
 class StreamApp(faust.App):
     """A Faust app whose events only our window acknowledges, with hooks around its life.
 
@@ -60,6 +64,10 @@ class StreamApp(faust.App):
     async def on_stop(self) -> None:
         """Finish and commit what is in flight, then let Faust close."""
         await self.before_stop()
+        if self.crashed and self._consumer is not None:
+            # Kafka's consumer lives in a thread that a crash has ended: Faust's last commit would wait for it
+            # for ever. What is done and not committed is consumed again.
+            self._consumer.commit_and_end_transactions = _nothing  # type: ignore[attr-defined]  # no other way
         await super().on_stop()
 
     async def on_shutdown(self) -> None:

@@ -17,7 +17,7 @@ import uvloop
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log, now_ms
 from agents.embedded.transport import Transport as EmbeddedTransport
-from agents.kafka import declare_topics
+from agents.kafka import TopicSpec, declare_topics
 from agents.ordered import OrderedWindow
 from agents.pipeline import ContentRetry, Pipeline, settle_by_delivery, settle_with_commit
 from agents.scoring import RevisionScoring
@@ -234,13 +234,17 @@ class Worker:
         _log.info("listening", address=self.address, broker=settings.broker_url)
 
     async def _declare_topics(self) -> None:
-        partitions = self.settings.partitions
         model_names = {name for wiki in self.catalogue.wikis.values() for name in wiki}
-        outputs = {STREAM_PREFIX + name: partitions for name in sorted(model_names)}
+        changelogs = self.predictions.changelog_topics.values()
         await declare_topics(
             ",".join(self.settings.kafka_addresses),
-            created={PAGE_CHANGE_TOPIC: partitions, DEAD_LETTER_TOPIC: partitions, **outputs},
-            equal={PAGE_CHANGE_TOPIC: partitions},
+            [
+                TopicSpec(PAGE_CHANGE_TOPIC, is_cut_alike=True),
+                *(TopicSpec(name, is_compacted=True, is_cut_alike=True) for name in changelogs),
+                *(TopicSpec(STREAM_PREFIX + name) for name in sorted(model_names)),
+                TopicSpec(DEAD_LETTER_TOPIC),
+            ],
+            partitions=self.settings.partitions,
         )
 
     def _guard(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

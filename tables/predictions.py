@@ -47,8 +47,10 @@ class PredictionTable(Table[bytes, bytes]):
         try:
             super().apply_changelog_batch(batch)
         except StoreError as error:
-            self.add_future(self.crash(error))
-            raise
+            # On the way out nobody goes on without the rows: the next start recovers them.
+            if not self.app.should_stop:
+                self.add_future(self.crash(error))
+                raise
 
 
 class HaltingRecovery(Recovery):

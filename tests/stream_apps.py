@@ -226,12 +226,20 @@ class SetsAndCounts:
         """Wait for something to become so."""
         deadline = time.monotonic() + within_seconds
         while not holds():
-            assert time.monotonic() < deadline, f"not so within {within_seconds} s; {len(self.handled)} handled"
+            assert time.monotonic() < deadline, (
+                f"not so within {within_seconds} s; {len(self.handled)} handled"
+            )
             await asyncio.sleep(0.02)
 
     async def until_handled(self, count: int) -> None:
         """Wait for so many events to be handled since the start."""
         await self.until(lambda: len(self.handled) >= count)
+
+    @property
+    def subscribed_topics(self) -> set[str]:
+        """What Faust subscribes to: the source and the changelogs."""
+        tables = (self.seen, self.counts)
+        return {self.spec.source_topic, *(table.changelog_topic_name for table in tables)}
 
     def rows(self, keys: list[bytes]) -> dict[bytes, tuple[set[int], int]]:
         """Return the committed rows: a key's numbers, and how many were handled."""
@@ -265,7 +273,7 @@ async def _run(spec: AppSpec) -> None:
                 await running.is_recovered.wait()
                 running.is_recovered.clear()
                 await asyncio.sleep(spec.resubscribes_seconds)
-                await running.app.consumer.subscribe(set(running.app.topics._topic_name_index))
+                await running.app.consumer.subscribe(running.subscribed_topics)
         await stopped.wait()
 
 

@@ -115,5 +115,3 @@ async def settled() -> None:
 def places(*offsets: int, partition: int = 0) -> list[tuple[int, int]]:
     """Return (partition, offset) pairs."""
     return [(partition, offset) for offset in offsets]
-
-

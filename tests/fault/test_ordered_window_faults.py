@@ -1,4 +1,4 @@
-"""The window under faults at any moment: whatever happens, an acknowledged event and all before it are done."""
+"""The window under faults at any moment: an acknowledged event and all before it are done."""
 
 import asyncio
 import random
@@ -27,9 +27,7 @@ def check(harness: WindowHarness, since: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-async def test_faults_in_any_order_acknowledge_no_unfinished_event(
-    harness: WindowHarness, seed: int
-) -> None:
+async def test_faults_in_any_order_acknowledge_no_unfinished_event(harness: WindowHarness, seed: int) -> None:
     chance = random.Random(seed)
     since = 0
     for _ in range(60):
@@ -135,7 +133,7 @@ async def test_a_handler_that_cleans_up_slowly_is_waited_for(harness: WindowHarn
             ended.append(True)
             raise
 
-    harness.gates[0, 1] = asyncio.ensure_future(clean_up())  # type: ignore[assignment]  # awaited like one
+    harness.gates[0, 1] = asyncio.ensure_future(clean_up())
     harness.feed("b")
     await settled()
     await harness.window.close(drain_seconds=0)

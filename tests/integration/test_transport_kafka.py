@@ -120,7 +120,7 @@ class TestKafkaTransport(TransportSuite):
     async def test_an_event_behind_a_hole_in_the_log_is_not_committed_before_it_is_done(
         self, engine: KafkaEngine, spec: AppSpec, numbers: Numbers
     ) -> None:
-        """A transaction leaves a marker that has an offset; Faust takes the event behind it for done as well."""
+        """A transaction leaves a marker with an offset; Faust takes the event behind it for done, too."""
         for first in (0, 5, 10):
             await engine.produce_transaction(
                 spec.source_topic, [(KEYS[0], b"%d" % number) for number in range(first, first + 5)]

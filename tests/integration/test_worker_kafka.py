@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.kafka import declare_topics
+from agents.kafka import TopicSpec, declare_topics
 from app.catalogue import build_catalogue, open_store
 from app.settings import Settings, load_settings
 from batch.sample_wiki import SampleFiles, SampleSpec, generate
@@ -133,12 +133,13 @@ async def test_another_number_of_partitions_is_refused_and_named(
     kafka_bootstrap: str, kafka_topic_prefix: str
 ) -> None:
     topic = f"{kafka_topic_prefix}source"
-    await declare_topics(kafka_bootstrap, created={topic: 2}, equal={topic: 2})
-    await declare_topics(kafka_bootstrap, created={topic: 2}, equal={topic: 2})
+    topics = [TopicSpec(topic, is_compacted=True, is_cut_alike=True)]
+    await declare_topics(kafka_bootstrap, topics, partitions=2)
+    await declare_topics(kafka_bootstrap, topics, partitions=2)
     with pytest.raises(SettingsError, match="has 2 partitions, and the setting partitions is 3"):
-        await declare_topics(kafka_bootstrap, created={topic: 3}, equal={topic: 3})
+        await declare_topics(kafka_bootstrap, topics, partitions=3)
 
 
 async def test_a_broker_that_is_not_there_is_named() -> None:
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1 cannot be used"):
-        await declare_topics("127.0.0.1:1", created={PAGE_CHANGE_TOPIC: 1}, equal={})
+        await declare_topics("127.0.0.1:1", [TopicSpec(PAGE_CHANGE_TOPIC)], partitions=1)

@@ -19,7 +19,7 @@ places = st.sampled_from(PLACES)
 keys = st.sampled_from([None, b"", b"a", b"b", b"c"])
 new_records = st.lists(
     st.builds(
-        lambda place, at_ms, key, value, headers: NewRecord(*place, at_ms, key, value, headers),
+        lambda place, at_ms, key, value, headers: NewRecord(place[0], place[1], at_ms, key, value, headers),
         places,
         st.integers(0, 50),
         keys,

@@ -185,9 +185,7 @@ async def test_a_held_row_that_is_not_sent_yet_will_lie_behind(rows: Rows) -> No
 
 
 @pytest.mark.parametrize("how", ["cancelled", "refused"])
-async def test_a_held_row_whose_sending_was_given_up_holds_the_persisted_offset(
-    rows: Rows, how: str
-) -> None:
+async def test_a_held_row_whose_sending_was_given_up_holds_the_persisted_offset(rows: Rows, how: str) -> None:
     """A handler that is cancelled while it waits for the broker cancels what it waits for."""
     rows.hold(0, b"a", b"row", sent_to=10)
     rows.commit(1)
@@ -306,7 +304,8 @@ async def main():
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
-    killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60)
+    command = [sys.executable, "-c", code]
+    killed = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, check=False, timeout=60)
     assert killed.returncode == -9
     rows = Rows(folder)
     found = [offset for offset in range(50) if rows.store.newest(0, b"%d" % offset) is not None]

@@ -66,7 +66,7 @@ def test_a_canary_is_dropped() -> None:
 
 
 def test_every_reason_to_skip_is_given_by_some_event() -> None:
-    events = [
+    events: list[PageChange | Canary] = [
         Canary("any"),
         *(
             change(wiki_id=wiki_id, page_change_kind=kind, revision=hidden(*parts))

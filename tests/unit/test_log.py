@@ -388,7 +388,7 @@ def test_a_file_that_is_no_log_is_refused_and_left_alone(path: Path) -> None:
     path.parent.mkdir()
     garbage = b"this is a text, not a database" * 1000
     path.write_bytes(garbage)
-    with pytest.raises(EngineError, match="move it away"):
+    with pytest.raises(EngineError, match="no log of ours"):
         Log(path)
     assert path.read_bytes() == garbage
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.logging import configure_logging
+from app.logging import RepeatLimit, configure_logging
 from tests.clean_logging import logging_restored
 
 
@@ -116,3 +116,12 @@ def test_setting_up_twice_does_not_double_the_lines(stderr: Stderr) -> None:
     configure_logging()
     logging.getLogger("mode").warning("once")
     assert len(stderr.lines()) == 1
+
+
+def test_a_library_that_repeats_itself_in_a_loop_is_heard_once_in_a_while() -> None:
+    limit = RepeatLimit()
+    record = logging.makeLogRecord({"name": "aiokafka", "msg": "no leader for %s"})
+    assert limit.filter(record)
+    assert not limit.filter(record)
+    record.created += RepeatLimit.seconds
+    assert limit.filter(record)

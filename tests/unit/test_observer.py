@@ -97,7 +97,7 @@ def test_what_is_not_scored_is_logged_for_debugging_only(
     skipped = EventReport("skipped", monotonic(), reason="kind_not_scored", change=change())
     with logging_restored():
         for level in ("info", "debug"):
-            configure_logging(level, "json")  # type: ignore[arg-type]  # a loop widens the literals
+            configure_logging(level, "json")
             StreamObserver(CollectorRegistry()).event_handled(skipped)
     (line,) = lines(capfd.readouterr().err)
     assert (line["reason"], line["event_id"]) == ("kind_not_scored", page_change()["meta"]["id"])

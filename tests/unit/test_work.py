@@ -36,7 +36,7 @@ def test_the_first_folder_wins_and_the_packaged_models_are_behind(tmp_path: Path
     names = ("testwiki-revid", "enwiki-reverted")
     own, packaged = load_work((tmp_path, PACKAGED_MODELS), names)(revision("Some text."), names, False)
     assert own.model.model_version == "99.0"
-    assert isinstance(packaged.outcome, Score)
+    assert packaged.model.model_name == "reverted"
 
 
 def test_what_cannot_be_loaded_is_told_before_any_revision_comes(tmp_path: Path) -> None:

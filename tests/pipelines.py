@@ -1,0 +1,194 @@
+"""The stream from decoding to outputs over a real embedded log, with texts that a test scripts."""
+
+import contextlib
+import functools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from agents.embedded.intake import LogIntake
+from agents.embedded.log import Log
+from agents.embedded.transport import Transport
+from agents.intake import SourceEvent
+from agents.ordered import OrderedWindow
+from agents.pipeline import ContentRetry, EventReport, Pipeline, settle_with_commit
+from agents.scoring import RevisionScoring
+from app.stream_app import StreamApp
+from models.store import ModelStore
+from models.work import load_work
+from schemas.catalogue import Catalogue
+from schemas.decode import peek_key
+from schemas.errors import ContentError
+from schemas.keys import PAGE_CHANGE_TOPIC, PAGES_TABLE, REVISIONS_TABLE, row_key
+from schemas.prediction import PredictionRow
+from schemas.revision_score import STREAM_PREFIX
+from tables.codec import decode_row
+from tables.predictions import CommittingTables, Predictions, PredictionTable
+from tests.artefacts import write_artefact
+from tests.audit import backlog, records, taken
+from tests.input_events import encoded, page_change
+from tests.pool_work import running
+from tests.revisions import ScriptedContent
+from tests.until import until
+
+APP_ID = "pipeline"
+WIKI = "mosswiki"
+_RETRY = ContentRetry(first_wait_seconds=0.01, max_wait_seconds=0.02, give_up_seconds=0.3)
+
+
+def edit(rev_id: int, *, page_id: int = 31, **fields: Any) -> bytes:
+    """Return an edit, each with an id of its own."""
+    event = page_change(**fields)
+    event["page"] = event["page"] | {"page_id": page_id}
+    event["revision"] = event["revision"] | {"rev_id": rev_id, "rev_parent_id": rev_id - 1}
+    event["meta"] = event["meta"] | {"id": f"3b1b3a52-6d0e-4a07-9a55-{rev_id:012}"}
+    return encoded(event)
+
+
+class Observed:
+    """Keeps what a pipeline reports."""
+
+    def __init__(self) -> None:
+        self.reports: list[EventReport] = []
+        self.retried: list[str] = []
+
+    def event_handled(self, report: EventReport) -> None:
+        self.reports.append(report)
+
+    def content_retried(self, wiki_id: str, error: ContentError) -> None:
+        self.retried.append(error.code)
+
+
+class RunningPipeline:
+    """A pipeline under way: give it events, then look at what it kept and sent."""
+
+    def __init__(self, app: StreamApp, predictions: Predictions, content: ScriptedContent) -> None:
+        self.app = app
+        self.predictions = predictions
+        self.content = content
+        self.observed = Observed()
+        self.log: Log = cast(Transport, app.transport).log
+
+    def give(self, *events: bytes) -> None:
+        """Put events into the log."""
+        intake = LogIntake(self.log, PAGE_CHANGE_TOPIC, partitions=1)
+        intake.take("test", [SourceEvent(peek_key(event), event) for event in events], "")
+
+    @property
+    def taken(self) -> int:
+        return taken(self.log)
+
+    def is_recovered(self) -> bool:
+        """Tell whether the first recovery has ended and events flow."""
+        return bool(cast(Any, self.app.tables).recovery.completed.is_set())
+
+    async def until_done(self) -> None:
+        """Wait until all events are handled and committed."""
+        await until(lambda: backlog(self.log, APP_ID) == 0, 20)
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [report.outcome for report in self.observed.reports]
+
+    def row(self, rev_id: int) -> PredictionRow | None:
+        """Return the committed row of a revision."""
+        found = self.predictions.get(REVISIONS_TABLE, row_key(WIKI, rev_id))
+        return None if found is None else decode_row(found)
+
+    def page(self, page_id: int = 31) -> PredictionRow | None:
+        """Return the committed row of a page."""
+        found = self.predictions.get(PAGES_TABLE, row_key(WIKI, page_id))
+        return None if found is None else decode_row(found)
+
+    def sent(self, topic: str = f"{STREAM_PREFIX}moss") -> list[Any]:
+        """Return the events of a topic."""
+        return [msgspec.json.decode(record.value or b"") for _, record in records(self.log, topic)]
+
+
+@contextlib.asynccontextmanager
+async def pipeline(folder: Path) -> AsyncIterator[RunningPipeline]:
+    """Run a pipeline with one model which reads texts, ``moss``, and one which does not, ``revid``."""
+    write_artefact(folder / "models", "tiny")
+    inline = ModelStore([folder / "models"]).load("tiny")
+    infos = {
+        name: replace(inline.info, id=replace(inline.info.id, model_name=name), reads_content=name == "moss")
+        for name in ("moss", "revid")
+    }
+    app = StreamApp(
+        APP_ID,
+        broker=f"embedded://{folder}/log.db",
+        store="committed://",
+        datadir=str(folder / "data"),
+        Table=PredictionTable,
+        TableManager=CommittingTables,
+        broker_commit_interval=0.05,
+        topic_partitions=1,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        stream_recovery_delay=0.0,
+        stream_wait_empty=False,
+        web_enabled=False,
+        consumer_auto_offset_reset="earliest",
+    )
+    content = ScriptedContent()
+    under_way = RunningPipeline(app, Predictions(app, partitions=1), content)
+    async with running(functools.partial(load_work, (folder / "models",), ("tiny",))) as pool:
+        whole = Pipeline(
+            app,
+            catalogue=Catalogue({WIKI: {"moss": infos["moss"]}, "plainwiki": infos}),
+            scoring=RevisionScoring(content, pool, {"tiny": inline}, max_text_bytes=1000),
+            predictions=under_way.predictions,
+            settle=settle_with_commit,
+            retry=_RETRY,
+            observer=under_way.observed,
+        )
+        async with _started(app, whole):
+            yield under_way
+
+
+@contextlib.asynccontextmanager
+async def _started(app: StreamApp, whole: Pipeline) -> AsyncIterator[None]:
+    windows: list[OrderedWindow] = []
+    topic = app.topic(
+        PAGE_CHANGE_TOPIC,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        partitions=1,
+    )
+
+    async def page_changes(stream: Any) -> None:
+        windows.append(
+            OrderedWindow(
+                whole.handle, size=8, generation=lambda: app.consumer_generation_id, on_fatal=app.fail
+            )
+        )
+        await windows[-1].run(stream.noack().events())
+
+    async def drain() -> None:
+        for window in windows:
+            await window.close(drain_seconds=2)
+
+    async def nothing() -> None:
+        pass
+
+    app.agent(topic, name="page_changes")(page_changes)
+    app.before_recovery = app.after_stop = nothing
+    app.before_stop = drain
+    await app.start()
+    try:
+        yield
+    finally:
+        await app.stop()
+        cast(Transport, app.transport).log.close()
+
+
+async def next_generation(app: StreamApp) -> None:
+    """Give all partitions back and take them again, as a rebalance does."""
+    before = app.consumer_generation_id
+    await app.consumer.subscribe(set(cast(Any, app.topics)._topic_name_index))
+    await until(lambda: app.consumer_generation_id > before, 20)

@@ -1,0 +1,47 @@
+"""A source of texts in memory, which fails as a test asks."""
+
+import asyncio
+from collections import defaultdict
+
+from msgspec.structs import replace
+
+from schemas.errors import RevstreamError
+from schemas.revision import Revision, RevisionRequest
+from tests.pool_work import revision
+
+DEFAULT_TEXT = "A short text."
+
+
+class ScriptedContent:
+    """Gives every revision a text.
+
+    Attributes:
+        texts: Of revisions that have one of their own.
+        parent_text: Of every parent.
+        failures: What asking for a revision raises, one after the other, before it gives the text.
+        gates: Asking for such a revision waits until it is set.
+        asked: All requests, in order.
+    """
+
+    def __init__(self) -> None:
+        self.texts: dict[int, str] = {}
+        self.parent_text: str | None = None
+        self.failures: defaultdict[int, list[RevstreamError]] = defaultdict(list)
+        self.gates: dict[int, asyncio.Event] = {}
+        self.asked: list[RevisionRequest] = []
+
+    async def get(self, request: RevisionRequest) -> Revision:
+        self.asked.append(request)
+        gate = self.gates.get(request.rev_id)
+        if gate is not None:
+            await gate.wait()
+        failures = self.failures[request.rev_id]
+        if failures:
+            raise failures.pop(0)
+        return replace(
+            revision(self.texts.get(request.rev_id, DEFAULT_TEXT), request.rev_id, self.parent_text),
+            wiki_id=request.wiki_id,
+        )
+
+    async def close(self) -> None:
+        pass

@@ -1,0 +1,155 @@
+"""From a revision id to its scores."""
+
+import functools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from agents.scoring import RevisionScoring
+from models.conformance import reversed_last_two
+from models.pool import PoolLimits, ScoringPool
+from models.store import ModelStore
+from models.work import load_work
+from schemas.catalogue import ModelInfo
+from schemas.errors import ContentUnavailable, RevisionNotFound, SourceError
+from schemas.prediction import Score, ScoredModel, ScoreFailure
+from schemas.revision import RevisionRequest
+from tests.artefacts import write_artefact
+from tests.pool_work import lengths, running
+from tests.revisions import ScriptedContent
+
+READER = "enwiki-length"
+REQUEST = RevisionRequest("mosswiki", 1205, 1204, "moss.example.org")
+LIMIT_BYTES = 60
+
+
+class Scoring:
+    """A scoring over a real pool, the content it reads, and the models it may be asked for."""
+
+    def __init__(self, folder: Path, pool: ScoringPool) -> None:
+        write_artefact(folder, "tiny-revid")
+        inline = ModelStore([folder]).load("tiny-revid")
+        self.content = ScriptedContent()
+        self.scoring = RevisionScoring(self.content, pool, {"tiny-revid": inline}, max_text_bytes=LIMIT_BYTES)
+        reader = replace(inline.info, artefact=READER, reads_content=True)
+        self.models: dict[str, ModelInfo] = {
+            name: replace(info, id=replace(info.id, model_name=name))
+            for name, info in (("length", reader), ("revid", inline.info), ("other", reader))
+        }
+
+    async def score(self, *names: str, with_features: bool = False) -> list[ScoredModel]:
+        models: Mapping[str, ModelInfo] = {name: self.models[name] for name in names}
+        return await self.scoring.score(REQUEST, models, with_features=with_features)
+
+
+@asynccontextmanager
+async def scoring(folder: Path) -> AsyncIterator[Scoring]:
+    async with running(lengths) as pool:
+        yield Scoring(folder, pool)
+
+
+def probability(one: ScoredModel) -> float:
+    assert isinstance(one.outcome, Score)
+    return one.outcome.probability["true"]
+
+
+async def test_models_answer_in_the_order_asked_under_the_names_of_the_wiki(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        given.content.texts[1205] = "seven."
+        length, revid = await given.score("length", "revid")
+        assert [length.model.model_name, revid.model.model_name] == ["length", "revid"]
+        assert probability(length) == 6
+        assert probability(revid) == reversed_last_two(1205) / 100
+        revid, length = await given.score("revid", "length")
+        assert [revid.model.model_name, length.model.model_name] == ["revid", "length"]
+        assert probability(length) == 6
+
+
+async def test_one_artefact_under_two_names_answers_under_both(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        scored = await given.score("length", "other")
+        assert [one.model.model_name for one in scored] == ["length", "other"]
+
+
+async def test_the_text_is_fetched_once_for_all_models_and_as_the_event_names_it(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        await given.score("length", "revid", "other")
+        assert given.content.asked == [REQUEST]
+
+
+async def test_a_model_that_reads_no_text_fetches_none(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        given.content.failures[1205] = [RevisionNotFound("gone")]
+        (revid,) = await given.score("revid")
+        assert probability(revid) == reversed_last_two(1205) / 100
+        assert given.content.asked == []
+
+
+async def test_a_revision_that_is_gone_fails_only_the_models_that_read_it(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        given.content.failures[1205] = [RevisionNotFound("The wiki has no revision 1205.")]
+        length, revid, other = await given.score("length", "revid", "other")
+        failure = ScoreFailure("revision_not_found", "The wiki has no revision 1205.")
+        assert length.outcome == other.outcome == failure
+        assert [length.model.model_name, other.model.model_name] == ["length", "other"]
+        assert isinstance(revid.outcome, Score)
+
+
+async def test_a_wiki_that_does_not_answer_is_raised_for_the_caller_to_try_again(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        given.content.failures[1205] = [ContentUnavailable("no answer")]
+        with pytest.raises(ContentUnavailable):
+            await given.score("length")
+        assert probability((await given.score("length"))[0]) > 0
+
+
+async def test_a_source_that_is_broken_is_no_failure_of_the_revision(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        given.content.failures[1205] = [SourceError("the dump is damaged")]
+        with pytest.raises(SourceError):
+            await given.score("length")
+
+
+@pytest.mark.parametrize(
+    ("text", "parent_text", "is_too_large"),
+    [
+        ("a" * LIMIT_BYTES, None, False),
+        ("a" * (LIMIT_BYTES + 1), None, True),
+        ("é" * (LIMIT_BYTES // 2), None, False),
+        ("é" * (LIMIT_BYTES // 2 + 1), None, True),
+        ("\U0001f33f" * (LIMIT_BYTES // 4 + 1), None, True),
+        ("a", "a" * (LIMIT_BYTES + 1), True),
+        ("a", "é" * (LIMIT_BYTES // 2), False),
+    ],
+    ids=["full", "over", "full_of_two", "over_of_two", "over_of_four", "parent_over", "parent_full"],
+)
+async def test_the_limit_is_in_bytes_and_holds_for_the_parent_too(
+    text: str, parent_text: str | None, is_too_large: bool, tmp_path: Path
+) -> None:
+    async with scoring(tmp_path) as given:
+        given.content.texts[1205] = text
+        given.content.parent_text = parent_text
+        (one,) = await given.score("length")
+        if is_too_large:
+            assert isinstance(one.outcome, ScoreFailure)
+            assert one.outcome.code == "content_too_large"
+            assert f"the limit is {LIMIT_BYTES}" in one.outcome.message
+        else:
+            assert isinstance(one.outcome, Score)
+
+
+async def test_features_come_where_asked_for_every_kind_of_model(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        assert all(one.features is None for one in await given.score("length", "revid"))
+        assert all(one.features for one in await given.score("length", "revid", with_features=True))
+
+
+async def test_a_pool_that_stands_still_does_not_keep_inline_models_from_answering(tmp_path: Path) -> None:
+    unstarted = ScoringPool(
+        functools.partial(load_work, (), ()), processes=1, limits=PoolLimits(cpu_seconds=1, wall_seconds=1)
+    )
+    given = Scoring(tmp_path, unstarted)
+    assert isinstance((await given.score("revid"))[0].outcome, Score)
