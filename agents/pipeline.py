@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from faust.types import AppT
 from msgspec import Struct
-from schemas.dead_letter import dead_letter
 
 from agents.decide import Skip, decide
 from agents.ordered import UnacknowledgedEvent
 from agents.scoring import RevisionScoring
 from schemas.catalogue import Catalogue, ModelInfo
+from schemas.dead_letter import dead_letter
 from schemas.decode import decode_event
 from schemas.errors import ContentError, EventError, StoreError
 from schemas.keys import DEAD_LETTER_TOPIC

@@ -1,13 +1,13 @@
 """From a revision id to its scores: fetch, then score off the event loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from models.scoring import Scorer, score_revision
 from msgspec.structs import replace
 
 from agents.content import RevisionSource
 from models.pool import ScoringPool
+from models.scoring import Scorer, score_revision
 from schemas.catalogue import ModelInfo
 from schemas.errors import ContentError, ContentTooLarge
 from schemas.prediction import ScoredModel, ScoreFailure
@@ -55,31 +55,28 @@ class RevisionScoring:
             ContentUnavailable: The wiki does not answer now; try again later.
             EngineError: Scoring processes cannot be started.
         """
-        inline = [info for info in models.values() if not info.reads_content]
-        reading = [info for info in models.values() if info.reads_content]
-        scored = dict(
-            zip(
-                (info.artefact for info in inline),
-                self._score_inline(request, inline, with_features=with_features),
-                strict=True,
-            )
+        infos = models.values()
+        inline = self._score_inline(
+            request, [info for info in infos if not info.reads_content], with_features=with_features
         )
-        if reading:
-            outcomes = await self._score_content(request, reading, with_features=with_features)
-            scored.update(zip((info.artefact for info in reading), outcomes, strict=True))
-        return [replace(scored[info.artefact], model=info.id) for info in models.values()]
+        content = await self._score_content(
+            request, [info for info in infos if info.reads_content], with_features=with_features
+        )
+        return [replace(next(content if info.reads_content else inline), model=info.id) for info in infos]
 
     def _score_inline(
         self, request: RevisionRequest, models: Sequence[ModelInfo], *, with_features: bool
-    ) -> list[ScoredModel]:
+    ) -> Iterator[ScoredModel]:
         if not models:
-            return []
+            return iter(())
         scorers = [self._inline[info.artefact] for info in models]
-        return score_revision(scorers, _without_content(request), with_features=with_features)
+        return iter(score_revision(scorers, _without_content(request), with_features=with_features))
 
     async def _score_content(
         self, request: RevisionRequest, models: Sequence[ModelInfo], *, with_features: bool
-    ) -> list[ScoredModel]:
+    ) -> Iterator[ScoredModel]:
+        if not models:
+            return iter(())
         try:
             revision = await self._content.get(request)
             self._check_size(revision)
@@ -87,8 +84,8 @@ class RevisionScoring:
             if error.retryable:
                 raise
             failure = ScoreFailure(code=error.code, message=error.message)
-            return [ScoredModel(info.id, failure) for info in models]
-        return await self._pool.score(revision, models, with_features=with_features)
+            return iter([ScoredModel(info.id, failure) for info in models])
+        return iter(await self._pool.score(revision, models, with_features=with_features))
 
     def _check_size(self, revision: Revision) -> None:
         for text in (revision.text, revision.parent_text):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from app.worker import faust_app  # noqa: PLC0415 - composing opens files and a port
+    from app.run import faust_app  # noqa: PLC0415 - composing opens files and a port
 
     composed = faust_app()
     globals()["app"] = composed

@@ -7,10 +7,23 @@ import msgspec
 from app.settings import Settings
 from models.store import PACKAGED_MODELS, ModelStore
 from schemas.catalogue import Catalogue, ModelInfo
+from schemas.errors import SettingsError
 
 
 def model_folders(settings: Settings) -> tuple[Path, ...]:
-    """Return the folders of artefacts as they are searched: those of the settings, then the packaged."""
+    """Return the folders of artefacts as they are searched: those of the settings, then the packaged.
+
+    Raises:
+        SettingsError: A folder does not exist, so that a packaged model would answer for one of the user's.
+    """
+    for folder in settings.model_folders:
+        if not folder.is_dir():
+            raise SettingsError(
+                f"model_folders names {folder}, and there is no such folder. Correct the path, or leave it "
+                "out.",
+                setting="model_folders",
+                path=str(folder),
+            )
     return (*settings.model_folders, PACKAGED_MODELS)
 
 

@@ -42,7 +42,7 @@ def run(settings: Settings) -> None:
             "Use `revstream worker` with Kafka, or leave broker out.",
             setting="broker",
         )
-    from app.worker import run as run_worker
+    from app.run import run as run_worker
 
     sys.exit(run_worker(settings))
 
@@ -51,7 +51,7 @@ def run(settings: Settings) -> None:
 @takes_settings(*(name for name in ALL if name not in {"source", "pace_events_per_second"}))
 def worker(settings: Settings) -> None:
     """Run one worker on the configured broker. Start as many as there are partitions to share."""
-    from app.worker import worker as run_worker
+    from app.run import worker as run_worker
 
     sys.exit(run_worker(settings))
 

@@ -8,6 +8,7 @@ import logging
 import logging.config
 import sys
 from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
@@ -42,6 +43,27 @@ def configure_logging(level: Level = "info", log_format: Format = "auto") -> Non
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def event_logger(level: Level = "info", log_format: Format = "auto") -> Any:
+    """Return a logger for the lines of events, of which there are thousands a second.
+
+    As JSON they look like any other line, at a third of the cost: the caller withholds what is to be
+    withheld, and there is no context to merge.
+    """
+    if _is_console(log_format):
+        return structlog.get_logger().bind()
+    return structlog.wrap_logger(
+        structlog.BytesLogger(sys.stderr.buffer),
+        processors=[_event_line],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    ).bind()
+
+
+def _event_line(_: Any, method: str, event: MutableMapping[str, Any]) -> bytes:
+    event["level"] = method
+    event["timestamp"] = datetime.now(UTC)
+    return orjson.dumps(event, option=orjson.OPT_UTC_Z)
 
 
 def stdlib_config(level: Level, log_format: Format) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """What is said and counted of each event."""
 
-from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Histogram
@@ -23,14 +22,20 @@ class StreamObserver:
     Args:
         registry: Where the metrics are registered.
         screen: Where scores are shown as they arrive; None for no show.
+        log: Where events are logged, a structlog logger; the process's usual one if None.
         logs_events: Whether to log a line for each event, too.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, screen: TextIO | None = None, *, logs_events: bool = True
+        self,
+        registry: CollectorRegistry,
+        screen: TextIO | None = None,
+        *,
+        log: Any = None,
+        logs_events: bool = True,
     ) -> None:
         # Bound once: a logger that binds itself anew for each line costs twice as much.
-        self._log = structlog.get_logger("revstream.stream").bind()
+        self._log = structlog.get_logger().bind() if log is None else log
         self._children: dict[tuple[str, ...], Counted] = {}
         self._screen = screen
         self._logs_events = logs_events
@@ -106,7 +111,7 @@ class StreamObserver:
             page_id=change.page.page_id,
             rev_id=change.revision.rev_id,
             kind=change.page_change_kind.value,
-            codes=dict(Counter(_code(one) for one in report.scored)),
+            codes={one.model.model_name: _code(one) for one in report.scored},
             scoring_seconds=round(report.scoring_seconds, 4),
             seconds=round(seconds, 4),
             event_id=change.event_id,

@@ -6,8 +6,10 @@ from typing import Any
 
 import faust
 from faust.sensors import Monitor
-from faust.types import TP, EventT, Message, StreamT
+from faust.transport.drivers.aiokafka import Transport as KafkaTransport
+from faust.types import TP, EventT, Message, StreamT, TransportT
 
+from agents.fence import FencedKafkaConsumer
 from agents.ordered import UnacknowledgedEvent
 
 
@@ -55,6 +57,12 @@ class StreamApp(faust.App):
     def create_event(self, key: Any, value: Any, headers: Any, message: Message) -> EventT[Any]:
         """Return an event that Faust itself cannot acknowledge."""
         return UnacknowledgedEvent(self, key, value, headers, message)
+
+    def _new_transport(self) -> TransportT:
+        transport = super()._new_transport()
+        if isinstance(transport, KafkaTransport):
+            transport.Consumer = FencedKafkaConsumer  # type: ignore[misc]  # of this one transport
+        return transport
 
     async def on_start(self) -> None:
         """Start what must not wait for recovery."""

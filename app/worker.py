@@ -2,20 +2,17 @@
 
 import asyncio
 import contextlib
-import fcntl
 import functools
-import gc
-import logging
 import socket
 import sys
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterable, Coroutine
 from typing import Any, cast
 
 import structlog
-import uvloop
 
+from agents.embedded.house import backlog, keep_house
 from agents.embedded.intake import LogIntake
-from agents.embedded.log import Log, now_ms
+from agents.embedded.log import Log
 from agents.embedded.transport import Transport as EmbeddedTransport
 from agents.kafka import TopicSpec, declare_topics
 from agents.ordered import OrderedWindow
@@ -26,28 +23,23 @@ from app.api.asgi import create_api
 from app.api.server import bind, run_server
 from app.catalogue import build_catalogue, open_store
 from app.content import open_content
-from app.logging import stdlib_config
+from app.data_dir import locked_data_dir
+from app.logging import event_logger, stdlib_config
 from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand import WorkerOnDemand
-from app.settings import Settings, load_settings
+from app.settings import Settings
 from app.source import open_settings_source
 from app.stream_app import QuietMonitor, StreamApp
 from models.pool import PoolLimits, ScoringPool
 from models.store import PACKAGED_MODELS
 from models.work import load_work
-from schemas.errors import EngineError, RevstreamError, SourceError, StoreFull, StoreLocked
+from schemas.errors import RevstreamError, SourceError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
 from schemas.revision_score import STREAM_PREFIX
 from tables.predictions import CommittingTables, Predictions, PredictionTable
 from tables.reader import Freshness, PredictionReader
 
-_COMPACT_SECONDS = 600.0
-_CRASH_NOTES = (
-    "Crashed reason=%r",
-    "Error: %r",
-    "We experienced a crash! Reraising original exception...",
-)
 _log = structlog.get_logger("revstream.worker")
 
 
@@ -112,6 +104,7 @@ class Worker:
         self.observer = StreamObserver(
             self.metrics.registry,
             screen=sys.stdout if takes_source else None,
+            log=event_logger(settings.log_level, settings.log_format),
             # On a terminal the scores themselves are shown.
             logs_events=not (takes_source and sys.stderr.isatty()),
         )
@@ -182,7 +175,12 @@ class Worker:
             await self.window.run(cast(AsyncIterable[Any], stream.noack().events()))
 
         self.app.agent(topic, name="page_changes")(page_changes)
+        self.app.on_partitions_assigned.connect(self._begin_generation)
         self.app.on_rebalance_complete.connect(self._recovered)
+
+    async def _begin_generation(self, *_: Any, **__: Any) -> None:
+        if self.window is not None:
+            self.window.drop_stale()
 
     async def _recovered(self, *_: Any, **__: Any) -> None:
         self.rows.is_recovered = True
@@ -229,7 +227,13 @@ class Worker:
         if self._source is not None:
             self._working.append(self._guard(self._feed(self._source)))
         if settings.is_embedded:
-            self._working.append(self._guard(self._keep_house()))
+            housekeeping = keep_house(
+                self._embedded_log(),
+                PAGE_CHANGE_TOPIC,
+                settings.app_id,
+                retention_seconds=settings.log_retention_seconds,
+            )
+            self._working.append(self._guard(housekeeping))
         self.observer.serve_at(self.address)
         _log.info("listening", address=self.address, broker=settings.broker_url)
 
@@ -246,6 +250,9 @@ class Worker:
             ],
             partitions=self.settings.partitions,
         )
+
+    def _embedded_log(self) -> Log:
+        return cast(EmbeddedTransport, self.app.transport).log
 
     def _guard(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Return a task of which any failure stops the worker."""
@@ -270,39 +277,17 @@ class Worker:
             SourceError: It cannot be read. What it gave before is scored first, since a source that fails
                 early would fail so at each start.
         """
-        log = cast(EmbeddedTransport, self.app.transport).log
+        log = self._embedded_log()
+        app_id = self.settings.app_id
         try:
             await source.run(LogIntake(log, PAGE_CHANGE_TOPIC, partitions=self.settings.partitions))
         except SourceError as error:
-            if self._backlog(log):
+            if backlog(log, PAGE_CHANGE_TOPIC, app_id):
                 _log.warning("the source failed: scoring what it gave, then stopping", code=error.code)
-            while self._backlog(log):  # noqa: ASYNC110 - a commit gives no event to wait on
+            while backlog(log, PAGE_CHANGE_TOPIC, app_id):  # noqa: ASYNC110 - a commit gives no event
                 await asyncio.sleep(self.settings.commit_interval_seconds)
             raise
         _log.info("the source has ended; look-ups go on", source=source.source_id)
-
-    def _backlog(self, log: Log) -> int:
-        """Return how many events are taken and not committed."""
-        return sum(
-            log.end(PAGE_CHANGE_TOPIC, number)
-            - (log.committed(self.settings.app_id, PAGE_CHANGE_TOPIC, number) or 0)
-            for number in range(log.partitions(PAGE_CHANGE_TOPIC) or 0)
-        )
-
-    async def _keep_house(self) -> None:
-        """Compact the changelogs, and drop consumed events past their time."""
-        log = cast(EmbeddedTransport, self.app.transport).log
-        while True:
-            await asyncio.sleep(_COMPACT_SECONDS)
-            log.compact()
-            since_ms = now_ms() - int(self.settings.log_retention_seconds * 1000)
-            for number in range(log.partitions(PAGE_CHANGE_TOPIC) or 0):
-                committed = log.committed(self.settings.app_id, PAGE_CHANGE_TOPIC, number)
-                if committed:
-                    before = log.oldest_kept(
-                        PAGE_CHANGE_TOPIC, number, since_ms=since_ms, below_offset=committed
-                    )
-                    log.trim(PAGE_CHANGE_TOPIC, number, before_offset=before)
 
     async def _drain(self) -> None:
         """Stop taking events, finish those in flight, and commit them.
@@ -317,10 +302,11 @@ class Worker:
             task.cancel()
         if self.window is not None:  # 3
             await self.window.close(drain_seconds=self.settings.shutdown_timeout_seconds)
-            try:  # 4
-                await self.app.consumer.commit()
-            except RevstreamError as error:
-                self.app.failure = self.app.failure or error
+            if not self.app.crashed:  # 4
+                try:
+                    await self.app.consumer.commit()
+                except RevstreamError as error:
+                    self.app.failure = self.app.failure or error
 
     async def _stop(self) -> None:
         self._api_stop.set()
@@ -347,109 +333,3 @@ class Worker:
         host, port = self._listener.getsockname()[:2]
         shown = f"[{host}]" if self._listener.family == socket.AF_INET6 else host
         return f"http://{shown}:{port}"
-
-
-@contextlib.contextmanager
-def locked_data_dir(settings: Settings) -> Iterator[None]:
-    """Hold the data directory for this process.
-
-    Raises:
-        StoreLocked: Another worker holds it.
-        StoreFull: The disk is full.
-        EngineError: It cannot be made or written.
-    """
-    path = settings.lock_path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a+")
-    except OSError as error:
-        kind = StoreFull if error.errno == 28 else EngineError
-        raise kind(
-            f"The data directory {path.parent} cannot be used: {error.strerror}. "
-            "Choose another with data_dir, or correct its rights.",
-            path=str(path.parent),
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreLocked(
-                f"Another worker runs on the data directory {path.parent}. Stop it, or choose another "
-                "directory with data_dir.",
-                path=str(path.parent),
-            ) from None
-        yield
-
-
-def run(settings: Settings) -> int:
-    """Run the embedded engine fed from the source; return the exit code."""
-    return _execute(settings, takes_source=True)
-
-
-def worker(settings: Settings) -> int:
-    """Run a worker on the configured broker; return the exit code."""
-    return _execute(settings, takes_source=False)
-
-
-def faust_app() -> StreamApp:
-    """Return the Faust app of the settings in file and environment, for Faust's own command line."""
-    return Worker(load_settings(), takes_source=False).app
-
-
-def _execute(settings: Settings, *, takes_source: bool) -> int:
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    composed = Worker(settings, takes_source=takes_source)
-    composed.open()
-    if takes_source:
-        sys.stdout.write(_greeting(composed))
-        sys.stdout.flush()
-    # The command has set logging up.
-    faust_worker = composed.app.Worker(quiet=True, override_logging=False, redirect_stdouts=False, loop=loop)
-    # Terminal control codes do not belong among the scores.
-    faust_worker.spinner = None
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_is_no_crash_note)
-    _relax_collector()
-    code, error = _outcome(faust_worker.execute_from_commandline)
-    failure = composed.app.failure or error
-    if failure is not None:
-        raise failure
-    return code
-
-
-def _is_no_crash_note(record: logging.LogRecord) -> bool:
-    """Drop what mode says of a crash, with tracebacks, for each service: the command tells it once."""
-    return not str(record.msg).endswith(_CRASH_NOTES)
-
-
-def _relax_collector() -> None:
-    """Let the garbage collector run seldom, and never over what is there for good.
-
-    An event makes some hundred objects which go by reference count; tasks and futures make the collector
-    run every few events, at a tenth of the whole CPU time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
-def _outcome(execute: Callable[[], object]) -> tuple[int, BaseException | None]:
-    """Run Faust's worker; return its exit code, and what stopped it."""
-    try:
-        execute()
-    except SystemExit as ended:
-        # Faust turns whatever went wrong, at the start or later, into an exit.
-        return (ended.code if isinstance(ended.code, int) else 0), ended.__context__
-    return 0, None
-
-
-def _greeting(composed: Worker) -> str:
-    settings = composed.settings
-    return (
-        f"revstream on the embedded engine (one machine, one worker), data in {settings.data_dir}\n"
-        f"  events from  {settings.source}\n"
-        f"  readiness    {composed.address}/readyz\n"
-        f"  metrics      {composed.address}/metrics\n"
-        "Scores follow as they arrive; Ctrl-C stops, and the next start goes on from there.\n"
-    )

@@ -230,7 +230,7 @@ class CommittedStore(rocksdb.Store):
     async def stop(self) -> None:
         """Close all partitions. Rows still held belong to uncommitted events."""
         for db in self._dbs.values():
-            # What cannot be flushed, the disk being full, is in RocksDB's own log, which the next start reads.
+            # What a full disk does not let it flush is in RocksDB's own log, which the next start reads.
             with contextlib.suppress(Exception):
                 db.close()
         self._dbs.clear()

@@ -8,6 +8,7 @@ import msgspec
 from rocksdict import AccessType, Options, Rdict
 
 from agents.decide import ScoreWith, decide
+from agents.embedded.house import backlog as uncommitted
 from agents.embedded.log import Log, LogRecord
 from batch.local_source import DumpRevisionSource
 from models.scoring import Scorer, score_revision
@@ -89,12 +90,9 @@ def taken(log: Log) -> int:
 
 
 def backlog(log: Log, group_id: str) -> int:
-    """Return how many events are taken and not committed."""
+    """Return how many events are taken and not committed, by any process."""
     log.refresh()
-    return sum(
-        log.end(PAGE_CHANGE_TOPIC, number) - (log.committed(group_id, PAGE_CHANGE_TOPIC, number) or 0)
-        for number in range(log.partitions(PAGE_CHANGE_TOPIC) or 0)
-    )
+    return uncommitted(log, PAGE_CHANGE_TOPIC, group_id)
 
 
 def table_rows(data_dir: Path, table: str) -> dict[bytes, bytes]:

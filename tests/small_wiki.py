@@ -12,7 +12,7 @@ WIKI_ID = "samplewiki"
 
 
 def creation(rev_id: int, **fields: Any) -> dict[str, Any]:
-    """Return the event of a new page whose id is that of its revision; fields replace whole top-level ones."""
+    """Return the event of a new page whose id is that of its revision; fields replace top-level ones."""
     template = page_change()
     return template | {
         "page_change_kind": "create",

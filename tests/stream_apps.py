@@ -176,6 +176,8 @@ class SetsAndCounts:
             self._running -= 1
         if number == self.spec.fails_at:
             raise HandlerFailed(number)
+        if event.message.generation_id != self.app.consumer_generation_id:
+            return
         sent = [*await self._upsert(event, key, number)]
         sent.append(
             cast(

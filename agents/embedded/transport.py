@@ -19,7 +19,6 @@ from typing import Any, cast
 import msgspec
 from faust.streams import current_event
 from faust.transport import base
-from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.consumer import ensure_TP
 from faust.transport.producer import Producer as BaseProducer
 from faust.types import TP, AppT, ConsumerMessage, RecordMetadata
@@ -28,12 +27,12 @@ from mode.utils.times import Seconds
 from yarl import URL
 
 from agents.embedded.log import Log, LogRecord, NewRecord, now_ms
+from agents.fence import NO_GENERATION, FencedConsumer
 from schemas.errors import RevstreamError
 
 _FETCH_RECORDS = 500
 _POLL_OTHER_PROCESSES_SECONDS = 0.05
 _MEMBER = "worker"
-_NO_GENERATION = -1
 
 _Headers = list[tuple[str, bytes]]
 _encode_headers = msgspec.msgpack.Encoder().encode
@@ -45,7 +44,7 @@ def partition_of(key: bytes, partitions: int) -> int:
     return zlib.crc32(key) % partitions
 
 
-class Consumer(BaseConsumer):
+class Consumer(FencedConsumer):
     """The one consumer of the log: all partitions of every subscribed topic are its own."""
 
     transport: "Transport"
@@ -56,7 +55,6 @@ class Consumer(BaseConsumer):
         self._position: dict[TP, int] = {}
         self._wake = asyncio.Event()
         self._generation = 0
-        self._begun_generation = 0
 
     async def on_start(self) -> None:
         """Take the consumer's place in the log."""
@@ -68,6 +66,19 @@ class Consumer(BaseConsumer):
         """Commit what is done, then stop listening."""
         await super().on_stop()
         self._log.unlisten(self._wake.set)
+
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:
+        """Wait for the first of several; for the pair that Faust gives with each message, for its hand-over.
+
+        The other of the pair ends when the flow is suspended. There is nothing to end for: suspending empties
+        the queue that a message may wait for, and one that comes through late is of a generation that is
+        over. It spares two tasks for each message.
+        """
+        if len(coros) != 2:
+            return await super().wait_first(*coros, timeout=timeout)
+        handing_over, suspended = coros
+        suspended.close()
+        return await handing_over
 
     @Service.task
     async def _watch_other_processes(self) -> None:
@@ -98,7 +109,7 @@ class Consumer(BaseConsumer):
         """
         app = self.app
         app.on_rebalance_start()  # 1
-        app.consumer_generation_id = _NO_GENERATION
+        app.consumer_generation_id = NO_GENERATION
         if self._assigned:  # 2
             await self.commit()
             await self.on_partitions_revoked(set(self._assigned))
@@ -121,18 +132,6 @@ class Consumer(BaseConsumer):
     def _committed(self, tp: TP) -> int:
         committed = self._log.committed(self.app.conf.id, *tp)
         return self._log.start(*tp) if committed is None else committed
-
-    async def perform_seek(self) -> None:
-        """Begin the generation at the committed offsets, once.
-
-        Faust calls this again at moments of its own, with the flow on or off. To go back within a generation
-        would hand events out twice; not to go back where Faust thinks so makes it take the events between for
-        a gap in the log, and commit past them. So nothing is fetched before the first call, nothing fetched
-        is dropped while the generation lasts, and later calls do nothing.
-        """
-        if self._begun_generation != self._generation:
-            self._begun_generation = self._generation
-            await super().perform_seek()
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Go back to the committed offsets; changelogs are left to recovery, which seeks them itself."""
@@ -195,9 +194,8 @@ class Consumer(BaseConsumer):
 
     def _fetch(self, partitions: Iterable[TP]) -> dict[TP, list[LogRecord]]:
         fetched = {}
-        has_begun = self._begun_generation == self._generation
         for tp in partitions:
-            if not (tp in self._assigned and (has_begun or self._is_changelog_tp(tp))):
+            if tp not in self._assigned or not self.is_open(tp):
                 continue
             position = self._position[tp]
             if position < self._log.end(*tp):

@@ -1,7 +1,8 @@
 """What the stream path costs without features and prediction: intake, and from the log to tables and outputs.
 
-``python -m tests.bench.stream [--events 20000] [--rounds 3]`` prints JSON: CPU microseconds per event of the
-worker process, medians of the rounds, beside stock Faust doing its own table write and output on the same log.
+``python -m tests.bench.stream [--events 20000] [--rounds 3]`` prints JSON: CPU microseconds per event of
+the worker process, medians of the rounds, beside stock Faust that writes one table row and one output on the
+same log.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How a whole worker behaves: its start, its memory when idle, and look-ups while it scores at full speed.
 
-``python -m tests.bench.worker [--rounds 5]`` prints JSON. Look-ups are asked of the worker itself, beside a bare
-"hello" in a process of its own that meets the same neighbours.
+``python -m tests.bench.worker [--rounds 5]`` prints JSON. Look-ups are asked of the worker itself, beside
+a bare "hello" in a process of its own that meets the same neighbours.
 """
 
 import argparse
@@ -40,8 +40,9 @@ class Running(NamedTuple):
 def worker(folder: Path, files: SampleFiles) -> Iterator[Running]:
     """Run `revstream run` over a generated wiki as fast as it goes; stop it in the end."""
     command = [
-        sys.executable, "-m", "app", "run", f"--data-dir={folder}", "--http-port=0", f"--source={files.events}",
-        f"--content={files.dump}", "--pace-events-per-second=0", "--log-level=warning",
+        sys.executable, "-m", "app", "run", f"--data-dir={folder}", "--http-port=0",
+        f"--source={files.events}", f"--content={files.dump}", "--pace-events-per-second=0",
+        "--log-level=warning",
     ]  # fmt: skip
     began = time.monotonic()
     environment = {**os.environ, "REVSTREAM_WIKIS": json.dumps(_WIKIS)}

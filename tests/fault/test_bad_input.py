@@ -179,7 +179,7 @@ def test_a_damaged_table_is_told_and_deleting_it_as_told_cures_it(tmp_path: Path
     assert re.match(r"store_unusable: The table .*Corruption.*delete the directory", line)
     for table in tables:
         shutil.rmtree(table)
-    with Program(tmp_path, *run()) as worker:
+    with Program(tmp_path / "again", *run(f"--data-dir={tmp_path / 'data'}")) as worker:
         assert worker.until_answered("/scores/samplewiki/200").status == 200
         assert worker.stop() == 0
 

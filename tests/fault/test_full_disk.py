@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,8 +77,10 @@ def table_disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 def _worker(folder: Path) -> Program:
     fast = ("--pace-events-per-second=0", "--commit-interval-seconds=0.02", "--log-level=warning")
-    wiki = ("--source=events.jsonl", "--content=dump.xml", LIGHT_MODELS)
-    return Program(folder, "run", "--http-port=0", "--data-dir=data", *wiki, *fast)
+    wiki = (f"--source={folder / 'events.jsonl'}", f"--content={folder / 'dump.xml'}", LIGHT_MODELS)
+    # A folder of its own, since each tells its address in a file there.
+    own = Path(tempfile.mkdtemp(dir=folder))
+    return Program(own, "run", "--http-port=0", f"--data-dir={folder / 'data'}", *wiki, *fast)
 
 
 def _say_full_and_stop(folder: Path, what: str) -> None:

@@ -155,11 +155,10 @@ class TestKafkaTransport(TransportSuite):
     async def test_a_worker_that_leaves_hands_its_partitions_over(
         self, engine: KafkaEngine, spec: AppSpec, numbers: Numbers, tmp_path: Path
     ) -> None:
-        await numbers.produce(400)
-        async with SetsAndCounts(
-            replace(spec, data_dir=str(tmp_path / "second"), most_seconds=0.02)
-        ).running() as staying:
-            async with SetsAndCounts(replace(spec, most_seconds=0.02)).running() as leaving:
+        await numbers.produce(600)
+        slow = replace(spec, most_seconds=0.1, window_events=4)
+        async with SetsAndCounts(replace(slow, data_dir=str(tmp_path / "second"))).running() as staying:
+            async with SetsAndCounts(slow).running() as leaving:
                 await leaving.until_handled(30)
             await staying.until(lambda: rows_are_right(engine, numbers, staying.rows(KEYS)))
         check_nothing_lost(engine, numbers, await output_numbers(engine, spec))

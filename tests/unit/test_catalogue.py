@@ -6,7 +6,7 @@ import pytest
 
 from app.catalogue import build_catalogue, open_store
 from app.settings import Settings, WikiSettings
-from schemas.errors import ModelCorrupt, ModelNotFound
+from schemas.errors import ModelCorrupt, ModelNotFound, SettingsError
 from tests.artefacts import write_artefact
 
 
@@ -56,3 +56,8 @@ def test_a_folder_of_the_settings_hides_a_packaged_artefact_of_the_same_name(tmp
     chosen = settings(tmp_path, testwiki={"revid": "testwiki-revid"})
     catalogue = build_catalogue(chosen, open_store(chosen))
     assert catalogue.models("testwiki")["revid"].id.model_version == "99.0"
+
+
+def test_a_folder_of_artefacts_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no such folder"):
+        open_store(settings(tmp_path / "typo", aawiki={"revid": "testwiki-revid"}))

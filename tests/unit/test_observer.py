@@ -86,7 +86,7 @@ def test_an_event_is_one_line_with_its_ids_and_without_texts_and_users(
     (line,) = lines(err)
     told = {"wiki_id": "mosswiki", "page_id": 31, "rev_id": 5002, "kind": "edit", "outcome": "scored"}
     assert told.items() <= line.items()
-    assert line["codes"] == {"ok": 1, "content_too_large": 1}
+    assert line["codes"] == {"model0": "ok", "model1": "content_too_large"}
     assert line["request_id"] == page_change()["meta"]["request_id"]
     assert not [word for word in ("secret", "Mossy", "Talk:Moss") if word in err]
 
