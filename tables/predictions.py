@@ -134,11 +134,6 @@ class Predictions:
             await self._pages.put(event, page_key, _later(latest, merged, encoded)),
         )
 
-    def forget_uncommitted(self) -> None:
-        """Forget the rows of uncommitted events, which will be consumed again."""
-        for table in (self._revisions, self._pages):
-            table.data.forget_uncommitted()
-
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return a committed row of ``revisions`` or ``pages``."""
         return (self._revisions if table == REVISIONS_TABLE else self._pages).data.committed(key)

@@ -57,6 +57,7 @@ def main() -> None:
 
 def _round(folder: Path, source: Path) -> dict[str, float]:
     return {
+        "spin_cpu_ms": _spin(),
         "intake_cpu_us": _intake(folder / "ours", source),
         "worker_cpu_us": _consume(
             folder / "ours",
@@ -68,6 +69,14 @@ def _round(folder: Path, source: Path) -> dict[str, float]:
             [sys.executable, "-m", "tests.bench.stock_faust", str(folder / "faust")],
         ))[1],
     }  # fmt: skip
+
+
+def _spin() -> float:
+    """Return CPU milliseconds of a fixed loop: what this machine's time is worth just now."""
+    began = time.process_time()
+    for _ in range(3_000_000):
+        pass
+    return (time.process_time() - began) * 1000
 
 
 def _intake(data_dir: Path, source: Path) -> float:
