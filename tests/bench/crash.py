@@ -39,6 +39,8 @@ class CrashPlan(msgspec.Struct, frozen=True):
         revisions: Of the generated wiki.
         seed: Of the moments.
         alive_seconds: Least and greatest time that a worker lives.
+        pace_events_per_second: Of the source, so that a quick machine is not done before the kills; 0 is as
+            fast as possible.
     """
 
     kills: int = 30
@@ -46,6 +48,7 @@ class CrashPlan(msgspec.Struct, frozen=True):
     revisions: int = 6000
     seed: int = 1
     alive_seconds: tuple[float, float] = (2.0, 6.0)
+    pace_events_per_second: float = 0.0
 
 
 class CrashReport(msgspec.Struct, frozen=True):
@@ -80,7 +83,7 @@ def crash(plan: CrashPlan, folder: Path) -> CrashReport:
             "http_port": "0",
             "source": str(files.events),
             "content": str(files.dump),
-            "pace_events_per_second": "0",
+            "pace_events_per_second": str(plan.pace_events_per_second),
             "log_format": "json",
             "log_level": "warning",
         },
