@@ -9,15 +9,11 @@ It begins one so: tables forget what is uncommitted, while the generation goes o
 An event that ends in between would be acknowledged, its row built on what was left.
 """
 
-import asyncio
-from typing import Any
-
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from faust.types import TP
 
 NO_GENERATION = -1
-_LOOK_AGAIN_SECONDS = 0.05
 
 
 class FencedConsumer(Consumer):
@@ -48,13 +44,13 @@ class FencedConsumer(Consumer):
             await super().perform_seek()
 
 
-class FencedKafkaConsumer(FencedConsumer, AIOKafkaConsumer):
-    """Faust's Kafka consumer behind the fence."""
+class FencedKafkaConsumer(AIOKafkaConsumer):
+    """Faust's Kafka consumer, which ends a generation with its revocation.
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
-        if active_partitions is not None:
-            active_partitions = {tp for tp in active_partitions if self.is_open(tp)}
-            if not active_partitions:
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-                return {}
-        return await super()._getmany(active_partitions, timeout)
+    That no event comes in while a recovery ends is held by `tables.predictions.HaltingRecovery` there.
+    """
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """End the generation before tables forget what it left uncommitted."""
+        self.app.consumer_generation_id = NO_GENERATION
+        await super().on_partitions_revoked(revoked)
