@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
 from faust import Event
-from faust.types import TP
+from faust.types import TP, Message
 
 from schemas.errors import EngineError
 
@@ -68,6 +68,7 @@ class OrderedWindow:
         size: Events in flight.
         generation: Returns the current generation of the consumer group. Events of an earlier one belong
             to partitions that were given back: they are dropped, and consumed again by their new owner.
+        admit: Returns whether an event is the next of its partition. What is refused is dropped.
         on_fatal: Called once with the first exception of the handler.
     """
 
@@ -77,10 +78,12 @@ class OrderedWindow:
         *,
         size: int,
         generation: Callable[[], int],
+        admit: Callable[[Message], bool],
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._handle = handle
         self._generation = generation
+        self._admit = admit
         self._on_fatal = on_fatal
         self._free = asyncio.Semaphore(size)
         self._size = size
@@ -106,7 +109,7 @@ class OrderedWindow:
                 # Neither handled nor acknowledged: the next start consumes it again.
                 self._free.release()
                 return
-            if self._is_stale(event):
+            if self._is_stale(event) or not self._admit(event.message):
                 self._free.release()
             else:
                 self._take(event)

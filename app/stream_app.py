@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.sensors import Monitor
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
 from faust.types import TP, EventT, Message, StreamT, TransportT
 
-from agents.fence import FencedKafkaConsumer
+from agents.gapless import GaplessConsumer, GaplessKafkaConsumer
 from agents.ordered import UnacknowledgedEvent
 
 
@@ -58,10 +58,14 @@ class StreamApp(faust.App):
         """Return an event that Faust itself cannot acknowledge."""
         return UnacknowledgedEvent(self, key, value, headers, message)
 
+    def admit(self, message: Message) -> bool:
+        """Return whether an event is the next of its partition, and so may be handled."""
+        return cast(GaplessConsumer, self.consumer).admit(message)
+
     def _new_transport(self) -> TransportT:
         transport = super()._new_transport()
         if isinstance(transport, KafkaTransport):
-            transport.Consumer = FencedKafkaConsumer  # type: ignore[misc]  # of this one transport
+            transport.Consumer = GaplessKafkaConsumer  # type: ignore[misc]  # of this one transport
         return transport
 
     async def on_start(self) -> None:

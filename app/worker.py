@@ -170,6 +170,7 @@ class Worker:
                 self.pipeline.handle,
                 size=self.settings.window_events,
                 generation=lambda: self.app.consumer_generation_id,
+                admit=self.app.admit,
                 on_fatal=self.app.fail,
             )
             await self.window.run(cast(AsyncIterable[Any], stream.noack().events()))

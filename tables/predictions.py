@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from faust import Table
 from faust.tables.manager import TableManager
-from faust.tables.recovery import Recovery
 from faust.types import TP, AppT, EventT, RecordMetadata
 
 from schemas.errors import StoreError
@@ -53,29 +52,8 @@ class PredictionTable(Table[bytes, bytes]):
                 raise
 
 
-class HaltingRecovery(Recovery):
-    """Faust's table recovery, which lets no source event through before it has ended."""
-
-    async def on_recovery_completed(self, generation_id: int = 0) -> None:
-        """Halt the flow of the changelogs before that of the sources begins.
-
-        Faust opens the source partitions while changelogs still flow, seeks them, and empties all queues
-        last: an event that came in between is lost, and what follows it is committed.
-        """
-        self.app.consumer.stop_flow()
-        self.app.flow_control.suspend()
-        await super().on_recovery_completed(generation_id)
-
-
 class CommittingTables(TableManager):
     """Faust's table manager, which lets tables write when offsets are committed."""
-
-    @property
-    def recovery(self) -> Recovery:
-        """The service that rebuilds tables from their changelogs."""
-        if self._recovery is None:
-            self._recovery = HaltingRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
-        return self._recovery
 
     def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget the rows of uncommitted events, which will be consumed again, here or elsewhere.

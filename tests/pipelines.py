@@ -164,7 +164,11 @@ async def _started(app: StreamApp, whole: Pipeline) -> AsyncIterator[None]:
     async def page_changes(stream: Any) -> None:
         windows.append(
             OrderedWindow(
-                whole.handle, size=8, generation=lambda: app.consumer_generation_id, on_fatal=app.fail
+                whole.handle,
+                size=8,
+                generation=lambda: app.consumer_generation_id,
+                admit=app.admit,
+                on_fatal=app.fail,
             )
         )
         await windows[-1].run(stream.noack().events())

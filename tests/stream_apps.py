@@ -151,6 +151,7 @@ class SetsAndCounts:
                 self._handle,
                 size=self.spec.window_events,
                 generation=lambda: self.app.consumer_generation_id,
+                admit=self.app.admit,
                 on_fatal=self._fail,
             )
             await self.window.run(stream.noack().events())

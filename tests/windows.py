@@ -40,12 +40,17 @@ class WindowHarness:
         self.gates: defaultdict[tuple[int, int], asyncio.Future[None]] = defaultdict(
             asyncio.get_running_loop().create_future
         )
+        self.refused: set[int] = set()
         self.most_running = 0
         self._running = 0
         self._offsets: defaultdict[int, int] = defaultdict(int)
         self._queue: asyncio.Queue[UnacknowledgedEvent | None] = asyncio.Queue()
         self.window = OrderedWindow(
-            self._handle, size=size, generation=lambda: self.generation, on_fatal=self.fatal.append
+            self._handle,
+            size=size,
+            generation=lambda: self.generation,
+            admit=lambda message: message.offset not in self.refused,
+            on_fatal=self.fatal.append,
         )
         self.run = asyncio.create_task(self.window.run(self._events()))
 

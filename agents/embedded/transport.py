@@ -27,7 +27,7 @@ from mode.utils.times import Seconds
 from yarl import URL
 
 from agents.embedded.log import Log, LogRecord, NewRecord, now_ms
-from agents.fence import NO_GENERATION, FencedConsumer
+from agents.gapless import NO_GENERATION, GaplessConsumer
 from schemas.errors import RevstreamError
 
 _FETCH_RECORDS = 500
@@ -44,7 +44,7 @@ def partition_of(key: bytes, partitions: int) -> int:
     return zlib.crc32(key) % partitions
 
 
-class Consumer(FencedConsumer):
+class Consumer(GaplessConsumer):
     """The one consumer of the log: all partitions of every subscribed topic are its own."""
 
     transport: "Transport"
@@ -66,19 +66,6 @@ class Consumer(FencedConsumer):
         """Commit what is done, then stop listening."""
         await super().on_stop()
         self._log.unlisten(self._wake.set)
-
-    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:
-        """Wait for the first of several; for the pair that Faust gives with each message, for its hand-over.
-
-        The other of the pair ends when the flow is suspended. There is nothing to end for: suspending empties
-        the queue that a message may wait for, and one that comes through late is of a generation that is
-        over. It spares two tasks for each message.
-        """
-        if len(coros) != 2:
-            return await super().wait_first(*coros, timeout=timeout)
-        handing_over, suspended = coros
-        suspended.close()
-        return await handing_over
 
     @Service.task
     async def _watch_other_processes(self) -> None:
@@ -195,7 +182,7 @@ class Consumer(FencedConsumer):
     def _fetch(self, partitions: Iterable[TP]) -> dict[TP, list[LogRecord]]:
         fetched = {}
         for tp in partitions:
-            if tp not in self._assigned or not self.is_open(tp):
+            if tp not in self._assigned:
                 continue
             position = self._position[tp]
             if position < self._log.end(*tp):

@@ -1,0 +1,205 @@
+"""A consumer that gives its stream every record of a partition, in order, whatever a rebalance drops.
+
+Between the log and a stream Faust drops records in many places: it empties its queues, stops in the middle of
+a batch, and goes back to the committed offsets while its fetcher runs. It takes what is missing for holes in
+the log, and commits past it: those events are lost.
+
+This consumer knows what it fetched and is told what arrived. Where a record did not arrive, it goes back and
+refuses what came after. A hole that is in the log itself, as compaction and transactions leave them, it tells
+by where both of its ends lie: in what was fetched without a seek in between.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
+from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
+from faust.types import TP, Message
+
+NO_GENERATION = -1
+_FETCH_SECONDS = 1.0
+_REBALANCING_SECONDS = 0.05
+
+
+class Reading:
+    """One partition, read from an offset on without a seek.
+
+    Attributes:
+        fetched_to: The offset behind the last record fetched.
+        admitted_to: The offset behind the last record that arrived.
+        holes: Of the log, those that no record behind them was admitted from: their ends by their beginnings.
+    """
+
+    __slots__ = ("admitted_to", "fetched_to", "holes")
+
+    def __init__(self, offset: int) -> None:
+        self.fetched_to = self.admitted_to = offset
+        self.holes: dict[int, int] = {}
+
+    def fetched(self, offsets: Sequence[int]) -> None:
+        """Note the next records."""
+        if offsets[-1] - self.fetched_to >= len(offsets):
+            for offset in offsets:
+                if offset > self.fetched_to:
+                    self.holes[self.fetched_to] = offset
+                self.fetched_to = offset + 1
+        self.fetched_to = offsets[-1] + 1
+
+    def admits(self, offset: int) -> bool:
+        """Return whether a record is the next."""
+        expected = self.admitted_to
+        if offset != expected and self.holes.get(expected) != offset:
+            return False
+        self.holes.pop(expected, None)
+        self.admitted_to = offset + 1
+        return True
+
+
+class GaplessConsumer(Consumer):
+    """A mixin for a driver's consumer.
+
+    Its stream asks `admit` for each event it takes, and acknowledges those of a partition in their order:
+    what is committed is what was acknowledged, and nothing is reckoned from holes.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._readings: dict[TP, Reading] = {}
+        self._rewinds: dict[TP, int] = {}
+        super().__init__(*args, **kwargs)
+
+    def admit(self, message: Message) -> bool:
+        """Return whether an event may be handled: all before it in its partition were.
+
+        What is refused comes again in its turn, or belongs to a partition that was given back.
+        """
+        reading = self._readings.get(message.tp)
+        if reading is None:
+            return False
+        if reading.admits(message.offset):
+            return True
+        if message.offset > reading.admitted_to:
+            self._rewind(message.tp, reading)
+        return False
+
+    def _rewind(self, tp: TP, reading: Reading) -> None:
+        """Have the fetcher go back to where a partition's records ceased to arrive."""
+        del self._readings[tp]
+        self._rewinds[tp] = reading.admitted_to
+
+    def _forget_readings(self) -> None:
+        self._readings.clear()
+        self._rewinds.clear()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """End the generation before tables forget what it left uncommitted.
+
+        Faust lets it go on until the next is known. An event that ended in between would be acknowledged,
+        its row built on what was left.
+        """
+        self.app.consumer_generation_id = NO_GENERATION
+        self._forget_readings()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Begin a generation, in which nothing is read until Faust's recovery asks for it."""
+        # The end of a rebalance that this one overtook may have said that it is over.
+        self.app.rebalancing = True
+        self._forget_readings()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Have each source partition read from its committed offset, or where it ceased to arrive.
+
+        Faust asks for it at the end of a rebalance, and where it dropped what it had fetched.
+        """
+        generation_id = self.app.consumer_generation_id
+        if generation_id == NO_GENERATION:
+            return
+        await super().perform_seek()
+        sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
+        starts = await self.earliest_offsets(*sources) if sources else {}
+        if self.app.consumer_generation_id != generation_id:
+            return
+        for tp in sources:
+            reading = self._readings.get(tp)
+            if reading is not None:
+                self._rewind(tp, reading)
+            elif tp not in self._rewinds:
+                self._rewinds[tp] = self._committed_offset[tp] or starts[tp]
+
+    async def _begin_readings(self) -> None:
+        """Go where readings shall begin. No fetch is under way, so that what comes next comes from there."""
+        generation_id = self.app.consumer_generation_id
+        for tp, offset in list(self._rewinds.items()):
+            try:
+                await self.seek_wait({tp: offset})
+            except IllegalStateError:
+                return  # Given back this moment: the next generation begins anew.
+            if self.app.consumer_generation_id != generation_id:
+                return
+            if self._rewinds.pop(tp, None) is not None:
+                self._readings[tp] = Reading(offset)
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Fetch records and give them to the conductor, until the fetcher is stopped.
+
+        No reading begins before a rebalance is over: its last step empties the streams' queues.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                is_rebalancing = self.app.rebalancing
+                if self._rewinds and not is_rebalancing:
+                    await self._begin_readings()
+                seconds = _REBALANCING_SECONDS if is_rebalancing else _FETCH_SECONDS
+                async for _, message in self.getmany(timeout=seconds):
+                    await self.callback(message)
+                await self.sleep(0)
+        except asyncio.CancelledError:
+            # A consumer's thread that stops cancels what is asked of it.
+            if not self.app.should_stop:
+                raise
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
+        """Fetch of changelogs, and of the sources that are being read."""
+        if not self.flow_active:
+            await self.wait(cast(Any, self.can_resume_flow))
+        readings = self._readings
+        wanted = {tp for tp in self._get_active_partitions() if tp in readings or self._is_changelog_tp(tp)}
+        if not wanted:
+            await self.sleep(_REBALANCING_SECONDS)
+            return None, wanted
+        records = await self._getmany(active_partitions=wanted, timeout=timeout)
+        for tp, fetched in records.items():
+            reading = readings.get(tp)
+            if reading is not None and fetched:
+                reading.fetched([record.offset for record in fetched])
+        return records, wanted
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Return the offset to commit: the one behind the last event acknowledged."""
+        acknowledged = self._acked[tp]
+        if not acknowledged:
+            return None
+        offset = max(acknowledged) + 1
+        acknowledged.clear()
+        self._acked_index[tp].clear()
+        return offset
+
+
+class GaplessKafkaConsumer(GaplessConsumer, AIOKafkaConsumer):
+    """Faust's Kafka consumer without gaps."""
+
+    async def seek_to_committed(self) -> dict[TP, int]:
+        """Go back to the committed offsets; changelogs are left to recovery, which seeks them itself."""
+        consumer = self._thread._ensure_consumer()
+        sources = [TopicPartition(*tp) for tp in self.assignment() if not self._is_changelog_tp(tp)]
+        if not sources:
+            return {}
+        committed: dict[TP, int] = await self._thread.call_thread(consumer.seek_to_committed, *sources)
+        return committed
