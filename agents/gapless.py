@@ -22,6 +22,7 @@ from faust.types import TP, Message
 NO_GENERATION = -1
 _FETCH_SECONDS = 1.0
 _REBALANCING_SECONDS = 0.05
+_STALL_SECONDS = 3.0
 
 
 class Reading:
@@ -33,10 +34,11 @@ class Reading:
         holes: Of the log, those that no record behind them was admitted from: their ends by their beginnings.
     """
 
-    __slots__ = ("admitted_to", "fetched_to", "holes")
+    __slots__ = ("_seen_at", "_seen_to", "admitted_to", "fetched_to", "holes")
 
     def __init__(self, offset: int) -> None:
-        self.fetched_to = self.admitted_to = offset
+        self.fetched_to = self.admitted_to = self._seen_to = offset
+        self._seen_at = 0.0
         self.holes: dict[int, int] = {}
 
     def fetched(self, offsets: Sequence[int]) -> None:
@@ -56,6 +58,16 @@ class Reading:
         self.holes.pop(expected, None)
         self.admitted_to = offset + 1
         return True
+
+    def has_stalled(self, now: float) -> bool:
+        """Return whether nothing of what was fetched has arrived for a while.
+
+        Args:
+            now: In seconds, of a monotonic clock.
+        """
+        if self.admitted_to == self.fetched_to or self.admitted_to != self._seen_to:
+            self._seen_to, self._seen_at = self.admitted_to, now
+        return now - self._seen_at > _STALL_SECONDS
 
 
 class GaplessConsumer(Consumer):
@@ -88,6 +100,16 @@ class GaplessConsumer(Consumer):
         """Have the fetcher go back to where a partition's records ceased to arrive."""
         del self._readings[tp]
         self._rewinds[tp] = reading.admitted_to
+
+    def _rewind_stalled(self) -> None:
+        """Go back where nothing came behind what was dropped, which would tell of it.
+
+        A stream may just be busy: then it is given again what its queue still holds, and takes it once.
+        """
+        now = self.loop.time()
+        for tp, reading in list(self._readings.items()):
+            if reading.has_stalled(now):
+                self._rewind(tp, reading)
 
     def _forget_readings(self) -> None:
         self._readings.clear()
@@ -151,6 +173,7 @@ class GaplessConsumer(Consumer):
         try:
             while not (self.should_stop or fetcher.should_stop):
                 is_rebalancing = self.app.rebalancing
+                self._rewind_stalled()
                 if self._rewinds and not is_rebalancing:
                     await self._begin_readings()
                 seconds = _REBALANCING_SECONDS if is_rebalancing else _FETCH_SECONDS
