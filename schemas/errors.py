@@ -19,7 +19,9 @@ The tree, with the code that API, events and tables carry::
     │   ├── ModelNotFound          model_not_found
     │   ├── ModelFileMissing       model_file_missing
     │   ├── ModelCorrupt           model_corrupt
+    │   ├── ModelRefused           model_refused
     │   ├── ModelIncompatible      model_incompatible
+    │   ├── ModelUnavailable       model_unavailable        (retryable)
     │   └── ResourceMissing        resource_missing
     ├── ScoringError
     │   ├── CpuLimitExceeded       cpu_limit_exceeded
@@ -166,10 +168,23 @@ class ModelCorrupt(ModelError):
     code = "model_corrupt"
 
 
+class ModelRefused(ModelError):
+    """A model file asks for something that an import never gives: a name outside the closed list."""
+
+    code = "model_refused"
+
+
 class ModelIncompatible(ModelError):
     """The artefact asks for a feature, a format or a library version that is not here."""
 
     code = "model_incompatible"
+
+
+class ModelUnavailable(ModelError):
+    """The place that models are pulled from or pushed to does not answer, or refuses for now."""
+
+    code = "model_unavailable"
+    retryable = True
 
 
 class ResourceMissing(ModelError):
@@ -269,6 +284,14 @@ class RequestInvalid(RequestError):
     """A parameter or body is malformed."""
 
     code = "request_invalid"
+
+
+class InfoPathUnknown(RequestInvalid):
+    """A path of model information names something that the model does not have."""
+
+
+class InfoPathMalformed(RequestInvalid):
+    """A path of model information, or a threshold formula in it, cannot be read."""
 
 
 class WikiUnknown(RequestError):
