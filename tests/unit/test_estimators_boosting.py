@@ -1,11 +1,11 @@
-"""Arrays that describe no ensemble are refused; scores far out stay probabilities."""
+"""Boosting of our own training, with thresholds in float64 and values by node, is read as well."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from models.trees import TreeEnsemble, probabilities
+from models.estimators.boosting import GradientBoosting, of_raw_scores
 from schemas.errors import ModelCorrupt
 
 
@@ -23,13 +23,13 @@ def stump() -> dict[str, Any]:
 
 
 def test_a_stump_adds_its_leaf_to_the_initial_score() -> None:
-    raw = TreeEnsemble(stump(), columns=2).raw_scores(np.array([[9.0, 0.5], [9.0, 0.6]]))
+    raw = GradientBoosting(stump(), columns=2).raw_scores(np.array([[9.0, 0.5], [9.0, 0.6]]))
     assert raw.tolist() == [[-1.75], [3.25]]
 
 
 def test_a_tree_of_one_leaf_answers_without_asking() -> None:
     arrays = stump() | {"feature": np.array([-1, -1, -1], dtype=np.int16)}
-    assert TreeEnsemble(arrays, columns=2).raw_scores(np.zeros((1, 2))).tolist() == [[0.25]]
+    assert GradientBoosting(arrays, columns=2).raw_scores(np.zeros((1, 2))).tolist() == [[0.25]]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_tree_of_one_leaf_answers_without_asking() -> None:
 )
 def test_arrays_that_point_outside_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ModelCorrupt, match="train it anew"):
-        TreeEnsemble(stump() | {name: value}, columns=2)
+        GradientBoosting(stump() | {name: value}, columns=2)
 
 
 @pytest.mark.parametrize("name", list(stump()))
@@ -59,9 +59,10 @@ def test_a_missing_array_is_named(name: str) -> None:
     arrays = stump()
     del arrays[name]
     with pytest.raises(ModelCorrupt, match=name):
-        TreeEnsemble(arrays, columns=2)
+        GradientBoosting(arrays, columns=2)
 
 
 def test_scores_far_out_give_0_and_1() -> None:
-    assert probabilities(np.array([[-1e4], [1e4]])).tolist() == [[1.0, 0.0], [0.0, 1.0]]
-    assert probabilities(np.array([[-1e4, 0.0, 1e4]])).tolist() == [[0.0, 0.0, 1.0]]
+    assert of_raw_scores(np.array([[-1e4], [1e4]]), "logistic").tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    for link in ("softmax", "normalised"):
+        assert of_raw_scores(np.array([[-1e4, 0.0, 1e4]]), link).tolist() == [[0.0, 0.0, 1.0]]
