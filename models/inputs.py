@@ -2,9 +2,11 @@
 
 What revscoring's own extractor takes from MediaWiki's API is injected here instead, with its meanings: the
 parent's text is None on the first revision of a page, a user without an account has id 0, and registration
-is None where it was never recorded.
+is None where it was never recorded. Models of before 2018 read dates themselves where later ones read their
+texts (``registration``, ``registration_str``); both are given.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +20,7 @@ _PREFIX = "datasource.revision."
 _PARENT = _PREFIX + "parent."
 _USER = _PREFIX + "user."
 _ACCOUNT = _USER + "info."
+_OF_PARENT_TEXT = frozenset({f"{_PARENT}text", f"{_PARENT}byte_length"})
 
 
 def injectable() -> frozenset[str]:
@@ -52,7 +55,7 @@ def values(revision: Revision, roots: frozenset[str]) -> Mapping[str, Any]:
             rev_id=revision.rev_id,
         )
     is_parent_missing = revision.rev_parent_id is not None and revision.parent_text is None
-    if is_parent_missing and f"{_PARENT}text" in roots:
+    if is_parent_missing and _OF_PARENT_TEXT & roots:
         raise ParentNotFound(
             f"revision {revision.rev_id} of {revision.wiki_id} came without the text of its parent "
             f"{revision.rev_parent_id}, and the model reads what changed; it cannot be scored",
@@ -79,6 +82,15 @@ def _timestamp(dt: datetime | None) -> str | None:
     return None if dt is None else dt.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _date(dt: datetime | None) -> Any:
+    text = _timestamp(dt)
+    return None if text is None else importlib.import_module("mwtypes").Timestamp(text)
+
+
+def _parent_length(revision: Revision) -> int | None:
+    return None if revision.parent_text is None else len(revision.parent_text.encode())
+
+
 def _split_title(revision: Revision) -> tuple[str, str]:
     title = revision.page_title.replace("_", " ")
     if revision.namespace_id > 0 and ":" in title:
@@ -90,6 +102,7 @@ def _split_title(revision: Revision) -> tuple[str, str]:
 _EXTRACTORS: Mapping[str, Extract] = {
     f"{_PREFIX}id": lambda revision: revision.rev_id,
     f"{_PREFIX}timestamp_str": lambda revision: _timestamp(revision.rev_dt),
+    f"{_PREFIX}timestamp": lambda revision: _date(revision.rev_dt),
     f"{_PREFIX}comment": lambda revision: revision.comment,
     f"{_PREFIX}byte_length": lambda revision: len(revision.text.encode()),
     f"{_PREFIX}content_model": lambda revision: revision.content_model,
@@ -97,6 +110,8 @@ _EXTRACTORS: Mapping[str, Extract] = {
     f"{_PARENT}id": lambda revision: revision.rev_parent_id or 0,
     f"{_PARENT}text": lambda revision: revision.parent_text,
     f"{_PARENT}timestamp_str": lambda revision: _timestamp(revision.parent_dt),
+    f"{_PARENT}timestamp": lambda revision: _date(revision.parent_dt),
+    f"{_PARENT}byte_length": _parent_length,
     f"{_PREFIX}page.id": lambda revision: revision.page_id,
     f"{_PREFIX}page.title": lambda revision: _split_title(revision)[1],
     f"{_PREFIX}page.namespace.id": lambda revision: revision.namespace_id,
@@ -105,4 +120,5 @@ _EXTRACTORS: Mapping[str, Extract] = {
     f"{_USER}text": _of_user(lambda user: user.user_text),
     f"{_ACCOUNT}groups": _of_account(lambda user: list(user.groups)),
     f"{_ACCOUNT}registration_str": _of_account(lambda user: _timestamp(user.registration_dt)),
+    f"{_ACCOUNT}registration": _of_account(lambda user: _date(user.registration_dt)),
 }

@@ -1,39 +1,35 @@
 """Word lists, stemmers and dictionaries: what revscoring's languages want from the machine.
 
-The language modules of revscoring read NLTK's corpora and enchant's dictionaries while they are imported,
-whether a model asks for them or not, and revscoring's own front page imports scikit-learn. Imported through
-``language`` here, they get stand-ins that wait: a dictionary is opened when the first word is looked up, a
-stemmer when the first word is stemmed, and the stop words are marks that only an artefact's own list can
-take the place of. A process that predicts then needs neither the enchant library nor NLTK's data, and takes
-about 60 MB instead of 150.
+Languages imported through ``language`` here get stand-ins that wait: a dictionary is opened when the
+first word is looked up, a stemmer when the first word is stemmed, and the stop words are marks that only
+an artefact's own list can take the place of. A process that predicts then needs neither the enchant
+library nor NLTK's data, and takes about 60 MB instead of 150.
 """
 
-import contextlib
+import functools
 import importlib
 import importlib.util
-import sys
-import threading
-import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from models import stand_ins
 from schemas.errors import ResourceMissing
 
 NLTK_MARK = "\0nltk:"
-_STAND_INS = ("enchant", "nltk", "nltk.corpus", "nltk.stem", "nltk.stem.snowball", "pkg_resources")
 _PACKAGES = {
     "ar": "aspell-ar",
     "bn": "aspell-bn",
     "bs": "hunspell-bs",
     "ca": "hunspell-ca",
     "cs": "hunspell-cs",
+    "de": "hunspell-de-de",
     "de_AT": "hunspell-de-at",
     "de_CH": "hunspell-de-ch",
     "de_DE": "hunspell-de-de",
     "el": "hunspell-el",
+    "en": "hunspell-en-us",
     "en_AU": "hunspell-en-au",
     "en_GB": "hunspell-en-gb",
     "en_US": "hunspell-en-us",
@@ -54,6 +50,7 @@ _PACKAGES = {
     "nb": "hunspell-no",
     "nl": "hunspell-nl",
     "pl": "hunspell-pl",
+    "pt": "hunspell-pt-pt",
     "pt_BR": "hunspell-pt-br",
     "pt_PT": "hunspell-pt-pt",
     "ro": "hunspell-ro",
@@ -64,7 +61,6 @@ _PACKAGES = {
     "uk": "hunspell-uk",
     "vi": "hunspell-vi",
 }
-_lock = threading.RLock()
 _dictionaries_read: dict[str, str] = {}
 
 
@@ -77,9 +73,7 @@ def module(name: str) -> Any:
     Returns:
         The module. Untyped, as revscoring is.
     """
-    with _lock:
-        _register_revscoring()
-        return importlib.import_module(f"revscoring.{name}")
+    return stand_ins.imported(f"revscoring.{name}")
 
 
 def language(name: str) -> Any:
@@ -87,34 +81,50 @@ def language(name: str) -> Any:
 
     Returns:
         The module; its dictionaries open, and its stemmers load, on first use. Its stop words are not
-        usable: they hold a mark in place of NLTK's list (see ``nltk_mark``).
+        usable: they hold a mark in place of NLTK's list (see ``NLTK_MARK``).
 
     Raises:
         ResourceMissing: A Python package that the language needs is not installed.
     """
     full_name = f"revscoring.languages.{name}"
-    with _lock:
-        if full_name in sys.modules:
-            return sys.modules[full_name]
-        _register_revscoring()
-        try:
-            with _stand_ins():
-                return importlib.import_module(full_name)
-        except ImportError as error:
-            raise ResourceMissing(
-                f"revscoring's language {name!r} cannot be imported ({error}); "
-                "install the Python package that it names",
-                path=full_name,
-            ) from error
+    try:
+        return stand_ins.imported_with(full_name, _attributes())
+    except ImportError as error:
+        raise ResourceMissing(
+            f"revscoring's language {name!r} cannot be imported ({error}); "
+            "install the Python package that it names",
+            path=full_name,
+        ) from error
 
 
+def feature_list(package: str, name: str) -> Any:
+    """Import a list of features of a package beside revscoring, ``articlequality``, ``enwiki``.
+
+    Raises:
+        ResourceMissing: The package, or one that the list needs, is not installed.
+    """
+    full_name = f"{package}.feature_lists.{name}"
+    try:
+        return stand_ins.imported_with(full_name, _attributes())
+    except ImportError as error:
+        raise ResourceMissing(
+            f"the features of {full_name} cannot be imported ({error}); "
+            "install the Python package that it names",
+            path=full_name,
+        ) from error
+
+
+def feature_lists(package: str) -> frozenset[str]:
+    """Return the names of a package's lists of features; empty where it is not installed."""
+    if not stand_ins.is_installed(package):
+        return frozenset()
+    return _stems(stand_ins.folder(package) / "feature_lists")
+
+
+@functools.cache
 def languages() -> frozenset[str]:
     """Return the names of the languages that revscoring has."""
-    package = importlib.util.find_spec("revscoring.languages") if _register_revscoring() else None
-    folders = (package.submodule_search_locations or []) if package else []
-    return frozenset(
-        path.stem for folder in folders for path in Path(folder).glob("*.py") if path.stem != "__init__"
-    )
+    return _stems(stand_ins.folder("revscoring") / "languages")
 
 
 def dictionaries_read() -> dict[str, str]:
@@ -141,6 +151,18 @@ def nltk_words(archive: Path, language_name: str) -> frozenset[str]:
             "NLTK's stopwords corpus (stopwords.zip of nltk_data)",
             path=str(archive),
         ) from error
+
+
+@functools.cache
+def dictionary(tag: str) -> "LazyDictionary":
+    """Return the dictionary of a tag, ``en_US``; one in a process."""
+    return LazyDictionary(tag)
+
+
+@functools.cache
+def stemmer(language_name: str) -> "LazyStemmer":
+    """Return the stemmer of a language, ``english``; one in a process."""
+    return LazyStemmer(language_name)
 
 
 class LazyDictionary:
@@ -175,8 +197,7 @@ class LazyStemmer:
     def stem(self, word: str) -> str:
         """Return the stem of a word."""
         if self._loaded is None:
-            snowball = importlib.import_module("nltk.stem.snowball")
-            self._loaded = snowball.SnowballStemmer(self.language_name)
+            self._loaded = stand_ins.snowball().SnowballStemmer(self.language_name)
         return str(self._loaded.stem(word))
 
 
@@ -187,64 +208,21 @@ class _MarkedStopwords:
         return [NLTK_MARK + language_name]
 
 
-class _RevscoringPackage(ModuleType):
-    """The package ``revscoring`` with its front page unread: that imports scikit-learn, scipy and joblib.
+class _LazySentiWordNet:
+    """Answers for NLTK's SentiWordNet, opened when its first word is looked up."""
 
-    The first name asked of it reads it, so that ``from revscoring import Model`` still works.
-    """
+    def __init__(self) -> None:
+        self._opened: Any = None
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or self.__dict__.get("_is_read"):
-            raise AttributeError(f"module 'revscoring' has no attribute {name!r}")
-        self.__dict__["_is_read"] = True
-        if self.__spec__ is not None and self.__spec__.loader is not None:
-            self.__spec__.loader.exec_module(self)
-        return getattr(self, name)
+    def senti_synsets(self, word: str) -> Any:
+        """Return the senses of a word with their polarity.
 
-
-def _register_revscoring() -> bool:
-    with _lock:
-        if "revscoring" not in sys.modules:
-            spec = importlib.util.find_spec("revscoring")
-            if spec is None:
-                raise ResourceMissing(
-                    "the Python package revscoring is not installed; run: make", path="revscoring"
-                )
-            package = _RevscoringPackage("revscoring")
-            package.__spec__, package.__file__, package.__loader__ = spec, spec.origin, spec.loader
-            package.__path__ = list(spec.submodule_search_locations or ())
-            package.__package__ = "revscoring"
-            sys.modules["revscoring"] = package
-    return True
-
-
-@contextlib.contextmanager
-def _stand_ins() -> Iterator[None]:
-    before = {name: sys.modules.get(name) for name in _STAND_INS}
-    stand_ins = {name: ModuleType(name) for name in _STAND_INS}
-    errors = ModuleType("enchant.errors")
-    errors.DictNotFoundError = _DictionaryNotFound  # type: ignore[attr-defined] # built here
-    folder = Path(sys.modules["revscoring"].__path__[0])
-    attributes: dict[str, dict[str, object]] = {
-        "enchant": {"Dict": LazyDictionary, "errors": errors},
-        "nltk.corpus": {"stopwords": _MarkedStopwords()},
-        "nltk.stem.snowball": {"SnowballStemmer": LazyStemmer},
-        "pkg_resources": {"resource_filename": lambda _package, path: str(folder / path)},
-    }
-    for name, values in attributes.items():
-        vars(stand_ins[name]).update(values)
-    sys.modules.update(stand_ins)
-    try:
-        with warnings.catch_warnings():
-            # Regular expressions of some languages hold escapes that Python deprecates.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            yield
-    finally:
-        for name, previous in before.items():
-            if previous is None:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = previous
+        Raises:
+            ResourceMissing: The corpora are not there.
+        """
+        if self._opened is None:
+            self._opened = _open_sentiwordnet()
+        return self._opened.senti_synsets(word)
 
 
 class _DictionaryNotFound(Exception):
@@ -270,3 +248,31 @@ def _open_dictionary(tag: str) -> Any:
     version = enchant.get_enchant_version()
     _dictionaries_read[tag] = f"{opened.provider.name} (enchant {version})"
     return opened
+
+
+def _open_sentiwordnet() -> Any:
+    corpus = importlib.import_module("nltk.corpus").sentiwordnet
+    try:
+        corpus.ensure_loaded()
+        importlib.import_module("nltk.corpus").wordnet.ensure_loaded()
+    except (LookupError, OSError) as error:
+        raise ResourceMissing(
+            "a feature reads NLTK's corpora sentiwordnet and wordnet, which are not installed; "
+            "run: python -m nltk.downloader sentiwordnet wordnet",
+            path="sentiwordnet",
+        ) from error
+    return corpus
+
+
+def _stems(folder: Path) -> frozenset[str]:
+    return frozenset(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+def _attributes() -> dict[str, dict[str, object]]:
+    errors = ModuleType("enchant.errors")
+    errors.DictNotFoundError = _DictionaryNotFound  # type: ignore[attr-defined] # built here
+    return {
+        "enchant": {"Dict": dictionary, "errors": errors},
+        "nltk.corpus": {"stopwords": _MarkedStopwords(), "sentiwordnet": _LazySentiWordNet()},
+        "nltk.stem.snowball": {"SnowballStemmer": stemmer},
+    }

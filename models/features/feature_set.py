@@ -1,0 +1,175 @@
+"""The features of one model: from a revision to a row of its input."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import inputs, resources
+from models.features.binder import FeatureBinder
+from models.features.bound import BoundFeature
+from models.features.expressions import AmbiguousFeature
+from models.manifest import FeatureSpec
+from models.scoring import FeatureCache
+from schemas.errors import FeatureError, ModelIncompatible, RevstreamError
+from schemas.prediction import FeatureValue
+from schemas.revision import Revision
+
+_TYPES: dict[str, type[bool] | type[int] | type[float]] = {"bool": bool, "int": int, "float": float}
+Values = list[FeatureValue | list[float]]
+
+
+class FeatureSet:
+    """The features of a model, bound and in the order of its input.
+
+    Args:
+        artefact_name: For messages.
+        specs: Of the manifest.
+        binder: Of the artefact.
+
+    Raises:
+        ModelIncompatible: A feature cannot be bound, or is of another type than the manifest says.
+        ResourceMissing: A package that a language needs is not installed.
+    """
+
+    def __init__(self, artefact_name: str, specs: Sequence[FeatureSpec], binder: FeatureBinder) -> None:
+        self.specs = tuple(specs)
+        self.bound = _bind_all(artefact_name, self.specs, binder)
+        datasource = resources.module("datasources").Datasource
+        names = {name for bound in self.bound for name in bound.roots}
+        self._roots = {name: datasource(name.removeprefix("datasource.")) for name in names}
+
+    @property
+    def columns(self) -> int:
+        """Number of values in a row; a vector fills several."""
+        return sum(spec.columns for spec in self.specs)
+
+    def compute(self, revision: Revision, cache: FeatureCache) -> Values:
+        """Compute the features of one revision, in the order of the model's input.
+
+        Two features may print one name; each has its place here.
+
+        Raises:
+            FeatureError: One cannot be computed, is not of its declared type or length, or is not finite.
+            ContentError: The revision lacks what a feature reads.
+            ResourceMissing: A dictionary, a corpus or word vectors are not there.
+        """
+        user = revision.user
+        is_unknown = user is not None and not user.is_known and inputs.has_account(user)
+        replaced = [is_unknown and spec.unknown_user_value is not None for spec in self.specs]
+        roots = frozenset[str]().union(
+            *(bound.roots for bound, is_replaced in zip(self.bound, replaced, strict=True) if not is_replaced)
+        )
+        for root, value in inputs.values(revision, roots).items():
+            cache.values[self._roots[root]] = value
+        values: Values = []
+        for bound, spec, is_replaced in zip(self.bound, self.specs, replaced, strict=True):
+            if is_replaced and spec.unknown_user_value is not None:
+                values.append(spec.unknown_user_value)
+            else:
+                values.append(_solved(bound, spec, revision, cache))
+        return values
+
+    def row(self, values: Values) -> NDArray[np.float64]:
+        """Return values as a row of the model's input.
+
+        Returns:
+            float64[1, columns]; booleans are 0 and 1.
+        """
+        flat: list[float] = []
+        for value in values:
+            flat += value if isinstance(value, list) else [float(value)]
+        return np.array([flat], dtype=np.float64)
+
+    def by_name(self, values: Values) -> dict[str, FeatureValue]:
+        """Return values by printed name; those of a vector as ``name[0]``, ``name[1]`` and so on."""
+        named: dict[str, FeatureValue] = {}
+        for spec, value in zip(self.specs, values, strict=True):
+            if isinstance(value, list):
+                named |= {f"{spec.name}[{index}]": item for index, item in enumerate(value)}
+            else:
+                named[spec.name] = value
+        return named
+
+
+def _bind_all(
+    artefact_name: str, specs: Sequence[FeatureSpec], binder: FeatureBinder
+) -> tuple[BoundFeature, ...]:
+    bound: dict[int, BoundFeature] = {}
+    for postpones in (True, False):
+        for position, spec in enumerate(specs):
+            if position not in bound:
+                try:
+                    bound[position] = _bind(artefact_name, spec, binder)
+                except AmbiguousFeature:
+                    if not postpones:
+                        raise
+    return tuple(bound[position] for position in range(len(specs)))
+
+
+def _bind(artefact_name: str, spec: FeatureSpec, binder: FeatureBinder) -> BoundFeature:
+    bound = binder.bind(spec.name, spec.definition)
+    if bound.returns != spec.returns:
+        raise ModelIncompatible(
+            f"artefact {artefact_name!r} takes {spec.name!r} for {spec.returns}, but the installed "
+            f"revscoring gives {bound.returns}; install the version that the artefact's environment names",
+            feature=spec.name,
+        )
+    if spec.columns > 1 and not bound.is_vector:
+        raise ModelIncompatible(
+            f"artefact {artefact_name!r} takes {spec.name!r} for {spec.columns} values, but it gives one; "
+            "import the model anew",
+            feature=spec.name,
+        )
+    return bound
+
+
+def _solved(
+    bound: BoundFeature, spec: FeatureSpec, revision: Revision, cache: FeatureCache
+) -> FeatureValue | list[float]:
+    dependencies = resources.module("dependencies")
+    errors = resources.module("errors")
+    try:
+        value: Any = dependencies.solve(bound.feature, cache=cache.values)
+    except errors.CaughtDependencyError as error:
+        if isinstance(error.exception, RevstreamError):
+            raise error.exception from error
+        raise _feature_error(
+            bound, revision, f"{type(error.exception).__name__}: {error.exception}"
+        ) from error
+    except errors.DependencyError as error:
+        raise _feature_error(bound, revision, f"{type(error).__name__}: {error}") from error
+    if bound.is_vector:
+        return _vector(bound, spec, revision, value)
+    expected = _TYPES[bound.returns]
+    if not isinstance(value, expected) or not math.isfinite(value):
+        raise _feature_error(bound, revision, f"it gave {value!r}, which is no finite {bound.returns}")
+    return expected(value)
+
+
+def _vector(bound: BoundFeature, spec: FeatureSpec, revision: Revision, value: Any) -> list[float]:
+    try:
+        numbers = [float(item) for item in value]
+    except (TypeError, ValueError) as error:
+        raise _feature_error(
+            bound, revision, f"it gave {type(value).__name__}, which is no vector"
+        ) from error
+    if len(numbers) != spec.columns or not all(math.isfinite(number) for number in numbers):
+        raise _feature_error(
+            bound,
+            revision,
+            f"it gave {len(numbers)} numbers, where the model reads {spec.columns} finite ones",
+        )
+    return numbers
+
+
+def _feature_error(bound: BoundFeature, revision: Revision, cause: str) -> FeatureError:
+    return FeatureError(
+        f"feature {bound.name!r} could not be computed from revision {revision.rev_id} of "
+        f"{revision.wiki_id}: {cause}",
+        wiki_id=revision.wiki_id,
+        rev_id=revision.rev_id,
+        feature=bound.name,
+    )
