@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from models.pool import KillReason, PoolLimits, ScoringPool, Work
-from schemas.catalogue import ModelInfo
+from schemas.catalogue import ModelInfo, ModelInfoDocument
 from schemas.errors import FeatureError, ModelCorrupt, ModelNotFound
 from schemas.prediction import FeatureValue, ModelId, Score, ScoredModel, ScoreKind
 from schemas.revision import Revision
@@ -72,7 +72,8 @@ async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 def model(artefact: str = "enwiki-length") -> ModelInfo:
-    return ModelInfo(artefact, _model_id(artefact), ScoreKind.BINARY, ("true", "false"), {}, {})
+    document = ModelInfoDocument(type="Made", version=None)
+    return ModelInfo(artefact, _model_id(artefact), ScoreKind.BINARY, ("true", "false"), document, {})
 
 
 def revision(text: str, rev_id: int = 7, parent_text: str | None = None) -> Revision:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from schemas.catalogue import Catalogue, ModelInfo
+from schemas.catalogue import Catalogue, ModelInfo, ModelInfoDocument
 from schemas.prediction import (
     ModelId,
     PredictionRow,
@@ -63,7 +63,7 @@ def model_info(
         id=model_id(model_name, model_version),
         kind=kind,
         labels=("false", "true"),
-        statistics={},
+        document=ModelInfoDocument(type="Made", version=model_version),
         card={},
     )
 

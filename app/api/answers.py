@@ -8,7 +8,7 @@ from app.api.on_demand import OnDemand
 from app.metrics import FaceCounters, Metrics, Outcome
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import ContentError, ModelError, NotReady, PredictionNotFound, ScoringError
-from schemas.prediction import PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
+from schemas.prediction import ModelId, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
 from tables.reader import PredictionReader
 
 
@@ -67,17 +67,26 @@ async def answer(
     row = None if with_features else resources.reader.revision(wiki_id, rev_id)
     if row is not None:
         for name, info in models.items():
-            stored = of_version(row, name, info.id.model_version)
+            stored = of_version(row, info.id.model_name, info.id.model_version)
             if stored is not None:
                 found[name] = ScoredModel(stored.model, stored.outcome)
     counters.answers[Outcome.STORED] += len(found)
-    missing = [name for name in models if name not in found]
+    missing = {name: info for name, info in models.items() if name not in found}
     if missing:
-        for scored in await _score(
-            resources, counters, wiki_id, rev_id, missing, with_features=with_features
-        ):
-            found[scored.model.model_name] = scored
+        # A model asked for under two names is scored once.
+        distinct = {info.id: _reference(resources, wiki_id, info) for info in missing.values()}
+        scored = await _score(resources, counters, wiki_id, rev_id, distinct, with_features=with_features)
+        by_model = {(answer.model.model_name, answer.model.model_version): answer for answer in scored}
+        for name, info in missing.items():
+            found[name] = by_model[info.id.model_name, info.id.model_version]
     return {name: found[name] for name in models}
+
+
+def _reference(resources: Resources, wiki_id: str, info: ModelInfo) -> str:
+    """Return the name by which the catalogue finds a model: with its version unless it answers by default."""
+    name = info.id.model_name
+    default = resources.catalogue.models(wiki_id).get(name)
+    return name if default is not None and default.id == info.id else f"{name}@{info.id.model_version}"
 
 
 async def _score(
@@ -85,11 +94,10 @@ async def _score(
     counters: FaceCounters,
     wiki_id: str,
     rev_id: int,
-    names: Sequence[str],
+    models: Mapping[ModelId, str],
     *,
     with_features: bool,
 ) -> list[ScoredModel]:
-    ids = {name: resources.catalogue.models(wiki_id)[name].id for name in names}
     if resources.on_demand is None:
         freshness = resources.reader.freshness()
         if not freshness.is_ready:
@@ -99,19 +107,21 @@ async def _score(
                 wiki_id=wiki_id,
                 rev_id=rev_id,
             )
-        counters.answers[Outcome.ABSENT] += len(names)
+        counters.answers[Outcome.ABSENT] += len(models)
         absent = ScoreFailure(
             PredictionNotFound.code,
             f"No score of revision {rev_id} of {wiki_id} is stored, and this server does not score on "
             "demand.",
         )
-        return [ScoredModel(model, absent) for model in ids.values()]
+        return [ScoredModel(model, absent) for model in models]
     try:
-        scored = await resources.on_demand.score(wiki_id, rev_id, names, with_features=with_features)
+        scored = await resources.on_demand.score(
+            wiki_id, rev_id, tuple(models.values()), with_features=with_features
+        )
     except (ContentError, ScoringError, ModelError) as error:
-        counters.answers[Outcome.FAILED] += len(names)
+        counters.answers[Outcome.FAILED] += len(models)
         failure = ScoreFailure(error.code, error.message)
-        return [ScoredModel(model, failure) for model in ids.values()]
+        return [ScoredModel(model, failure) for model in models]
     good = sum(isinstance(answer.outcome, Score) for answer in scored)
     counters.answers[Outcome.SCORED] += good
     counters.answers[Outcome.FAILED] += len(scored) - good

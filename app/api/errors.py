@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from schemas.errors import RequestInvalid, RevstreamError
+from schemas.errors import InfoPathMalformed, RequestInvalid, RevstreamError
 from schemas.prediction import ScoreFailure
 
 RETRY_AFTER_SECONDS = 2
@@ -103,6 +103,8 @@ class BodyTooLarge(RequestInvalid):
 
 def status_of(error: RevstreamError) -> int:
     """Return the HTTP status of an error; 500 for those that no request can cause."""
+    if isinstance(error, InfoPathMalformed):
+        return 500  # As ORES answers, and its clients expect.
     if isinstance(error, RouteUnknown):
         return 404
     if isinstance(error, MethodNotAllowed):

@@ -32,6 +32,7 @@ class OresFace:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._wikis = resources.catalogue.wikis
+        self._find = resources.catalogue.find
         self._counters = resources.metrics.faces[Face.ORES]
 
     def routes(self) -> dict[str, tuple[Face, Handler]]:
@@ -52,7 +53,7 @@ class OresFace:
         wiki_id, models = self._asked(request)
         if "revids" in request.query_params:
             return await self._scores(request, wiki_id, models, _revision_ids(request))
-        return _respond(request, {wiki_id: ores_models(models)})
+        return _respond(request, {wiki_id: _described(request, models)})
 
     async def _revision(self, request: Request) -> Response:
         rev_id = parse_id(request.path_params["rev_id"])
@@ -78,10 +79,12 @@ class OresFace:
             names = dict.fromkeys(request.query_params["models"].split("|"))
         if names is None:
             return wiki_id, dict(sorted(models.items()))
-        if unknown := tuple(name[:100] for name in names if name not in models):
+        # Other names and versions that are live answer under the name that was asked for.
+        found = {name: self._find(wiki_id, name) for name in sorted(names)}
+        if unknown := tuple(name[:100] for name in names if found[name] is None):
             # ORES shows a Python tuple here, and clients show it to people.
             raise ModelNotFound(f"Models {unknown} not available for {wiki_id}")
-        return wiki_id, {name: models[name] for name in sorted(names)}
+        return wiki_id, {name: info for name, info in found.items() if info is not None}
 
     async def _scores(
         self, request: Request, wiki_id: str, models: Mapping[str, ModelInfo], rev_ids: Iterable[int]
@@ -101,7 +104,18 @@ class OresFace:
         rev_ids = list(dict.fromkeys(rev_ids))
         answers = await asyncio.gather(*map(one, rev_ids))
         scores = {str(rev_id): found for rev_id, found in zip(rev_ids, answers, strict=True)}
-        return _respond(request, {wiki_id: {**ores_models(models), "scores": scores}})
+        return _respond(request, {wiki_id: {**_described(request, models), "scores": scores}})
+
+
+def _described(request: Request, models: Mapping[str, ModelInfo]) -> Document:
+    """Return versions, or what the parameter ``model_info`` asks for."""
+    paths = request.query_params.get("model_info")
+    if paths is None:
+        return ores_models(models)
+    # It needs numpy, which a server that is never asked does not load.
+    from models.statistics import model_info  # noqa: PLC0415
+
+    return {"models": {name: model_info(info.document, paths) for name, info in sorted(models.items())}}
 
 
 def _respond(request: Request, document: Document) -> Response:
@@ -124,13 +138,8 @@ def _revision_ids(request: Request) -> list[int]:
 
 def _refuse_unsupported(request: Request) -> None:
     """Refuse what would change the answer and is not done here, rather than answer something else."""
-    for name, value in request.query_params.multi_items():
+    for name in request.query_params:
         if name in _REFUSED or name.startswith(_REFUSED_PREFIXES):
             raise RequestInvalid(
                 f"The parameter {name[:100]!r} is not supported by this server. Ask without it."
-            )
-        if name == "model_info" and value not in {"", "version"}:
-            raise RequestInvalid(
-                f"Model information could not be retrieved for {value[:100]!r}: this server tells 'version' "
-                "alone."
             )

@@ -197,7 +197,6 @@ async def test_fifty_revisions_are_answered(replica: Served) -> None:
         "callback=f",
         "feature.delay=16",
         "datasource.revision.text=%22a%22",
-        "model_info=statistics",
         "features",
     ],
 )
