@@ -5,6 +5,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from models.features.definitions import Definition
+from models.statistics.info import describe_model
 from schemas.catalogue import ModelInfo
 from schemas.prediction import FeatureValue, ModelId, ScoreKind
 
@@ -16,14 +18,18 @@ class FeatureSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         name: As revscoring prints it, with sets in sorted order.
-        returns: ``bool``, ``int`` or ``float``.
+        returns: ``bool``, ``int`` or ``float``; of each value where it is a vector.
         unknown_user_value: Stands in where the source of a revision does not know groups and registration
             of an account (dumps); None for features that do not read them.
+        definition: Position among the definitions of the artefact; None for one that is found by its name.
+        columns: How many columns of the model's input it fills; as many as values where it is a vector.
     """
 
     name: str
     returns: str
     unknown_user_value: FeatureValue | None = None
+    definition: int | None = None
+    columns: int = 1
 
 
 class WordList(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +76,40 @@ class TrainingData(Struct, frozen=True, forbid_unknown_fields=True):
     label_column: str
 
 
+class ImportedFrom(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which model file an artefact was made from, and what the file says of itself.
+
+    Attributes:
+        file: Name of the file.
+        sha512: Of the file as it was read, packed or not.
+        compression: ``bz2``, ``gzip``, ``xz`` or ``none``.
+        kind: Class that was pickled.
+        release: Releases of revscoring that save models in this shape.
+        wiki_id: By the name of the file; None where it does not say.
+        stated_model_name: What the file calls the model, ``wp10`` where that is ``articlequality`` now.
+        stated_version: None where the file states none.
+        trained_dt: UTC, ISO 8601; None where the file does not say.
+        parameters: Of the training, class weights included.
+        population_rates: How frequent each label is in the world; None where not stated.
+        environment: Platform and versions at the training, as recorded.
+        language: Language module of the first releases, whose feature names do not tell it.
+    """
+
+    file: str
+    sha512: str
+    compression: str
+    kind: str
+    release: str
+    wiki_id: str | None = None
+    stated_model_name: str | None = None
+    stated_version: str | None = None
+    trained_dt: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    population_rates: Mapping[str, float] | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    language: str | None = None
+
+
 class PackageFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A file that an installed Python package carries and the model reads.
 
@@ -99,6 +139,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         scorer: Which code runs it, see ``models.store``.
         estimator: Algorithm, parameters and columns, for the scorer.
         features: In the order of the model's input.
+        definitions: What those of an imported model compute, see ``models.features.definitions``.
         word_lists: By collection, ``english.stopwords``.
         pattern_lists: sha512 of the regular expressions that features read, by collection,
             ``english.badwords``. They live in the revscoring package.
@@ -106,7 +147,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         reads_content: False for a model that scores the revision id alone.
         is_inline: True where scoring costs microseconds.
         environment: Where it was made.
-        training: What it learnt from; None for a model that did not learn.
+        training: What it learnt from; None for a model that did not learn, or learnt elsewhere.
+        imported: The model file it was made from; None for a model trained here.
         package_files: Read from installed packages.
         statistics: In the shape of ORES's model_info, thresholds included.
         card: By heading.
@@ -126,6 +168,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     scorer: str
     estimator: Mapping[str, Any] = field(default_factory=dict)
     features: tuple[FeatureSpec, ...] = ()
+    definitions: tuple[Definition, ...] = ()
     word_lists: Mapping[str, WordList] = field(default_factory=dict)
     pattern_lists: Mapping[str, str] = field(default_factory=dict)
     content_models: tuple[str, ...] = ("wikitext",)
@@ -133,6 +176,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     is_inline: bool = False
     environment: Environment = field(default_factory=lambda: Environment({}))
     training: TrainingData | None = None
+    imported: ImportedFrom | None = None
     package_files: tuple[PackageFile, ...] = ()
     statistics: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, str] = field(default_factory=dict)
@@ -149,7 +193,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             id=ModelId(self.model_name, self.model_version, self.sha512),
             kind=self.kind,
             labels=self.labels,
-            statistics=self.statistics,
+            document=describe_model(self),
             card=self.card,
             reads_content=self.reads_content,
             is_inline=self.is_inline,

@@ -1,64 +1,69 @@
-"""The scorer of models that read revscoring's features and answer by gradient boosting."""
+"""The scorer of models that read revscoring's features, trained here or imported."""
 
-import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
-from models import features, inputs, resources
+from models import features
 from models.artefact import Artefact
 from models.columns import Column, check_columns, fill
-from models.features import BoundFeature, FeatureBinder
-from models.manifest import FeatureSpec
+from models.estimators import Answers, Scaler, load_estimator, load_scaler, of_part
+from models.features import FeatureBinder
+from models.features.feature_set import FeatureSet
 from models.scoring import FeatureCache, require_content_model
-from models.trees import TreeEnsemble
+from models.trial import trial_revision
 from schemas.catalogue import ModelInfo
 from schemas.errors import (
     ContentError,
-    FeatureError,
     ModelCorrupt,
     ModelIncompatible,
-    RevstreamError,
     ScoringError,
 )
-from schemas.prediction import FeatureValue, Score, ScoreKind
-from schemas.revision import Revision, RevisionUser
+from schemas.prediction import FeatureValue, Score
+from schemas.revision import Revision
 
 Floats = NDArray[np.float64]
 
-_TYPES: Mapping[str, type[bool] | type[int] | type[float]] = {"bool": bool, "int": int, "float": float}
-# Its words are in no dictionary and no word list, so that looking them up reaches every one of them.
-_TRIAL = Revision(
-    wiki_id="trial",
-    page_id=1,
-    page_title="Trial",
-    namespace_id=0,
-    rev_id=2,
-    rev_parent_id=1,
-    rev_dt=datetime(2020, 1, 2, tzinfo=UTC),
-    content_model="wikitext",
-    text="Qzxwvk [[jxqzpv]] wkzqxj.",
-    parent_text="Qzxwvk vqjzkx.",
-    comment="",
-    user=RevisionUser(1, "Trial", (), datetime(2019, 1, 1, tzinfo=UTC)),
-    parent_dt=datetime(2020, 1, 1, tzinfo=UTC),
-)
+
+class ScalerSpec(Struct, frozen=True):
+    """What is done to a row before the estimator, see ``models.estimators.scaling``."""
+
+    kind: str
+    parameters: Mapping[str, Any] = {}
+
+
+class EstimatorSpec(Struct, frozen=True):
+    """What a manifest says of the estimator.
+
+    Attributes:
+        kind: See ``models.estimators.loading``.
+        columns: What it is asked, made of the features; their number where it is asked just these.
+        parameters: Plain JSON.
+        scaler: None without one.
+    """
+
+    kind: str
+    columns: tuple[Column, ...] | int
+    parameters: Mapping[str, Any] = {}
+    scaler: ScalerSpec | None = None
 
 
 class RevscoringScorer:
     """A model over revscoring's features.
 
     Args:
-        artefact: Verified. ``estimator.columns`` says what the trees are asked.
+        artefact: Verified. Of its ``estimator``, ``kind`` and ``parameters`` say which code runs the arrays
+            under ``estimator.``; ``scaler`` likewise those under ``scaler.``; ``columns`` what the estimator
+            is asked where that is not just the features.
 
     Raises:
         ModelIncompatible: A feature cannot be bound, or revscoring's patterns differ from those that the
             model was trained with.
-        ModelCorrupt: The arrays do not describe an ensemble for these columns and labels.
+        ModelCorrupt: The arrays do not describe an estimator for these columns and labels.
         ResourceMissing: A feature reads a dictionary or package that is not installed.
     """
 
@@ -66,22 +71,35 @@ class RevscoringScorer:
         manifest = artefact.manifest
         self.info: ModelInfo = manifest.info()
         self._content_models = manifest.content_models
-        self._specs = manifest.features
         _check_patterns(manifest.name, manifest.pattern_lists)
-        binder = FeatureBinder(artefact.words)
-        self._bound = tuple(_bind(binder, spec, manifest.name) for spec in manifest.features)
-        self._roots = _datasources(self._bound)
-        self._columns = _columns(manifest.estimator, len(self._bound))
-        self._trees = TreeEnsemble(artefact.arrays(), len(self._columns))
-        _check_labels(self.info, self.predict(np.zeros((1, len(self._bound)))))
+        binder = FeatureBinder(artefact.words, manifest.definitions)
+        self._features = FeatureSet(manifest.name, manifest.features, binder)
+        arrays = artefact.arrays()
+        spec = _estimator_spec(manifest.estimator)
+        width = self._features.columns
+        self._columns = spec.columns if isinstance(spec.columns, tuple) else ()
+        check_columns(self._columns, width)
+        _check_width(manifest.name, spec, width)
+        self._scaler: Scaler | None = None
+        if spec.scaler is not None:
+            self._scaler = load_scaler(
+                spec.scaler.kind, spec.scaler.parameters, of_part(arrays, "scaler"), width
+            )
+        self._estimator = load_estimator(
+            spec.kind, spec.parameters, of_part(arrays, "estimator"), len(self._columns) or width
+        )
+        _check_labels(self.info, self._estimator.labels_count)
         self._try_out()
 
     def score(self, revision: Revision, cache: FeatureCache) -> tuple[Score, dict[str, FeatureValue]]:
         """Score one revision, see ``models.scoring.Scorer``."""
         require_content_model(self._content_models, revision)
-        values = self.feature_values(revision, cache)
-        row = np.array([[float(value) for value in values.values()]], dtype=np.float64)
-        return self._score(self.predict(row)[0].tolist()), values
+        values = self._features.compute(revision, cache)
+        answers = self.answers(self._features.row(values))
+        labels = self.info.labels
+        chosen = tuple(label for label, is_chosen in zip(labels, answers.chosen[0], strict=True) if is_chosen)
+        probability = dict(zip(labels, answers.probabilities[0].tolist(), strict=True))
+        return Score(self.info.kind, chosen, probability), self._features.by_name(values)
 
     def feature_values(self, revision: Revision, cache: FeatureCache) -> dict[str, FeatureValue]:
         """Compute the features of one revision, in the model's order, by printed name.
@@ -90,23 +108,7 @@ class RevscoringScorer:
             FeatureError: One cannot be computed, is not of its declared type, or is not finite.
             ContentError: The revision lacks what a feature reads.
         """
-        user = revision.user
-        is_unknown = user is not None and not user.is_known and inputs.has_account(user)
-        values: dict[str, FeatureValue] = {}
-        computed = [
-            bound
-            for bound, spec in zip(self._bound, self._specs, strict=True)
-            if not (is_unknown and spec.unknown_user_value is not None)
-        ]
-        roots = frozenset[str]().union(*(bound.roots for bound in computed))
-        for root, value in inputs.values(revision, roots).items():
-            cache.values[self._roots[root]] = value
-        for bound, spec in zip(self._bound, self._specs, strict=True):
-            if is_unknown and spec.unknown_user_value is not None:
-                values[spec.name] = spec.unknown_user_value
-            else:
-                values[spec.name] = _solved(bound, revision, cache)
-        return values
+        return self._features.by_name(self._features.compute(revision, cache))
 
     def predict(self, rows: Floats) -> Floats:
         """Return probabilities for rows of feature values, without any text.
@@ -117,18 +119,18 @@ class RevscoringScorer:
         Returns:
             float64[rows, labels].
         """
-        return self._trees.probabilities(fill(self._columns, rows))
+        return self._estimator.probabilities(self._input(rows))
 
-    def _score(self, probabilities: list[float]) -> Score:
-        labels = self.info.labels
-        if self.info.kind is ScoreKind.BINARY:
-            chosen = labels[int(probabilities[1] >= 0.5)]
-        else:
-            chosen = labels[int(np.argmax(probabilities))]
-        return Score(self.info.kind, (chosen,), dict(zip(labels, probabilities, strict=True)))
+    def answers(self, rows: Floats) -> Answers:
+        """Return probabilities and the labels chosen, for rows as `predict` takes them."""
+        return self._estimator.answers(self._input(rows))
+
+    def _input(self, rows: Floats) -> Floats:
+        filled = fill(self._columns, rows) if self._columns else rows
+        return filled if self._scaler is None else self._scaler.transform(filled)
 
     def _try_out(self) -> None:
-        trial = msgspec.structs.replace(_TRIAL, content_model=self._content_models[0])
+        trial = trial_revision(self._content_models[0])
         try:
             self.feature_values(trial, FeatureCache())
         except (ScoringError, ContentError) as error:
@@ -144,30 +146,13 @@ def load(artefact: Artefact) -> RevscoringScorer:
     return RevscoringScorer(artefact)
 
 
-def _bind(binder: FeatureBinder, spec: FeatureSpec, artefact_name: str) -> BoundFeature:
-    bound = binder.bind(spec.name)
-    if bound.returns != spec.returns:
-        raise ModelIncompatible(
-            f"artefact {artefact_name!r} takes {spec.name!r} for {spec.returns}, but the installed "
-            f"revscoring gives {bound.returns}; install the version that the artefact's environment names",
-            feature=spec.name,
-        )
-    return bound
-
-
-def _datasources(bound: tuple[BoundFeature, ...]) -> dict[str, Any]:
-    datasource = resources.module("datasources").Datasource
-    names = {name for feature in bound for name in feature.roots}
-    return {name: datasource(name.removeprefix("datasource.")) for name in names}
-
-
-def _columns(estimator: Mapping[str, Any], count: int) -> tuple[Column, ...]:
+def _estimator_spec(estimator: Mapping[str, Any]) -> EstimatorSpec:
     try:
-        columns = msgspec.convert(estimator.get("columns"), tuple[Column, ...])
+        return msgspec.convert(estimator, EstimatorSpec)
     except msgspec.ValidationError as error:
-        raise ModelCorrupt(f"the columns of the model cannot be read: {error}; train it anew") from error
-    check_columns(columns, count)
-    return columns
+        raise ModelCorrupt(
+            f"the estimator of the model cannot be read: {error}; train or import it anew"
+        ) from error
 
 
 def _check_patterns(artefact_name: str, pattern_lists: Mapping[str, str]) -> None:
@@ -181,39 +166,19 @@ def _check_patterns(artefact_name: str, pattern_lists: Mapping[str, str]) -> Non
             )
 
 
-def _check_labels(info: ModelInfo, probabilities: Floats) -> None:
-    if probabilities.shape[1] != len(info.labels):
+def _check_width(artefact_name: str, spec: EstimatorSpec, width: int) -> None:
+    if spec.columns == () or (isinstance(spec.columns, int) and spec.columns != width):
         raise ModelCorrupt(
-            f"artefact {info.artefact!r} states {len(info.labels)} labels, but its trees answer for "
-            f"{probabilities.shape[1]}; train it anew",
-            path=info.artefact,
+            f"artefact {artefact_name!r} asks its estimator {spec.columns or 'no'} columns, but its "
+            f"features fill {width} columns; train or import it anew",
+            path=artefact_name,
         )
 
 
-def _solved(bound: BoundFeature, revision: Revision, cache: FeatureCache) -> FeatureValue:
-    dependencies = resources.module("dependencies")
-    errors = resources.module("errors")
-    try:
-        value: Any = dependencies.solve(bound.feature, cache=cache.values)
-    except errors.CaughtDependencyError as error:
-        if isinstance(error.exception, RevstreamError):
-            raise error.exception from error
-        raise _feature_error(
-            bound, revision, f"{type(error.exception).__name__}: {error.exception}"
-        ) from error
-    except errors.DependencyError as error:
-        raise _feature_error(bound, revision, f"{type(error).__name__}: {error}") from error
-    expected = _TYPES[bound.returns]
-    if not isinstance(value, expected) or not math.isfinite(value):
-        raise _feature_error(bound, revision, f"it gave {value!r}, which is no finite {bound.returns}")
-    return expected(value)
-
-
-def _feature_error(bound: BoundFeature, revision: Revision, cause: str) -> FeatureError:
-    return FeatureError(
-        f"feature {bound.name!r} could not be computed from revision {revision.rev_id} of "
-        f"{revision.wiki_id}: {cause}",
-        wiki_id=revision.wiki_id,
-        rev_id=revision.rev_id,
-        feature=bound.name,
-    )
+def _check_labels(info: ModelInfo, count: int) -> None:
+    if count != len(info.labels):
+        raise ModelCorrupt(
+            f"artefact {info.artefact!r} states {len(info.labels)} labels, but its estimator answers for "
+            f"{count}; train or import it anew",
+            path=info.artefact,
+        )
