@@ -1,28 +1,59 @@
-"""What our own models are made of: features, columns, parameters and words about them."""
+"""What models of our own are made of: features, columns, parameters and words about them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from models.columns import Column
 
+BINARY = ("false", "true")
+Balanced = Literal["balanced"]
+Metric = Literal["roc_auc", "average_precision", "accuracy", "balanced_accuracy", "log_loss"]
+
+
+class Tuning(Struct, frozen=True, forbid_unknown_fields=True):
+    """How parameters are chosen: each combination is cross-validated, and the best mean wins.
+
+    Attributes:
+        grid: Values to try by parameter.
+        metric: What to compare by; the greatest wins, of ``log_loss`` the least.
+        folds: Of stratified cross-validation, at least 2.
+    """
+
+    grid: Mapping[str, Sequence[Any]]
+    metric: Metric = "roc_auc"
+    folds: int = 3
+
 
 class Recipe(Struct, frozen=True):
-    """How a binary model is trained from a table of feature values.
+    """How a model is trained from labelled feature values.
 
     Attributes:
         name: Of the artefact.
         model_name: As clients ask for it.
         model_version: Text.
         features: Feature by column of the table, in the order of the model's input.
-        label_column: Column that holds ``True`` or ``False``.
-        columns: What the trees are asked, by position of features.
-        parameters: Of scikit-learn's ``GradientBoostingClassifier``.
+        label_column: Column that holds the label.
+        columns: What the estimator is asked, by position of features.
+        parameters: Of scikit-learn's estimator.
         data: What the rows are and who made them.
         card: By heading; training adds the figures.
         licence: SPDX expression.
         owner: Whom to ask.
+        labels: In the order of the probabilities.
+        estimator: Class of scikit-learn.
+        scaler: Class of scikit-learn that scales the columns before; None for none.
+        class_weights: Weight of the rows of each label; ``balanced`` for the inverse of their frequency.
+        population_rates: Share of each label in the world, to which the statistics are scaled; None takes the
+            labelled rows for the world.
+        tuning: Chooses among parameters; None takes them as given.
+        folds: Of stratified cross-validation, at least 2.
+        repeats: Of cross-validation, at least 1.
+        held_out: Share of the rows that the model never sees and is tested on at the end; 0 for none.
+        wiki_id: Wiki of revision ids that name none.
+        content_models: Those that the model reads.
+        stage: That the artefact begins at.
     """
 
     name: str
@@ -36,6 +67,18 @@ class Recipe(Struct, frozen=True):
     card: Mapping[str, str]
     licence: str
     owner: str
+    labels: tuple[str, ...] = BINARY
+    estimator: str = "GradientBoostingClassifier"
+    scaler: str | None = None
+    class_weights: Balanced | Mapping[str, float] | None = None
+    population_rates: Mapping[str, float] | None = None
+    tuning: Tuning | None = None
+    folds: int = 5
+    repeats: int = 2
+    held_out: float = 0.0
+    wiki_id: str | None = None
+    content_models: tuple[str, ...] = ("wikitext",)
+    stage: str = "experimental"
 
 
 ENWIKI_REVERTED = Recipe(
@@ -95,6 +138,7 @@ ENWIKI_REVERTED = Recipe(
     },
     licence="Apache-2.0",
     owner="revstream",
+    stage="production",
 )
 
 RECIPES: Mapping[str, Recipe] = {ENWIKI_REVERTED.name: ENWIKI_REVERTED}
