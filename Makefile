@@ -4,8 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+# Debian's names; what the published models of these languages look words up in.
+DICTIONARIES := libenchant-2-2 hunspell-ar hunspell-cs hunspell-de-at hunspell-de-ch hunspell-de-de hunspell-en-au \
+  hunspell-en-gb hunspell-en-us hunspell-es hunspell-fr hunspell-it hunspell-nl hunspell-pl hunspell-pt-br \
+  hunspell-pt-pt hunspell-ro hunspell-ru hunspell-sv hunspell-uk myspell-et myspell-fa myspell-he aspell-ar
 
-.PHONY: run test check lint types format docs dictionaries kafka kafka-tools lock clean help
+.PHONY: run test check lint types format docs dictionaries test-dictionaries kafka kafka-tools lock clean help
 
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +17,7 @@ help: ## Say what each target does.
 run: $(STAMP) ## Start everything on the embedded engine and feed it the bundled sample.
 	@exec $(BIN)/revstream run $(ARGS)
 
-test: $(STAMP) kafka-tools ## Check style, types and borders, then run every test.
+test: $(STAMP) kafka-tools test-dictionaries ## Check style, types and borders, then run every test.
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -35,10 +39,16 @@ format: $(STAMP) ## Rewrite the code in the project's style.
 docs: $(STAMP) ## Write the tables of README.md that follow from the code.
 	$(BIN)/python -m app.reference
 
-dictionaries: ## Install the enchant library and the dictionaries that other models read.
-	@packages="libenchant-2-2 hunspell-en-us hunspell-en-gb hunspell-en-au"; \
+dictionaries: ## Install the enchant library and the dictionaries that published models read.
+	@packages="$(DICTIONARIES)"; \
+	dpkg-query -W $$packages >/dev/null 2>&1 && exit 0; \
 	$(INSTALL) "for models that look words up in dictionaries" && exit 0; \
 	echo "Install by hand: $$packages (Debian's names), or your system's enchant 2 and hunspell dictionaries." >&2; exit 1
+
+test-dictionaries:
+	@$(MAKE) --no-print-directory dictionaries || { \
+	  echo "Without them, the tests of models that read dictionaries are skipped." >&2; \
+	  test -z "$$REQUIRE_DICTIONARIES"; }
 
 kafka: kafka-tools ## Start an Apache Kafka broker on loopback, until Ctrl-C.
 	@$(PYTHON) deploy/kafka/broker.py start --port $(or $(PORT),9092) --foreground

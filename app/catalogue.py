@@ -1,10 +1,12 @@
 """Which artefact answers on which wiki under which name, from the settings and the folders of artefacts."""
 
+import functools
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from app.settings import Settings
+from app.settings_fields import DEFAULT_WIKIS
 from models.store import PACKAGED_MODELS, ModelStore
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import SettingsError
@@ -32,8 +34,34 @@ def open_store(settings: Settings) -> ModelStore:
     return ModelStore(model_folders(settings))
 
 
+def model_routes(settings: Settings, store: ModelStore) -> dict[str, dict[str, str]]:
+    """Return wiki id to model name to artefact, as ``store`` takes it.
+
+    The setting ``wikis``, where it is given, says it all. Otherwise the default counts, and what each
+    ``models.yaml`` adds to it or puts in its place. In both cases ``models.yaml`` alone decides which version
+    of an artefact answers, unless the setting names one (``enwiki-damaging@0.6.0``) or another stage
+    (``enwiki-damaging@staging``).
+
+    Args:
+        settings: Of the process.
+        store: Over the folders of the settings.
+
+    Raises:
+        SettingsError: A ``models.yaml`` is not understood, or sends two models to one place.
+        ModelError: A manifest cannot be read.
+    """
+    routes = {wiki_id: dict(wiki.models) for wiki_id, wiki in settings.wikis.items()}
+    if settings.wikis == DEFAULT_WIKIS:
+        for wiki_id, models in store.routes().items():
+            routes.setdefault(wiki_id, {}).update(models)
+    return routes
+
+
 def build_catalogue(settings: Settings, store: ModelStore) -> Catalogue:
     """Return the models of each wiki by the name that clients use, without loading their arrays.
+
+    Artefacts are named with their version, so that all processes of a worker go on loading the same one
+    when another is promoted.
 
     Args:
         settings: Whose ``wikis`` name the artefacts.
@@ -41,16 +69,24 @@ def build_catalogue(settings: Settings, store: ModelStore) -> Catalogue:
 
     Raises:
         ModelError: An artefact is absent, damaged or of another format.
+        SettingsError: A ``models.yaml`` is not understood, or sends two models to one place.
     """
-    found: dict[str, ModelInfo] = {}
+    info = functools.cache(store.info)
     wikis: dict[str, dict[str, ModelInfo]] = {}
-    for wiki_id, wiki in settings.wikis.items():
-        wikis[wiki_id] = {}
-        for model_name, artefact in wiki.models.items():
-            if artefact not in found:
-                found[artefact] = store.info(artefact)
-            info = found[artefact]
-            wikis[wiki_id][model_name] = msgspec.structs.replace(
-                info, id=msgspec.structs.replace(info.id, model_name=model_name)
-            )
-    return Catalogue(wikis)
+    versions: dict[str, dict[str, ModelInfo]] = {}
+    for wiki_id, models in model_routes(settings, store).items():
+        wikis[wiki_id], versions[wiki_id] = {}, {}
+        for model_name, artefact in models.items():
+            name = artefact.partition("@")[0]
+            chosen = f"{name}@{store.folder(artefact).name}"
+            wikis[wiki_id][model_name] = _named(info(chosen), model_name)
+            # Who names a version in the settings wants that one.
+            for version in store.live_versions(name) if artefact == name else ():
+                other = f"{name}@{version}"
+                if other != chosen:
+                    versions[wiki_id][f"{model_name}@{version}"] = _named(info(other), model_name)
+    return Catalogue(wikis, store.aliases(), {wiki_id: more for wiki_id, more in versions.items() if more})
+
+
+def _named(info: ModelInfo, model_name: str) -> ModelInfo:
+    return replace(info, id=replace(info.id, model_name=model_name))

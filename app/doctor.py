@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from app.catalogue import open_store
+from app.catalogue import model_routes, open_store
 from app.doctor_machine import (
     available_memory_bytes,
     check_dictionaries,
@@ -56,6 +56,8 @@ def diagnose(settings: Settings) -> tuple[Finding, ...]:
     Returns:
         The findings, those of the machine first.
     """
+    store = open_store(settings)
+    routes = {wiki_id: WikiSettings(models) for wiki_id, models in model_routes(settings, store).items()}
     return (
         check_interpreter(tuple(sys.version_info[:3]), sys.implementation.name),
         *check_packages(metadata.requires("revstream") or ()),
@@ -67,7 +69,7 @@ def diagnose(settings: Settings) -> tuple[Finding, ...]:
         *_state(settings),
         check_port(settings.http_host, settings.http_port),
         check_contact(settings),
-        *check_models(settings.wikis, open_store(settings).load),
+        *check_models(routes, store.load),
     )
 
 

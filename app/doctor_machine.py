@@ -77,11 +77,12 @@ def check_dictionaries(
 
     Args:
         wanted: Dictionary names.
-        available: Names of the dictionaries that enchant finds; raises ``ImportError`` without the library.
+        available: Names of the dictionaries that enchant finds; raises ``ImportError`` without the library,
+            and ``OSError`` where it cannot be loaded.
     """
     try:
         found = set((available or _enchant_languages)())
-    except ImportError:
+    except (ImportError, OSError):
         return warning(
             "dictionaries",
             f"The enchant library is not installed. {_DICTIONARY_USE}",

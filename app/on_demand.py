@@ -28,9 +28,9 @@ class WorkerOnDemand:
         Raises:
             ContentUnavailable: The wiki does not answer now.
         """
-        served = self._catalogue.models(wiki_id)
+        found = ((name, self._catalogue.find(wiki_id, name)) for name in model_names)
         return await self._scoring.score(
             RevisionRequest(wiki_id, rev_id),
-            {name: served[name] for name in model_names},
+            {name: info for name, info in found if info is not None},
             with_features=with_features,
         )

@@ -81,7 +81,7 @@ class Worker:
         self.app = self._create_app()
         self.predictions = Predictions(self.app, partitions=settings.partitions)
         self.rows = WorkerRows(self.predictions)
-        loaded = {info.artefact: info for wiki in self.catalogue.wikis.values() for info in wiki.values()}
+        loaded = self.catalogue.artefacts()
         self.pool = ScoringPool(
             functools.partial(
                 load_work,

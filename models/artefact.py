@@ -6,6 +6,7 @@
         manifest.json       everything but the numbers; sha512 of each other file, and of the whole
         arrays.npz          the numbers, read without pickle
         word_lists/*.txt    the words that features read, one per line, UTF-8, sorted
+        model.*             the numbers in a library's own format, for kinds that have one: ``model.onnx``
 
 The sha512 of the whole is that of the manifest without the field itself, as compact JSON with sorted keys;
 since the manifest holds the hashes of the files, it covers them too. Saving the same model again gives the
@@ -38,6 +39,7 @@ __all__ = [
     "find_package_file",
     "is_name",
     "open_artefact",
+    "read_manifest",
     "save_artefact",
 ]
 
@@ -78,6 +80,20 @@ class Artefact(Struct, frozen=True):
                 path=ARRAYS,
             ) from error
 
+    def file(self, path: str) -> bytes:
+        """Return a file of the artefact as it was hashed.
+
+        Raises:
+            ModelFileMissing: The manifest lists no such file.
+        """
+        if path not in self.contents:
+            raise ModelFileMissing(
+                f"artefact {self.manifest.name!r} lists no {path!r}, which its scorer reads; save it anew "
+                "with that file",
+                path=path,
+            )
+        return self.contents[path]
+
     def words(self, collection: str) -> frozenset[str]:
         """Return the words of a collection, ``english.stopwords``.
 
@@ -95,7 +111,11 @@ class Artefact(Struct, frozen=True):
 
 
 def save_artefact(
-    folder: Path, manifest: Manifest, arrays: Arrays, word_lists: Mapping[str, frozenset[str]]
+    folder: Path,
+    manifest: Manifest,
+    arrays: Arrays,
+    word_lists: Mapping[str, frozenset[str]],
+    files: Mapping[str, bytes] | None = None,
 ) -> Manifest:
     """Write an artefact, replacing the folder. The same model gives the same bytes.
 
@@ -104,15 +124,16 @@ def save_artefact(
         manifest: Complete but for ``files`` and ``sha512``.
         arrays: The numbers, by name; empty for a model without.
         word_lists: Words by path, ``word_lists/english.stopwords.txt``.
+        files: Further files by path, ``model.onnx``, kept byte for byte.
 
     Returns:
         The manifest with hashes.
     """
-    contents = {path: _word_bytes(words) for path, words in word_lists.items()}
+    contents = {**(files or {}), **{path: _word_bytes(words) for path, words in word_lists.items()}}
     if arrays:
         contents[ARRAYS] = _npz_bytes(arrays)
-    files = {path: hashlib.sha512(data).hexdigest() for path, data in sorted(contents.items())}
-    manifest = msgspec.structs.replace(manifest, files=files, sha512="")
+    hashes = {path: hashlib.sha512(data).hexdigest() for path, data in sorted(contents.items())}
+    manifest = msgspec.structs.replace(manifest, files=hashes, sha512="")
     document = msgspec.to_builtins(manifest)
     manifest = msgspec.structs.replace(manifest, sha512=_whole_sha512(document))
     document["sha512"] = manifest.sha512
@@ -139,7 +160,7 @@ def open_artefact(folder: Path) -> Artefact:
         ModelIncompatible: The manifest is of a later format.
         ResourceMissing: A package that carries a file of the model is not installed.
     """
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     contents = {}
     for path, sha512 in manifest.files.items():
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
@@ -157,32 +178,14 @@ def open_artefact(folder: Path) -> Artefact:
     return Artefact(manifest, contents)
 
 
-def find_package_file(package_file: PackageFile) -> Path:
-    """Return where an installed package keeps a file, without importing the package.
+def read_manifest(folder: Path) -> Manifest:
+    """Read a manifest and check the sha512 of the whole, without looking at the other files.
 
     Raises:
-        ResourceMissing: The package or the file is not there.
+        ModelFileMissing: It is not there.
+        ModelCorrupt: It differs from its sha512, or cannot be read.
+        ModelIncompatible: It is of a later format.
     """
-    from importlib.util import find_spec  # noqa: PLC0415 - only models with package files need it
-
-    spec = find_spec(package_file.package)
-    for location in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(location) / package_file.path
-        if path.is_file():
-            return path
-    raise ResourceMissing(
-        f"the model reads {package_file.path} of the Python package {package_file.package}, which is not "
-        f"installed; run: {package_file.cure}",
-        path=f"{package_file.package}/{package_file.path}",
-    )
-
-
-def is_name(text: str) -> bool:
-    """Tell whether a text may name an artefact or a version: letters, digits and ``_.+-``, no path."""
-    return _NAME.fullmatch(text) is not None
-
-
-def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         document = msgspec.json.decode(_read(path))
@@ -211,6 +214,31 @@ def _read_manifest(folder: Path) -> Manifest:
         raise ModelCorrupt(
             f"{path} does not describe a model: {error}; restore the artefact from its source", path=str(path)
         ) from error
+
+
+def find_package_file(package_file: PackageFile) -> Path:
+    """Return where an installed package keeps a file, without importing the package.
+
+    Raises:
+        ResourceMissing: The package or the file is not there.
+    """
+    from importlib.util import find_spec  # noqa: PLC0415 - only models with package files need it
+
+    spec = find_spec(package_file.package)
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(location) / package_file.path
+        if path.is_file():
+            return path
+    raise ResourceMissing(
+        f"the model reads {package_file.path} of the Python package {package_file.package}, which is not "
+        f"installed; run: {package_file.cure}",
+        path=f"{package_file.package}/{package_file.path}",
+    )
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text may name an artefact or a version: letters, digits and ``_.+-``, no path."""
+    return _NAME.fullmatch(text) is not None
 
 
 def _whole_sha512(document: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ def test_one_artefact_answers_on_several_wikis_under_several_names(tmp_path: Pat
     first, second = catalogue.models("aawiki")["revid"], catalogue.models("bbwiki")["other"]
     assert (first.id.model_name, second.id.model_name) == ("revid", "other")
     assert first.id.model_sha512 == second.id.model_sha512
-    assert first.artefact == second.artefact == "tiny-revid"
+    assert first.artefact == second.artefact == "tiny-revid@1.0.0"
     assert not catalogue.models("ccwiki")
 
 

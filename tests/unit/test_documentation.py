@@ -71,8 +71,8 @@ def test_every_metric_in_the_code_is_in_the_readme() -> None:
 def test_no_make_target_is_named_that_does_not_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     sources = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py"))]
-    named = {target for text in sources for target in re.findall(r"[`\"( ]make ([a-z]+)[`\".) ]", text)}
-    assert named - {"it", "sure"} <= targets
+    named = {target for text in sources for target in re.findall(r"[`\"(]make ([a-z]+)[`\".) ]", text)}
+    assert named <= targets
 
 
 def test_links_inside_the_repository_lead_somewhere() -> None:
