@@ -82,11 +82,13 @@ class Worker:
         self.predictions = Predictions(self.app, partitions=settings.partitions)
         self.rows = WorkerRows(self.predictions)
         loaded = self.catalogue.artefacts()
+        hashes = {name: info.id.model_sha512 for name, info in loaded.items() if info.reads_content}
         self.pool = ScoringPool(
             functools.partial(
                 load_work,
                 (*settings.model_folders, PACKAGED_MODELS),
-                tuple(name for name, info in loaded.items() if info.reads_content),
+                tuple(hashes),
+                hashes,
             ),
             processes=settings.scorer_count,
             limits=PoolLimits(

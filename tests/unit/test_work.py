@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.conformance import reversed_last_two
-from models.store import PACKAGED_MODELS
+from models.store import PACKAGED_MODELS, ModelStore
 from models.work import load_work
 from schemas.errors import ModelCorrupt, ModelNotFound
 from schemas.prediction import Score
@@ -50,3 +50,13 @@ def test_what_cannot_be_loaded_is_told_before_any_revision_comes(tmp_path: Path)
 
 def test_no_models_are_no_work(tmp_path: Path) -> None:
     assert load_work((tmp_path,), ())(revision("any"), (), False) == []
+
+
+def test_an_artefact_that_was_replaced_since_the_catalogue_was_read_is_refused(tmp_path: Path) -> None:
+    write_artefact(tmp_path)
+    sha512 = ModelStore([tmp_path]).info("tiny-revid").id.model_sha512
+    hashes = {"tiny-revid": sha512}
+    load_work((tmp_path,), ("tiny-revid",), hashes)
+    write_artefact(tmp_path, model_name="another")
+    with pytest.raises(ModelCorrupt, match="was replaced under the same version"):
+        load_work((tmp_path,), ("tiny-revid",), hashes)
