@@ -73,7 +73,7 @@ endef
 
 lock: $(STAMP) ## Resolve the dependencies of pyproject.toml anew.
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra fasttext --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra fasttext --extra kinds --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --upgrade --quiet -o requirements.lock
 
 clean: ## Remove the environment, caches and the state of `make run`.

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from models import vectors
 from models.artefact import ARRAYS, MANIFEST, Artefact, is_name, open_artefact, read_manifest
+from models.kinds import SCORERS as KINDS
 from models.manifest import Manifest
 from models.scoring import Scorer
 from models.stages import ORES_ALIASES, ModelEntry, Stage, Stages, newest_last
@@ -26,6 +27,7 @@ SCORERS: Mapping[str, str] = {
     "revscoring": "models.revscoring_scorer",
     "fasttext-langid": "models.langid",
     "conformance-revid": "models.conformance",
+    **KINDS,
 }
 """Module by the scorer that a manifest names. Each has ``load(artefact) -> Scorer``."""
 

@@ -140,7 +140,7 @@ def is_installed(kind: str) -> bool:
     return kind not in PACKAGES or find_spec(PACKAGES[kind]) is not None
 
 
-def write_kind(folder: Path, kind: str, data: bytes | None = None, **changes: Any) -> Path:
+def write_kind(folder: Path, kind: str, data: bytes | None = None, /, **changes: Any) -> Path:
     """Write a tabular model over three features of the contract "edit", and return its folder.
 
     Args:
@@ -171,7 +171,7 @@ def write_kind(folder: Path, kind: str, data: bytes | None = None, **changes: An
     return folder / name / "1"
 
 
-def write_outlinks(folder: Path, data: bytes | None = None, **changes: Any) -> Path:
+def write_outlinks(folder: Path, data: bytes | None = None, /, **changes: Any) -> Path:
     """Write a model of topics by outlinks, and return its folder."""
     manifest = Manifest(
         **{

@@ -186,13 +186,8 @@ def _a_batch_gives_the_same_bits_as_single_rows(subject: Subject) -> None:
     predict = getattr(scorer, "predict", None)
     if predict is None:
         return
-    names = subject.feature_names or ()
-    rows = np.array(
-        [
-            [float((answer.features or {})[name]) for name in names]
-            for answer in _outcomes(scorer, subject.revisions)
-        ]
-    )
+    answers = _outcomes(scorer, subject.revisions)
+    rows = np.array([[float(value) for value in (answer.features or {}).values()] for answer in answers])
     rows = np.concatenate([rows, rows[::-1] * 1.5, np.zeros_like(rows)] * 7)
     together = predict(rows)
     alone = np.concatenate([predict(rows[index : index + 1]) for index in range(len(rows))])

@@ -24,16 +24,17 @@ ESTIMATORS: Mapping[str, str] = {
 
 
 class RowEstimator(Protocol):
-    """A fitted estimator. It keeps nothing of a row, and computes on one thread.
+    """A fitted estimator. It keeps nothing of a row, and computes on one thread."""
 
-    Attributes:
-        features_count: Columns that it reads; None where it does not tell.
-        is_batch_exact: Whether a row among others gets the very same bits as alone. Where not, rows are
-            given one by one.
-    """
+    @property
+    def features_count(self) -> int | None:
+        """Columns that it reads; None where it does not tell."""
+        ...
 
-    features_count: int | None
-    is_batch_exact: bool
+    @property
+    def is_batch_exact(self) -> bool:
+        """Whether a row among others gets the very same bits as alone; where not, rows come one by one."""
+        ...
 
     def probabilities(self, rows: Floats) -> Floats:
         """Return probabilities.

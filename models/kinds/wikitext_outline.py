@@ -19,7 +19,7 @@ _MARKS: Final = re.compile(
     r"|(?P<verbatim><(?P<tag>nowiki|math|chem|pre|score|syntaxhighlight|source)\b[^<>]*(?<!/)>"
     r".*?(?:</(?P=tag)\s*>|\Z))"
     r"|(?P<open>\{\{|\{\||\[\[|<ref\b[^<>]*(?<!/)>|<gallery\b[^<>]*(?<!/)>)"
-    r"|(?P<close>\}\}|\|\}|\]\]|</ref\s*>|</gallery\s*>)"
+    r"|(?P<close>\}\}|\|\}(?!\})|\]\]|</ref\s*>|</gallery\s*>)"
     r"|(?P<ref><ref\b[^<>]*/>)"
     r"|(?P<tagged></?[a-zA-Z][^<>]*>)"
     r"|(?P<external>\[(?:https?:)?//[^\[\]<>\n]*\]|https?://[^\s\[\]<>|{}]+)"

@@ -8,6 +8,7 @@ from models.artefact import Artefact
 from models.kinds.estimator import EstimatorSpec, Floats, both_labels, corrupt
 from models.kinds.packages import require
 from models.kinds.xgboost_tree import check_xgboost
+from schemas.errors import ModelCorrupt
 
 
 class XgboostEstimator:
@@ -28,19 +29,29 @@ class XgboostEstimator:
 
     def __init__(self, file: str, data: bytes) -> None:
         xgboost = require("xgboost", "xgboost-cpu")
+        self._file = file
+        self._error: type[Exception] = xgboost.core.XGBoostError
         header = check_xgboost(file, data)
         self.features_count: int | None = header.features
         self._classes = header.classes
         self._booster: Any = xgboost.Booster({"nthread": 1, "verbosity": 0})
         try:
             self._booster.load_model(bytearray(data))
-        except xgboost.core.XGBoostError as error:
-            raise corrupt(file, f"XGBoost says: {str(error).splitlines()[0]}") from error
+        except self._error as error:
+            raise self._corrupt(error) from error
 
     def probabilities(self, rows: Floats) -> Floats:
         """Return probabilities, see ``models.kinds.estimator.RowEstimator``."""
-        found = np.asarray(self._booster.inplace_predict(rows, validate_features=False), dtype=np.float64)
-        return both_labels(found) if self._classes == 1 else found
+        try:
+            found = self._booster.inplace_predict(rows, validate_features=False)
+        # It looks at some of what it loaded only now.
+        except self._error as error:
+            raise self._corrupt(error) from error
+        probabilities = np.asarray(found, dtype=np.float64)
+        return both_labels(probabilities) if self._classes == 1 else probabilities
+
+    def _corrupt(self, error: Exception) -> ModelCorrupt:
+        return corrupt(self._file, f"XGBoost says: {str(error).splitlines()[0]}")
 
 
 def read_estimator(artefact: Artefact, spec: EstimatorSpec) -> XgboostEstimator:

@@ -7,10 +7,11 @@ of its own, since no skops that runs with that release admits NumPy 1.24.
 import json
 import warnings
 import zipfile
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -25,6 +26,8 @@ from sklearn.preprocessing import FunctionTransformer, RobustScaler
 from sklearn.svm import LinearSVC
 
 HERE = Path(__file__).parent
+SKOPS: Any = import_module("skops")
+SKOPS_IO: Any = import_module("skops.io")
 
 
 def main() -> None:
@@ -32,7 +35,7 @@ def main() -> None:
     rows = rng.normal(size=(60, 3)).round(3)
     two = rows[:, 0] + rows[:, 1] ** 2 > 0.5
     three = np.array(["a", "b", "c"])[two.astype(int) + (rows[:, 2] > 0)]
-    boosting = {"n_estimators": 2, "max_depth": 2, "random_state": 1}
+    boosting: dict[str, Any] = {"n_estimators": 2, "max_depth": 2, "random_state": 1}
     models = {
         "logistic": (LogisticRegression(), two),
         "logistic_of_three": (LogisticRegression(), three),
@@ -53,11 +56,11 @@ def main() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.fit(rows, wanted)
-        data = skops.io.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
+        data = SKOPS_IO.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
         (HERE / f"{name}.skops").write_bytes(data)
         labels = [str(label).lower() if wanted is two else str(label) for label in model.classes_]
         answers[name] = {"labels": labels, "probabilities": model.predict_proba(rows[:8]).tolist()}
-    document = {"skops": skops.__version__, "rows": rows[:8].tolist(), "answers": answers}
+    document = {"skops": SKOPS.__version__, "rows": rows[:8].tolist(), "answers": answers}
     (HERE / "answers.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
