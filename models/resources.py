@@ -197,7 +197,7 @@ class LazyStemmer:
     def stem(self, word: str) -> str:
         """Return the stem of a word."""
         if self._loaded is None:
-            self._loaded = stand_ins.snowball().SnowballStemmer(self.language_name)
+            self._loaded = stand_ins.of_nltk("stem.snowball").SnowballStemmer(self.language_name)
         return str(self._loaded.stem(word))
 
 
@@ -251,17 +251,22 @@ def _open_dictionary(tag: str) -> Any:
 
 
 def _open_sentiwordnet() -> Any:
-    corpus = importlib.import_module("nltk.corpus").sentiwordnet
+    missing = ResourceMissing(
+        "a feature reads NLTK's corpora sentiwordnet and wordnet, which are not installed; "
+        "run: python -m nltk.downloader sentiwordnet wordnet",
+        path="sentiwordnet",
+    )
+    folders = [Path(folder) / "corpora" for folder in stand_ins.of_nltk("data").path]
+    # Looked for first, since reading a corpus takes the whole of NLTK.
+    if not any(True for folder in folders for _ in folder.glob("sentiwordnet*")):
+        raise missing
+    corpora = importlib.import_module("nltk.corpus")
     try:
-        corpus.ensure_loaded()
-        importlib.import_module("nltk.corpus").wordnet.ensure_loaded()
+        corpora.sentiwordnet.ensure_loaded()
+        corpora.wordnet.ensure_loaded()
     except (LookupError, OSError) as error:
-        raise ResourceMissing(
-            "a feature reads NLTK's corpora sentiwordnet and wordnet, which are not installed; "
-            "run: python -m nltk.downloader sentiwordnet wordnet",
-            path="sentiwordnet",
-        ) from error
-    return corpus
+        raise missing from error
+    return corpora.sentiwordnet
 
 
 def _stems(folder: Path) -> frozenset[str]:

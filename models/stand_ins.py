@@ -108,28 +108,31 @@ def imported_with(name: str, attributes: Mapping[str, Mapping[str, object]]) -> 
             return importlib.import_module(name)
 
 
-def snowball() -> Any:
-    """Import NLTK's Snowball stemmers without the rest of NLTK, which takes a second and SciPy.
+def of_nltk(name: str) -> Any:
+    """Import a module of NLTK without the rest of NLTK, which takes a second and SciPy.
+
+    Args:
+        name: ``stem.snowball`` or ``data``.
 
     Returns:
-        The module ``nltk.stem.snowball``, of the caller's own: a later import of NLTK makes another.
+        The module, of the caller's own: a later import of NLTK makes another.
     """
     spec = importlib.util.find_spec("nltk")
     where = Path(spec.origin).parent if spec is not None and spec.origin else Path()
     with _lock:
-        before = {name: module for name, module in sys.modules.items() if _is_of_nltk(name)}
-        for name in before:
-            del sys.modules[name]
+        before = {known: module for known, module in sys.modules.items() if _is_of_nltk(known)}
+        for known in before:
+            del sys.modules[known]
         try:
-            for name, path in (("nltk", where), ("nltk.stem", where / "stem"), ("nltk.corpus", None)):
-                stand_in = sys.modules[name] = ModuleType(name)
+            for package, path in (("nltk", where), ("nltk.stem", where / "stem"), ("nltk.corpus", None)):
+                stand_in = sys.modules[package] = ModuleType(package)
                 stand_in.__path__ = [] if path is None else [str(path)]
             # Asked for stop words to leave unstemmed only, which revscoring never does.
             vars(sys.modules["nltk.corpus"])["stopwords"] = None
-            return importlib.import_module("nltk.stem.snowball")
+            return importlib.import_module(f"nltk.{name}")
         finally:
-            for name in [name for name in sys.modules if _is_of_nltk(name)]:
-                del sys.modules[name]
+            for known in [known for known in sys.modules if _is_of_nltk(known)]:
+                del sys.modules[known]
             sys.modules.update(before)
 
 
