@@ -15,6 +15,8 @@ MOST_CHARACTERS: Final = 1_000_000
 DEEPEST: Final = 40
 
 _MARKS: Final = re.compile(
+    # Most characters start nothing: they are passed over at the first glance.
+    r"(?=[<{|}\[\]hH='])(?:"
     r"(?P<comment><!--.*?(?:-->|\Z))"
     r"|(?P<verbatim><(?P<tag>nowiki|math|chem|pre|score|syntaxhighlight|source)\b[^<>]*(?<!/)>"
     r".*?(?:</(?P=tag)\s*>|\Z))"
@@ -23,8 +25,8 @@ _MARKS: Final = re.compile(
     r"|(?P<ref><ref\b[^<>]*/>)"
     r"|(?P<tagged></?[a-zA-Z][^<>]*>)"
     r"|(?P<external>\[(?:https?:)?//[^\[\]<>\n]*\]|https?://[^\s\[\]<>|{}]+)"
-    r"|^(?P<heading>={1,6}[^=\n][^\n]*=)[ \t]*$"
-    r"|(?P<quotes>'{2,5})",
+    r"|(?<![^\n])(?P<heading>={1,6}[^=\n][^\n]*=)[ \t]*$"
+    r"|(?P<quotes>'{2,5}))",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
 _MEDIA: Final = re.compile(
