@@ -124,7 +124,16 @@ def train(
     from models.training import TrainingOptions, prepare_table
     from models.training import train as train_model
 
+    from models.revertrisk_training import NAME as REVERT_RISK
+    from models.revertrisk_training import train_revertrisk
+
     _require_one(data, labels)
+    if recipe == REVERT_RISK:
+        if data is None:
+            raise click.UsageError(f"{REVERT_RISK} is trained on its sample of edits: name it with --data.")
+        manifest = train_revertrisk(data, out, folds=folds or 5, repeats=repeats or 10, tell=_tell)
+        _print({"folder": str(out / manifest.name / manifest.model_version), "sha512": manifest.sha512})
+        return
     chosen = _recipe(recipe, wiki_id)
     options = TrainingOptions(stopwords, folds, repeats, population)
     if data is not None:

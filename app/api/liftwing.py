@@ -1,5 +1,6 @@
 """Lift Wing's face: one prediction per request, by KServe's first protocol."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.api.answers import Resources, answer
 from app.api.documents import ores_answers, ores_models
 from app.api.endpoint import Handler, failure_response, json_response, read_body
 from app.api.errors import liftwing_failure
+from app.api.liftwing_revertrisk import RevisionAsked, parse_revertrisk, revertrisk_answers
 from app.metrics import Face
 from schemas.catalogue import ModelInfo
 from schemas.decode import decode_event
@@ -21,9 +23,12 @@ from schemas.errors import (
     RevisionNotFound,
 )
 from schemas.page_change import PageChange
-from schemas.prediction import ScoreFailure
+from schemas.prediction import ScoredModel, ScoreFailure
 
 HEADERS: Mapping[str, str] = {"cache-control": "no-cache"}
+REVERT_RISK = "revertrisk-language-agnostic"
+"""A model that Lift Wing names without a wiki: its clients send the language."""
+
 _ID_END = 1 << 63
 
 
@@ -48,7 +53,10 @@ class LiftWingFace:
 
     def post_routes(self) -> dict[str, tuple[Face, Handler]]:
         """Return path to face and handler of the routes that answer POST."""
-        return {"/v1/models/{name}:predict": (Face.LIFTWING, self._predict)}
+        return {
+            f"/v1/models/{REVERT_RISK}:predict": (Face.LIFTWING, self._revert_risk),
+            "/v1/models/{name}:predict": (Face.LIFTWING, self._predict),
+        }
 
     async def _list(self, _: Request) -> Response:
         return json_response({"models": list(self._models)})
@@ -59,7 +67,11 @@ class LiftWingFace:
 
     async def _predict(self, request: Request) -> Response:
         wiki_id, model_name, info = self._named(request)
-        body = _object(await read_body(request), request.headers.get("content-type", ""))
+        body = await _object(request)
+        if "instances" in body:
+            raise RequestInvalid(
+                'This server takes one revision per request: send {"rev_id": …} without "instances".'
+            )
         has_features = _extended_output(body)
         if has_features and self._resources.on_demand is None:
             raise RequestInvalid(
@@ -79,6 +91,23 @@ class LiftWingFace:
         scores = {str(rev_id): ores_answers(rev_id, found)}
         return json_response({wiki_id: {**ores_models(models), "scores": scores}})
 
+    async def _revert_risk(self, request: Request) -> Response:
+        wanted = parse_revertrisk(await _object(request), allows_unsaved=False)
+        infos = [self._resources.catalogue.find(one.wiki_id, REVERT_RISK) for one in wanted.asked]
+
+        async def one(asked: RevisionAsked, info: ModelInfo | None) -> ScoredModel:
+            if info is None:
+                raise RequestInvalid(
+                    f"lang {asked.lang[:100]!r} does not exist in the canonical Wikipedia language list."
+                )
+            models = {REVERT_RISK: info}
+            found = await answer(self._resources, self._counters, asked.wiki_id, asked.rev_id, models)
+            return found[REVERT_RISK]
+
+        scored = await asyncio.gather(*map(one, wanted.asked, infos))
+        status, document = revertrisk_answers(wanted, scored)
+        return json_response(document, status=status)
+
     def _named(self, request: Request) -> tuple[str, str, ModelInfo]:
         name: str = request.path_params["name"]
         found = self._models.get(name)
@@ -87,19 +116,15 @@ class LiftWingFace:
         return found
 
 
-def _object(body: bytes, content_type: str) -> dict[str, Any]:
+async def _object(request: Request) -> dict[str, Any]:
     try:
-        document = orjson.loads(body)
+        document = orjson.loads(await read_body(request))
     except orjson.JSONDecodeError as error:
-        if "json" not in content_type:
+        if "json" not in request.headers.get("content-type", ""):
             raise RequestInvalid("Please verify that request input is a json dict") from error
         raise RequestInvalid(f"Unrecognized request format: {error}") from error
     if not isinstance(document, dict):
         raise RequestInvalid("Please verify that request input is a json dict")
-    if "instances" in document:
-        raise RequestInvalid(
-            'This server takes one revision per request: send {"rev_id": …} without "instances".'
-        )
     return document
 
 

@@ -170,6 +170,25 @@ _LIFTWING_PATHS: Schema = {
             "responses": {"200": _answer("It is.", "LiftWingModel"), "404": _NO_MODEL},
         }
     },
+    "/v1/models/revertrisk-language-agnostic:predict": {
+        "post": {
+            "summary": "The risk that an edit of a Wikipedia is reverted, for one revision or up to 20.",
+            "operationId": "liftWingRevertRisk",
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {"schema": {"$ref": "#/components/schemas/RevertRiskRequest"}}
+                },
+            },
+            "responses": {
+                "200": _answer("One answer; of a batch, predictions and errors.", "RevertRisk"),
+                "400": _answer("The input is wrong, or the wiki has no such model.", "LiftWingError"),
+                "413": _answer("The body is too large.", "LiftWingError"),
+                "422": _answer("No revision could be scored.", "LiftWingDetail"),
+                "503": _answer("Nothing is stored and nothing can score now.", "LiftWingError"),
+            },
+        }
+    },
     "/v1/models/{name}:predict": {
         "post": {
             "summary": "One model's score of one revision, as Lift Wing gives it.",
@@ -334,6 +353,37 @@ _SCHEMAS: Schema = {
             "event": {"type": "object", "description": "A page change or revision create event."},
             "extended_output": {"type": "boolean", "default": False},
         },
+    },
+    "RevertRiskRequest": {
+        "type": "object",
+        "properties": {
+            "rev_id": {"type": "integer"},
+            "lang": {"type": "string", "description": "Of the Wikipedia: en."},
+            "instances": {
+                "type": "array",
+                "maxItems": 20,
+                "description": "rev_id and lang of each, all of one language.",
+                "items": {"type": "object"},
+            },
+            "event": {"type": "object", "description": "A page change or revision create event."},
+        },
+    },
+    "RevertRisk": {
+        "type": "object",
+        "properties": {
+            "model_name": {"type": "string"},
+            "model_version": {"type": "string"},
+            "wiki_db": {"type": "string"},
+            "revision_id": {"type": "integer"},
+            "output": {"type": "object"},
+            "predictions": {"type": "array", "items": {"type": "object"}},
+            "errors": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    "LiftWingDetail": {
+        "type": "object",
+        "required": ["detail"],
+        "properties": {"detail": {"type": "string"}},
     },
     "LiftWingError": {
         "type": "object",

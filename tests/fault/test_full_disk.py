@@ -112,7 +112,7 @@ def _assert_whole(folder: Path) -> None:
             app_id=APP_ID,
             lines=(folder / "events.jsonl").read_bytes().splitlines(),
             catalogue=catalogue,
-            scorers={"testwiki-revid": store.load("testwiki-revid")},
+            scorers={artefact: store.load(artefact) for artefact in catalogue.artefacts()},
             dump=folder / "dump.xml",
             scratch=folder / "scratch",
         )

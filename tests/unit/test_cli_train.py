@@ -158,3 +158,13 @@ def test_texts_of_a_wiki_are_not_asked_for_without_a_contact(tmp_path: Path) -> 
     )
     assert result.exit_code == 2
     assert "contact" in result.stderr
+
+
+def test_the_revert_risk_model_is_trained_by_its_name(tmp_path: Path, shared: Path) -> None:
+    data = shared / "data" / "labelled" / "revertrisk" / "KI_multilingual_data_sample.csv.gz"
+    given = ("--data", str(data), "--out", str(tmp_path), "--folds", "2", "--repeats", "1")
+    result = run(tmp_path, "train", "revertrisk-small", *given)
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "revertrisk-small" / "0.1.0" / "manifest.json").is_file()
+    without_data = run(tmp_path, "train", "revertrisk-small", "--labels", str(data), "--out", str(tmp_path))
+    assert "name it with --data" in without_data.stderr

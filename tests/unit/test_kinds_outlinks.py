@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from app.api.liftwing_outlinks import OutlinkRequest, outlinks_answer, parse_outlinks
 from models.artefact import open_artefact
-from models.kinds.liftwing_outlinks import OutlinkRequest, outlinks_answer, parse_outlinks
 from models.kinds.outlinks import OUTLINKS, OutlinkScorer, load
 from models.scoring import FeatureCache, score_revision
 from schemas.errors import FeatureError, ModelCorrupt, RequestInvalid

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from models.kinds.liftwing_language import require_wikipedia, wiki_of
+from app.api.liftwing_language import require_wikipedia, wiki_of
 from schemas.errors import ParentNotFound, RequestInvalid
 from schemas.prediction import Score, ScoredModel, ScoreFailure
 from schemas.revision import Revision, RevisionUser

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from models.kinds.liftwing_language import require_wikipedia, wiki_of
+from app.api.liftwing_language import require_wikipedia, wiki_of
 from schemas.errors import RequestInvalid
 from schemas.prediction import Score
 

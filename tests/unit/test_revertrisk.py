@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.artefact import Artefact, open_artefact
-from models.kinds.edit_features import FEATURES
-from models.kinds.liftwing_langid import LANGUAGE_NAMES, langid_answer, parse_langid
-from models.kinds.liftwing_language import wiki_of
-from models.kinds.liftwing_revertrisk import (
+from app.api.liftwing_langid import LANGUAGE_NAMES, langid_answer, parse_langid
+from app.api.liftwing_language import wiki_of
+from app.api.liftwing_revertrisk import (
     UNSAVED,
     RevertRiskRequest,
     RevisionAsked,
     parse_revertrisk,
     revertrisk_answers,
 )
+from models.artefact import Artefact, open_artefact
+from models.kinds.edit_features import FEATURES
 from models.kinds.tabular import TabularScorer, load
 from models.revertrisk_table import read_edits
 from models.revertrisk_training import MODEL_NAME, NAME, train_revertrisk
