@@ -121,11 +121,10 @@ def train(
 ) -> None:
     """Train a model by a recipe, a TOML file or one of ours by name; test it and save it as an artefact."""
     from models.report import EXTRA, can_draw, write_report
-    from models.training import TrainingOptions, prepare_table
-    from models.training import train as train_model
-
     from models.revertrisk_training import NAME as REVERT_RISK
     from models.revertrisk_training import train_revertrisk
+    from models.training import TrainingOptions, prepare_table
+    from models.training import train as train_model
 
     _require_one(data, labels)
     if recipe == REVERT_RISK:
