@@ -221,7 +221,7 @@ def test_a_damaged_model_is_refused_by_every_command_that_would_use_it(
     assert re.match(said, refused(tmp_path, "score", "samplewiki", "5", ours))
     verified = command(tmp_path, "models", "verify", ours)
     assert verified.returncode == 1
-    assert re.search(r"broken +model enwiki-reverted +" + said, verified.stdout)
+    assert re.search(r"broken +model enwiki-reverted@0\.1\.0 +" + said, verified.stdout)
 
 
 # Sources
