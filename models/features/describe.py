@@ -92,7 +92,8 @@ def _definition(node: Instance, name: str, on: tuple[int, ...]) -> Definition:
         return Definition(ROOT, name)
     unknown = state.keys() - _OWN - kinds.ATTRIBUTES[kind]
     if unknown:
-        raise ModelIncompatible(f"{name!r} has {', '.join(sorted(unknown))}, which today's {kind} has not")
+        named = ", ".join(sorted(str(attribute)[:100] for attribute in unknown))
+        raise ModelIncompatible(f"{name!r} has {named}, which today's {kind} has not")
     arguments = {
         attribute: encode(state[attribute], node)
         for attribute in sorted(kinds.ATTRIBUTES[kind])

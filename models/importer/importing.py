@@ -14,7 +14,7 @@ from models.importer.lists import missing_stop_words, reading_words
 from models.importer.source import SourceFile, read_source
 from models.manifest import Manifest
 from models.pickles import read_pickle
-from schemas.errors import ModelIncompatible, RevstreamError
+from schemas.errors import ModelCorrupt, ModelIncompatible, RevstreamError
 
 DEFAULT_LICENCE = "MIT"
 DEFAULT_OWNER = "Wikimedia Foundation, as published"
@@ -70,6 +70,13 @@ def import_model(
     except RevstreamError as error:
         error.fields.setdefault("path", str(path))
         raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        # Damage may leave any value in any place, and not every place asks what it was given.
+        raise ModelCorrupt(
+            f"{path} holds values where no release of revscoring puts them ({type(error).__name__}: {error}); "
+            "fetch it again",
+            path=str(path),
+        ) from error
     folder = into / manifest.name / manifest.model_version
     _require_free(folder, source)
     folder.parent.mkdir(parents=True, exist_ok=True)
