@@ -73,8 +73,8 @@ def import_model(
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         # Damage may leave any value in any place, and not every place asks what it was given.
         raise ModelCorrupt(
-            f"{path} holds values where no release of revscoring puts them ({type(error).__name__}: {error}); "
-            "fetch it again",
+            f"{path} holds values where no release of revscoring puts them ({type(error).__name__}: "
+            f"{error}); fetch it again",
             path=str(path),
         ) from error
     folder = into / manifest.name / manifest.model_version
