@@ -8,12 +8,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models import features
 from models.artefact import Artefact
 from models.columns import Column, check_columns, fill
 from models.estimators import Answers, Scaler, load_estimator, load_scaler, of_part
-from models.features import FeatureBinder
-from models.features.feature_set import FeatureSet
+from models.features.feature_set import features_of
 from models.scoring import FeatureCache, require_content_model
 from models.trial import trial_revision
 from schemas.catalogue import ModelInfo
@@ -71,9 +69,7 @@ class RevscoringScorer:
         manifest = artefact.manifest
         self.info: ModelInfo = manifest.info()
         self._content_models = manifest.content_models
-        _check_patterns(manifest.name, manifest.pattern_lists)
-        binder = FeatureBinder(artefact.words, manifest.definitions)
-        self._features = FeatureSet(manifest.name, manifest.features, binder)
+        self._features = features_of(artefact)
         arrays = artefact.arrays()
         spec = _estimator_spec(manifest.estimator)
         width = self._features.columns
@@ -153,17 +149,6 @@ def _estimator_spec(estimator: Mapping[str, Any]) -> EstimatorSpec:
         raise ModelCorrupt(
             f"the estimator of the model cannot be read: {error}; train or import it anew"
         ) from error
-
-
-def _check_patterns(artefact_name: str, pattern_lists: Mapping[str, str]) -> None:
-    for collection, sha512 in pattern_lists.items():
-        if features.pattern_list_sha512(collection) != sha512:
-            raise ModelIncompatible(
-                f"artefact {artefact_name!r} was trained with other patterns of {collection} than the "
-                "installed revscoring has, so its numbers would differ; install the revscoring that its "
-                "environment names, or train it anew",
-                feature=collection,
-            )
 
 
 def _check_width(artefact_name: str, spec: EstimatorSpec, width: int) -> None:

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.vector_files import read_vectors
 from schemas.errors import ModelCorrupt, ResourceMissing
 
 ENDING = ".vectors"
@@ -118,6 +117,9 @@ def convert_vectors(source: Path, folder: Path, *, limit: int | None = None) -> 
         ModelCorrupt: It cannot be read.
         ModelRefused: It is a pickle that asks for more than data.
     """
+    # Whoever only looks vectors up needs no reader of pickles.
+    from models.vector_files import read_vectors  # noqa: PLC0415
+
     words, vectors = read_vectors(source, limit)
     encoded = [word.encode(errors="surrogatepass") for word in words]
     hashes = np.array([_hash(word) for word in encoded], dtype=np.uint64)

@@ -12,6 +12,7 @@ from app.api.endpoint import Handler, json_response
 from app.api.errors import RouteUnknown
 from app.api.numbers import parse_id
 from app.metrics import Face
+from models.statistics import model_info
 from schemas.catalogue import ModelInfo
 from schemas.errors import ModelNotFound, RequestInvalid, WikiUnknown
 
@@ -112,9 +113,6 @@ def _described(request: Request, models: Mapping[str, ModelInfo]) -> Document:
     paths = request.query_params.get("model_info")
     if paths is None:
         return ores_models(models)
-    # It needs numpy, which a server that is never asked does not load.
-    from models.statistics import model_info  # noqa: PLC0415
-
     return {"models": {name: model_info(info.document, paths) for name, info in sorted(models.items())}}
 
 

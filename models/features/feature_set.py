@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import inputs, resources
+from models.artefact import Artefact
 from models.features.binder import FeatureBinder
 from models.features.bound import BoundFeature
 from models.features.expressions import AmbiguousFeature
+from models.features.patterns import pattern_list_sha512
 from models.manifest import FeatureSpec
 from models.scoring import FeatureCache
 from schemas.errors import FeatureError, ModelIncompatible, RevstreamError
@@ -92,6 +94,26 @@ class FeatureSet:
             else:
                 named[spec.name] = value
         return named
+
+
+def features_of(artefact: Artefact) -> FeatureSet:
+    """Bind the features of an artefact.
+
+    Raises:
+        ModelIncompatible: A feature cannot be bound, or revscoring's patterns differ from those that the
+            model was trained with.
+        ResourceMissing: A package that a language needs is not installed.
+    """
+    manifest = artefact.manifest
+    for collection, sha512 in manifest.pattern_lists.items():
+        if pattern_list_sha512(collection) != sha512:
+            raise ModelIncompatible(
+                f"artefact {manifest.name!r} was trained with other patterns of {collection} than the "
+                "installed revscoring has, so its numbers would differ; install the revscoring that its "
+                "environment names, or train it anew",
+                feature=collection,
+            )
+    return FeatureSet(manifest.name, manifest.features, FeatureBinder(artefact.words, manifest.definitions))
 
 
 def _bind_all(

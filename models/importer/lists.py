@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from models.features import words_of_nltk
+from models.features.patterns import words_of_nltk
 from models.importer.graph import FeatureGraph
 from models.pickles import Instance
 from models.resources import nltk_words

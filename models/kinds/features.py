@@ -68,18 +68,9 @@ def _bind_edit(artefact: Artefact) -> Features:
 
 def _bind_revscoring(artefact: Artefact) -> Features:
     # revscoring and its languages take long to import, and models of other contracts never ask for them.
-    from models.features import FeatureBinder, pattern_list_sha512  # noqa: PLC0415
-    from models.features.feature_set import FeatureSet  # noqa: PLC0415
+    from models.features.feature_set import features_of  # noqa: PLC0415
 
-    manifest = artefact.manifest
-    for collection, sha512 in manifest.pattern_lists.items():
-        if pattern_list_sha512(collection) != sha512:
-            raise ModelIncompatible(
-                f"artefact {manifest.name!r} was trained with other patterns of {collection} than the "
-                "installed revscoring has; install the one that its environment names, or train it anew",
-                feature=collection,
-            )
-    return FeatureSet(manifest.name, manifest.features, FeatureBinder(artefact.words, manifest.definitions))
+    return features_of(artefact)
 
 
 _CONTRACTS: Mapping[str, Callable[[Artefact], Features]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from models import resources
-from models.features import pattern_list_sha512
+from models.features.patterns import pattern_list_sha512
 from models.manifest import Environment, Manifest, TrainingData
 from models.recipes import BINARY, Recipe
 from models.training.fitting import Fitted, complete

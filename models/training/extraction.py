@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from models import inputs
-from models.features import FeatureBinder
+from models.features.binder import FeatureBinder
 from models.features.feature_set import FeatureSet
 from models.manifest import FeatureSpec
 from models.scoring import FeatureCache

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.features import BoundFeature
+from models.features.bound import BoundFeature
 from models.recipes import Recipe
 from models.training.table import LabelledTable
 from schemas.errors import SourceError

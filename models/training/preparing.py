@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from models.features import BoundFeature, FeatureBinder
+from models.features.binder import FeatureBinder
+from models.features.bound import BoundFeature
 from models.manifest import FeatureSpec
 from models.recipes import Recipe
 from models.training.extraction import RevisionSource, extract

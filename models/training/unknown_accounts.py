@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.features import BoundFeature
+from models.features.bound import BoundFeature
 from models.inputs import reads_account
 from models.manifest import FeatureSpec
 from models.recipes import Recipe

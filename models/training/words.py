@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from models import resources
-from models.features import words_of_nltk
+from models.features.patterns import words_of_nltk
 from models.manifest import WordList
 from schemas.errors import ResourceMissing
 

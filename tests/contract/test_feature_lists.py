@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from models import resources, stand_ins
-from models.features import FeatureBinder
+from models.features.binder import FeatureBinder
 from models.features.feature_set import FeatureSet
 from models.features.patterns import words_of_nltk
 from models.manifest import FeatureSpec

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from models import resources, stand_ins
-from models.features import FeatureBinder, catalogue
+from models.features import catalogue
+from models.features.binder import FeatureBinder
 from models.features.describe import describe
 from models.features.feature_set import FeatureSet, Values
 from models.manifest import FeatureSpec

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models import stand_ins
-from models.features import FeatureBinder
+from models.features.binder import FeatureBinder
 from models.features.feature_set import FeatureSet
 from models.manifest import FeatureSpec
 from models.scoring import FeatureCache

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from models import resources, stand_ins
-from models.features import FeatureBinder, catalogue, kinds
+from models.features import catalogue, kinds
+from models.features.binder import FeatureBinder
 from models.features.definitions import KNOWN, REFUSED, Definition, fingerprints
 from models.features.describe import describe
 from models.features.mirror import Mirror

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models import inputs, resources, stand_ins
-from models.features import FeatureBinder
+from models.features.binder import FeatureBinder
 from models.features.feature_set import FeatureSet
 from models.manifest import FeatureSpec
 from models.scoring import FeatureCache

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from models import resources
-from models.features import FeatureBinder, grammar
+from models.features import grammar
+from models.features.binder import FeatureBinder
 from models.features.definitions import canonical
 from schemas.errors import ModelIncompatible
 

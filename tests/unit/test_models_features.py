@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from models import features, resources
-from models.features import FeatureBinder
+from models import resources
+from models.features.binder import FeatureBinder
+from models.features.patterns import pattern_list_sha512, words_of_nltk
 from models.recipes import ENWIKI_REVERTED
 from models.scoring import FeatureCache
 from models.store import PACKAGED_MODELS, ModelStore
@@ -117,11 +118,11 @@ def test_equal_lists_share_their_values() -> None:
 
 
 def test_pattern_lists_are_told_apart_by_their_hash() -> None:
-    hashes = {features.pattern_list_sha512(f"english.{name}") for name in ("badwords", "informals")}
+    hashes = {pattern_list_sha512(f"english.{name}") for name in ("badwords", "informals")}
     assert len(hashes) == 2
     for unknown in ("english.no_such_list", "klingon.badwords", "english.dictionary"):
         with pytest.raises(ModelIncompatible, match="patterns"):
-            features.pattern_list_sha512(unknown)
+            pattern_list_sha512(unknown)
 
 
 def test_words_are_those_of_nltk_with_revscorings_own_additions(shared: Path) -> None:
@@ -130,9 +131,9 @@ def test_words_are_those_of_nltk_with_revscorings_own_additions(shared: Path) ->
     def nltk(language: str) -> frozenset[str]:
         return resources.nltk_words(archive, language)
 
-    assert features.words_of_nltk("english.stopwords", nltk) == nltk("english")
-    assert features.words_of_nltk("french.stopwords", nltk) == nltk("french") | {"a"}
-    assert not any("\0" in word for word in features.words_of_nltk("german.stopwords", nltk))
+    assert words_of_nltk("english.stopwords", nltk) == nltk("english")
+    assert words_of_nltk("french.stopwords", nltk) == nltk("french") | {"a"}
+    assert not any("\0" in word for word in words_of_nltk("german.stopwords", nltk))
 
 
 PLAIN = """

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from models import resources, vectors
-from models.features import FeatureBinder, catalogue
+from models.features import catalogue
+from models.features.binder import FeatureBinder
 from models.features.describe import describe
 from models.features.feature_set import FeatureSet
 from models.features.mirror import Mirror
