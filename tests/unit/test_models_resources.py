@@ -56,7 +56,7 @@ def test_a_model_without_dictionaries_never_notices_that_they_are_missing() -> N
 def test_a_feature_that_reads_a_dictionary_names_the_package_and_the_target() -> None:
     lines = run(
         "from models import resources\n"
-        "from models.features import FeatureBinder\n"
+        "from models.features.binder import FeatureBinder\n"
         "name = 'feature.english.dictionary.revision.diff.dict_word_delta_sum'\n"
         "bound = FeatureBinder(lambda _: frozenset()).bind(name)\n"
         "source = resources.module('datasources').Datasource\n"
