@@ -77,9 +77,9 @@ lock: $(STAMP) ## Resolve the dependencies of pyproject.toml anew.
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --upgrade --quiet -o requirements.lock
 
 clean: ## Remove the environment, caches and the state of `make run`.
-	rm -rf $(VENV) .revstream .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .revstream .cache build *.egg-info models/native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml $(wildcard models/native/*.c models/native/*.h)
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "revstream needs Python 3.11 (revscoring's numpy has no wheels after it); '$(PYTHON)' was not found." >&2; \
 	  echo "Install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
@@ -87,4 +87,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c "import sys; from models.native import native; sys.exit(native is None)" || \
+	  echo "The functions in C were not built (no C compiler, or no headers of Python): all works, predictions take" \
+	    "several times longer. To build them, install gcc and python3.11-dev, then: rm $(STAMP); make $(STAMP)" >&2
 	@touch $@

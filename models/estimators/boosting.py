@@ -18,7 +18,7 @@ import numpy as np
 from models.estimators import exponentials
 from models.estimators.checks import array, corrupt, parameter
 from models.estimators.estimator import Answers, Arrays, Floats, OfProbabilities
-from models.estimators.tree_walk import LEAF, Positions, tree_walk
+from models.estimators.tree_walk import LEAF, check_trees, leaf_sums
 
 # How raw scores become probabilities: two labels; two labels with exponential loss; several labels, in
 # scikit-learn from 1.4 on; likewise before; several labels that do not exclude each other.
@@ -38,11 +38,10 @@ class GradientBoosting(OfProbabilities):
     """
 
     def __init__(self, arrays: Arrays, columns: int, parameters: Mapping[str, Any] | None = None) -> None:
-        self._walk, order = tree_walk(arrays, columns)
-        # Negated, for numpy subtracts one term after another, where it would add them in pairs.
-        self._initial, self._negative = _check(arrays, order)
-        self._outputs = len(self._initial)
-        self._first = float(self._initial[0])
+        check_trees(arrays, columns)
+        initial, values = _check(arrays)
+        self._sums = leaf_sums(arrays, columns, values, initial)
+        self._outputs = len(initial)
         default = {"link": "logistic" if self._outputs == 1 else "softmax"}
         self._link = parameter(parameters or default, "link", *LINKS)
         self.is_multilabel = self._link == "each"
@@ -56,29 +55,14 @@ class GradientBoosting(OfProbabilities):
         Args:
             rows: float64[rows, columns], finite.
         """
-        if len(rows) == 1:
-            if self._outputs == 1:
-                return np.array([[self._raw_score_of_one(rows[0])]])
-            taken = self._negative[self._walk.leaves_of_one(rows[0])].reshape(-1, self._outputs)
-            terms = np.concatenate([self._initial[None], taken])
-            return np.asarray(np.subtract.reduce(terms, keepdims=True))
-        raw = np.repeat(self._initial[None], len(rows), axis=0)
-        tree = 0
-        for where, positions in self._walk.leaves_of_many(rows):
-            for negative in self._negative[positions]:
-                raw[where, tree % self._outputs] -= negative
-                tree = (tree + 1) % self._walk.trees
-        return raw
+        return self._sums.of(rows)
 
     def probabilities(self, rows: Floats) -> Floats:
         """Return the probability of each label, see ``models.estimators.estimator.Estimator``."""
-        if self._link == "logistic" and len(rows) == 1:
-            return exponentials.binary_of_one(self._raw_score_of_one(rows[0]))
-        return of_raw_scores(self.raw_scores(rows), self._link)
-
-    def _raw_score_of_one(self, row: Floats) -> float:
-        taken = self._negative[self._walk.leaves_of_one(row)]
-        return float(np.subtract.reduce(taken, initial=self._first))
+        raw = self._sums.of(rows)
+        if self._link == "logistic" and len(raw) == 1:
+            return exponentials.binary_of_one(raw.item())
+        return of_raw_scores(raw, self._link)
 
     def answers(self, rows: Floats) -> Answers:
         """Return probabilities and labels, see ``models.estimators.estimator.Estimator``."""
@@ -115,8 +99,8 @@ def of_raw_scores(raw: Floats, link: str) -> Floats:
             return exponentials.normalised(raw)
 
 
-def _check(arrays: Arrays, order: Positions) -> tuple[Floats, Floats]:
-    """Return the initial scores, and what each node of the walk takes off."""
+def _check(arrays: Arrays) -> tuple[Floats, Floats]:
+    """Return the initial scores, and what each leaf adds, float64[L, 1]."""
     roots = arrays["roots"]
     if roots.ndim != 2:
         raise corrupt(f"the array 'roots' has shape {roots.shape}, not stages by trees of a stage")
@@ -124,6 +108,5 @@ def _check(arrays: Arrays, order: Positions) -> tuple[Floats, Floats]:
     is_leaf = arrays["feature"] == LEAF
     count = len(is_leaf) if len(arrays.get("value", ())) == len(is_leaf) else int(is_leaf.sum())
     value = array(arrays, "value", np.float64, (count,))
-    by_node = np.zeros(len(is_leaf))
-    by_node[is_leaf] = -(value[is_leaf] if count == len(is_leaf) else value)
-    return initial, by_node[order]
+    by_leaf = value[is_leaf] if count == len(is_leaf) else value
+    return initial, by_leaf[:, None]

@@ -14,7 +14,7 @@ import numpy as np
 
 from models.estimators.checks import array, corrupt
 from models.estimators.estimator import Arrays, Floats, OfProbabilities
-from models.estimators.tree_walk import LEAF, tree_walk
+from models.estimators.tree_walk import LEAF, check_trees, leaf_sums
 
 
 class Forest(OfProbabilities):
@@ -31,28 +31,17 @@ class Forest(OfProbabilities):
 
     def __init__(self, arrays: Arrays, columns: int, parameters: Mapping[str, Any] | None = None) -> None:
         del parameters
-        self._walk, order = tree_walk(arrays, columns)
+        check_trees(arrays, columns)
         if arrays["roots"].ndim != 1:
             raise corrupt(f"the array 'roots' has shape {arrays['roots'].shape}, not one root a tree")
-        is_leaf = arrays["feature"] == LEAF
-        self._value = array(arrays, "value", np.float64, (int(is_leaf.sum()), None))
-        if self._value.min() < 0:
+        leaves = int((arrays["feature"] == LEAF).sum())
+        value = array(arrays, "value", np.float64, (leaves, None))
+        if value.min() < 0:
             raise corrupt("a leaf holds a negative share")
-        self.labels_count = self._value.shape[1]
-        # Positions of inner nodes stay 0: no walk ends there.
-        rank = np.zeros(len(is_leaf), dtype=np.int32)
-        rank[is_leaf] = np.arange(len(self._value))
-        self._rank = rank[order]
+        self.labels_count = value.shape[1]
+        self._trees = arrays["roots"].size
+        self._sums = leaf_sums(arrays, columns, value, np.zeros(self.labels_count))
 
     def probabilities(self, rows: Floats) -> Floats:
         """Return the probability of each label, see ``models.estimators.estimator.Estimator``."""
-        if len(rows) == 1:
-            leaves = self._rank[self._walk.leaves_of_one(rows[0])]
-            # accumulate adds in order, where a plain sum may add in pairs.
-            summed = np.add.accumulate(self._value[leaves])[-1:]
-        else:
-            summed = np.zeros((len(rows), self.labels_count))
-            for where, positions in self._walk.leaves_of_many(rows):
-                for shares in self._value[self._rank[positions]]:
-                    summed[where] += shares
-        return np.asarray(summed / self._walk.trees, dtype=np.float64)
+        return self._sums.of(rows) / self._trees

@@ -1,4 +1,4 @@
-"""Walks rows down many decision trees at once.
+"""Walks rows down many decision trees at once, and adds what their leaves hold.
 
 The arrays of trees with N nodes in all, L of them leaves::
 
@@ -10,21 +10,21 @@ The arrays of trees with N nodes in all, L of them leaves::
 
 scikit-learn rounds rows to float32 before it compares them with thresholds of float64. A float32 is not above
 a float64 exactly where it is not above the greatest float32 that is not above that float64; hence thresholds
-are rounded down to float32 without a change to any answer.
+are rounded down to float32 without a change to any answer. What lies beyond float32 becomes infinite; what is
+not a number goes left.
 
-For the walk, nodes are laid out anew, level by level over all trees: the roots first, the two children of a
-node next to each other. A leaf leads to itself, so that every row can take the same number of steps down
-every tree.
+Two classes do the same to the last bit: one in C, and one in numpy where that is not built.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.estimators.checks import array, corrupt
 from models.estimators.estimator import Arrays, Floats
+from models.native import Native, native
 
 LEAF = -1
 
@@ -35,67 +35,108 @@ Positions = NDArray[np.intp]
 _ROWS_AT_ONCE = 256
 _TREES_AT_ONCE = 10
 
-
-def tree_walk(arrays: Arrays, columns: int) -> tuple["TreeWalk", Positions]:
-    """Check arrays and lay their nodes out for the walk.
-
-    Args:
-        arrays: As the module describes.
-        columns: Number of columns of the rows to come.
-
-    Returns:
-        The walk; and where each of its nodes stands in the arrays, intp[M].
-
-    Raises:
-        ModelCorrupt: The arrays describe no trees over so many columns.
-    """
-    _check(arrays, columns)
-    feature = arrays["feature"]
-    levels = _levels(arrays)
-    order = np.concatenate(levels)
-    place = np.zeros(len(feature), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    leaf = feature[order] == LEAF
-    walk = TreeWalk(
-        # numpy gathers by intp quickest; any other type would be turned into it at every step.
-        feature=np.where(leaf, 0, feature[order]).astype(np.intp),
-        threshold=np.where(leaf, np.float32(np.inf), rounded_down(arrays["threshold"][order])),
-        child=np.where(leaf, np.arange(len(order)), place[arrays["left"][order]]).astype(np.intp),
-        trees=len(levels[0]),
-        steps=len(levels) - 1,
-    )
-    return walk, order
+# As ``models.native.Native.add_leaves`` reads it.
+_NODE = np.dtype(
+    [("threshold", np.float32), ("feature", np.uint32), ("child", np.uint32), ("leaf", np.uint32)]
+)
 
 
-class TreeWalk:
-    """Finds the leaf of each tree that a row ends in.
+class LeafSums(Protocol):
+    """Trees that are ready to be walked."""
 
-    Args:
-        feature: intp[M]; column that a node asks, 0 at a leaf.
-        threshold: float32[M]; infinite at a leaf.
-        child: intp[M]; position of the left child, the right one stands behind it. A leaf's own position.
-        trees: Number of trees; their roots come first.
-        steps: Depth of the deepest.
-    """
-
-    def __init__(
-        self, *, feature: Positions, threshold: Float32s, child: Positions, trees: int, steps: int
-    ) -> None:
-        self.trees = trees
-        self._steps = steps
-        self._feature = feature
-        self._threshold = threshold
-        self._child = child
-        self._roots = feature[:trees], threshold[:trees], child[:trees]
-
-    def leaves_of_one(self, row: Floats) -> Positions:
-        """Return the leaf of each tree, intp[trees], as positions of the walk.
+    def of(self, rows: Floats) -> Floats:
+        """Return the first sums plus the leaves that rows end in, tree after tree.
 
         Args:
-            row: float64[columns]. Rounded to float32 here; what lies beyond its range becomes infinite, and
-                numpy warns.
+            rows: float64[rows, columns].
+
+        Returns:
+            float64[rows, outputs]. A row's sums do not depend on the other rows, to the last bit.
+
+        Raises:
+            ValueError: Rows have another number of columns.
         """
-        values = row.astype(np.float32)
+        ...
+
+
+def leaf_sums(arrays: Arrays, columns: int, values: Floats, initial: Floats) -> LeafSums:
+    """Make trees ready to be walked, in C where that is built.
+
+    Args:
+        arrays: As the module describes, after ``check_trees``.
+        columns: Number of columns of the rows to come.
+        values: float64[L, width]; what each leaf adds, leaves in the order of the nodes.
+        initial: float64[outputs], a multiple of width. The first tree adds to the first ``width`` outputs,
+            the next tree to those behind, and so on in turn.
+    """
+    if native is None:
+        return NumpyLeafSums(arrays, columns, values, initial)
+    return NativeLeafSums(arrays, columns, values, initial, native)
+
+
+class NativeLeafSums:
+    """The sums in C, see ``leaf_sums`` and ``models.native.Native.add_leaves``."""
+
+    def __init__(
+        self, arrays: Arrays, columns: int, values: Floats, initial: Floats, functions: Native
+    ) -> None:
+        laid = _laid_out(arrays)
+        nodes = np.empty(len(laid.feature), dtype=_NODE)
+        nodes["threshold"] = laid.threshold
+        nodes["feature"] = laid.feature
+        nodes["child"] = laid.child
+        nodes["leaf"] = laid.leaf
+        roots = np.arange(laid.trees, dtype=np.uint32)
+        width = values.shape[1]
+        self._trees = nodes.tobytes(), roots.tobytes(), values.tobytes(), width, columns
+        self._initial = initial.reshape(1, -1)
+        self._add_leaves = functions.add_leaves
+
+    def of(self, rows: Floats) -> Floats:
+        """Return the sums of each row, see ``LeafSums``."""
+        sums: Floats = self._initial.repeat(len(rows), axis=0)
+        self._add_leaves(self._trees, np.ascontiguousarray(rows, dtype=np.float64), sums)
+        return sums
+
+
+class NumpyLeafSums:
+    """The sums in numpy, see ``leaf_sums``."""
+
+    def __init__(self, arrays: Arrays, columns: int, values: Floats, initial: Floats) -> None:
+        laid = _laid_out(arrays)
+        # numpy gathers by intp quickest; any other type would be turned into it at every step.
+        self._feature: Positions = laid.feature.astype(np.intp)
+        self._threshold = laid.threshold
+        self._child: Positions = laid.child.astype(np.intp)
+        self._trees = laid.trees
+        self._steps = laid.steps
+        roots = slice(laid.trees)
+        self._roots = self._feature[roots], self._threshold[roots], self._child[roots]
+        # Negated, for numpy subtracts one term after another, where it would add them in pairs.
+        self._negative = -values[laid.leaf]
+        self._columns = columns
+        self._initial = initial.reshape(1, -1)
+
+    def of(self, rows: Floats) -> Floats:
+        """Return the sums of each row, see ``LeafSums``."""
+        if rows.shape[1] != self._columns:
+            raise ValueError(f"rows of {rows.shape[1]} columns for trees over {self._columns}")
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(rows, dtype=np.float32)
+        outputs = self._initial.shape[1]
+        if len(values) == 1:
+            taken = self._negative[self._leaves_of_one(values[0])].reshape(-1, outputs)
+            return np.asarray(np.subtract.reduce(np.concatenate([self._initial, taken]), keepdims=True))
+        sums: Floats = self._initial.repeat(len(values), axis=0)
+        width = self._negative.shape[1]
+        first = 0
+        for where, leaves in self._leaves_of_many(values):
+            for negative in self._negative[leaves]:
+                sums[where, first : first + width] -= negative
+                first = (first + width) % outputs
+        return sums
+
+    def _leaves_of_one(self, values: Float32s) -> Positions:
         feature, threshold, child = self._feature, self._threshold, self._child
         root_feature, root_threshold, root_child = self._roots
         # A root that is a leaf leads to itself, too.
@@ -104,20 +145,13 @@ class TreeWalk:
             node = child[node] + (values[feature[node]] > threshold[node])
         return node
 
-    def leaves_of_many(self, rows: Floats) -> Iterator[tuple[slice, Positions]]:
-        """Yield rows and their leaves in all trees in turn, first by rows, then by trees.
-
-        Args:
-            rows: float64[rows, columns]. Rounded likewise.
-
-        Yields:
-            Which rows, and intp[some trees, those rows]: positions of the walk, trees in order.
-        """
+    def _leaves_of_many(self, rows: Float32s) -> Iterator[tuple[slice, Positions]]:
+        """Yield rows and their leaves in all trees in turn: intp[some trees, those rows]."""
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            block = np.ascontiguousarray(rows[start : start + _ROWS_AT_ONCE], dtype=np.float32)
+            block = rows[start : start + _ROWS_AT_ONCE]
             where = slice(start, start + len(block))
-            for first in range(0, self.trees, _TREES_AT_ONCE):
-                trees = min(_TREES_AT_ONCE, self.trees - first)
+            for first in range(0, self._trees, _TREES_AT_ONCE):
+                trees = min(_TREES_AT_ONCE, self._trees - first)
                 yield where, self._leaves_of_block(block, first, trees).reshape(trees, len(block))
 
     def _leaves_of_block(self, rows: Float32s, first: int, trees: int) -> Positions:
@@ -138,24 +172,12 @@ def rounded_down(thresholds: NDArray[Any]) -> Float32s:
     return np.where(near.astype(np.float64) > thresholds, below, near)
 
 
-def tree_arrays(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    """Return those of the arrays that the walk reads."""
-    return {name: arrays[name] for name in ("feature", "threshold", "left", "right", "roots")}
+def check_trees(arrays: Arrays, columns: int) -> None:
+    """Refuse arrays that describe no trees over so many columns.
 
-
-def _levels(arrays: Arrays) -> list[Positions]:
-    """Return the nodes of each depth, in the order of the walk."""
-    levels: list[Positions] = [arrays["roots"].ravel().astype(np.intp)]
-    while True:
-        inner = levels[-1][arrays["feature"][levels[-1]] != LEAF]
-        if not len(inner):
-            return levels
-        levels.append(
-            np.stack([arrays["left"][inner], arrays["right"][inner]], axis=1).ravel().astype(np.intp)
-        )
-
-
-def _check(arrays: Arrays, columns: int) -> None:
+    Raises:
+        ModelCorrupt: One is absent, of another type or shape, or points outside.
+    """
     feature = array(arrays, "feature", np.int16, (None,))
     count = len(feature)
     wide = np.float64 if "threshold" in arrays and arrays["threshold"].dtype == np.float64 else np.float32
@@ -176,3 +198,55 @@ def _check(arrays: Arrays, columns: int) -> None:
         raise corrupt("its trees begin outside of its nodes")
     if np.bincount(np.concatenate([children, roots.ravel()])).max() > 1:
         raise corrupt("two of its nodes lead to the same node")
+
+
+class _LaidOut(NamedTuple):
+    """Nodes in the order of the walk.
+
+    Level by level over all trees: the roots first, the two children of a node next to each other. A leaf
+    leads to itself, so that every row can take the same number of steps down every tree.
+
+    Attributes:
+        feature: int16[M]; column that a node asks, 0 at a leaf.
+        threshold: float32[M]; infinite at a leaf.
+        child: int64[M]; position of the left child, the right one stands behind it. A leaf's own position.
+        leaf: int64[M]; which leaf it is in the order of the arrays. Any, at an inner node.
+        trees: Number of trees.
+        steps: Depth of the deepest.
+    """
+
+    feature: NDArray[np.int16]
+    threshold: Float32s
+    child: NDArray[np.int64]
+    leaf: NDArray[np.int64]
+    trees: int
+    steps: int
+
+
+def _laid_out(arrays: Arrays) -> _LaidOut:
+    feature = arrays["feature"]
+    levels = _levels(arrays)
+    order = np.concatenate(levels)
+    place = np.zeros(len(feature), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    is_leaf = feature[order] == LEAF
+    return _LaidOut(
+        feature=np.where(is_leaf, np.int16(0), feature[order]),
+        threshold=np.where(is_leaf, np.float32(np.inf), rounded_down(arrays["threshold"][order])),
+        child=np.where(is_leaf, np.arange(len(order)), place[arrays["left"][order]]),
+        leaf=np.maximum(np.cumsum(feature == LEAF) - 1, 0)[order],
+        trees=len(levels[0]),
+        steps=len(levels) - 1,
+    )
+
+
+def _levels(arrays: Arrays) -> list[Positions]:
+    """Return the nodes of each depth, in the order of the walk."""
+    levels: list[Positions] = [arrays["roots"].ravel().astype(np.intp)]
+    while True:
+        inner = levels[-1][arrays["feature"][levels[-1]] != LEAF]
+        if not len(inner):
+            return levels
+        levels.append(
+            np.stack([arrays["left"][inner], arrays["right"][inner]], axis=1).ravel().astype(np.intp)
+        )

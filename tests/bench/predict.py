@@ -1,6 +1,7 @@
 """How fast 700 trees answer from arrays, beside the same trees in scikit-learn.
 
 ``python -m tests.bench.predict`` prints JSON, for trees of several depths: published models have 3 to 7.
+``ours`` is what an artefact loads, in C where that is built; beside it the same after a scaler, and in numpy.
 Rounds of either take turns, so that both meet the same neighbours; figures are the best of all rounds, as CPU
 time; the ratio is that of the medians of all rounds.
 """
@@ -12,12 +13,15 @@ import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 
-from models.estimators import convert_estimator, load_estimator
+from models.estimators import ConvertedScaler, convert_estimator, load_estimator, scaled, tree_walk
+from models.estimators.estimator import ConvertedEstimator, Estimator
+from models.native import native
 from models.pickles import read_pickle
 from tests.bench.report import emit
 
@@ -45,18 +49,35 @@ def seconds_per_row(answer: Answer, table: NDArray[np.float64], at_once: int, ca
     return (time.process_time() - began) / calls / at_once
 
 
+def load(converted: ConvertedEstimator) -> Estimator:
+    """Load as a scorer does."""
+    return load_estimator(converted.kind, converted.parameters, converted.arrays, _COLUMNS)
+
+
 def compare(rounds: int, train_rows: int, depth: int) -> dict[str, Any]:
     """Compare the two, after a check that they agree to the last bit."""
     model = train(train_rows, depth)
     converted = convert_estimator(read_pickle(pickle.dumps(model)))
     began = time.process_time()
-    estimator = load_estimator(converted.kind, converted.parameters, converted.arrays, _COLUMNS)
+    estimator = load(converted)
     load_seconds = time.process_time() - began
+    random = np.random.default_rng(2)
+    scaler = {"center": random.normal(size=_COLUMNS), "scale": random.uniform(1, 2, size=_COLUMNS)}
+    after_scaler = load(scaled([ConvertedScaler("center_scale", {}, scaler)], converted))
+    with patch.object(tree_walk, "native", None):
+        in_numpy = load(converted)
     table = np.random.default_rng(1).normal(size=(4096, _COLUMNS))
-    if not np.array_equal(estimator.probabilities(table), model.predict_proba(table)):
-        raise SystemExit("the two disagree: their figures would be worthless")
+    expected = model.predict_proba(table)
+    for loaded in (estimator, in_numpy):
+        if not np.array_equal(loaded.probabilities(table), expected):
+            raise SystemExit("the ways disagree: their figures would be worthless")
     plans = {"single_row": (1, 300), "batch_of_1024": (1024, 2)}
-    ways: dict[str, Answer] = {"scikit_learn": model.predict_proba, "ours": estimator.probabilities}
+    ways: dict[str, Answer] = {
+        "scikit_learn": model.predict_proba,
+        "ours": estimator.probabilities,
+        "ours_after_scaler": after_scaler.probabilities,
+        "ours_in_numpy": in_numpy.probabilities,
+    }
     seen: dict[str, dict[str, list[float]]] = {plan: {way: [] for way in ways} for plan in plans}
     gc.freeze()
     for _ in range(rounds):
@@ -83,4 +104,5 @@ if __name__ == "__main__":
     parser.add_argument("--train-rows", type=int, default=6_000)
     given = parser.parse_args()
     by_depth = {f"depth_{depth}": compare(given.rounds, given.train_rows, depth) for depth in given.depths}
-    emit("predict", {"columns": _COLUMNS, "rounds": given.rounds, **by_depth})
+    shared = {"is_native": native is not None, "columns": _COLUMNS, "rounds": given.rounds}
+    emit("predict", shared | by_depth)

@@ -1,0 +1,77 @@
+"""Functions in C, for what Python is too slow at; without a compiler, the same in Python.
+
+``native`` is the compiled module, or None where it was not built: no C compiler, no headers of Python, or
+an install of older sources. Whoever calls it keeps a twin in Python that gives the same to the last bit, and
+a test that holds the two equal. This is the only place that decides; nothing else imports ``_compiled``.
+
+To add a function:
+
+1. Write it in a C file here, one noun a file, with a comment that names its twin. ``functions.h`` declares
+   what checks arguments: the type and length of every buffer, on every call, before it is read.
+2. Declare it in ``functions.h``, list it in ``module.c``, and add its file to ``sources`` in
+   ``pyproject.toml``.
+3. Describe it in ``Native`` below, and repeat its signature in ``_compiled.pyi``.
+4. Raise ``INTERFACE`` here and in ``module.c``: a module that was built before is not used then.
+5. Build it by ``make``, and test in ``tests/unit/test_native.py`` that it equals its twin, for any arguments.
+
+A function keeps nothing between calls, raises what Python would raise, and lets other threads run where it
+may take more than some ten microseconds. It compiles without a warning under ``-Wall -Wextra``, and without
+options that round otherwise than Python does.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# Nodes, roots, values, width and columns, see ``Native.add_leaves``.
+Trees = tuple[bytes, bytes, bytes, int, int]
+
+# Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
+INTERFACE = 1
+
+
+class Native(Protocol):
+    """The functions in C. Arguments go by position."""
+
+    def add_leaves(self, trees: Trees, rows: Floats, sums: Floats, /) -> None:
+        """Add the leaves that rows end in to the sums of each row, tree after tree.
+
+        Trees are five things:
+
+        1. Their nodes; of each float32 threshold, uint32 feature, uint32 child and uint32 leaf. A row whose
+           feature is not above the threshold, or not a number, goes to the child, any other to the node
+           behind the child. A leaf has an infinite threshold and is its own child.
+        2. uint32 position of each tree's root.
+        3. float64[leaves, width], what each leaf adds.
+        4. Width, above 0.
+        5. Number of columns, above 0.
+
+        What nodes and roots point at is not checked on every call: none may point outside, and no walk may
+        go in circles. ``models.estimators.tree_walk.check_trees`` refuses such.
+
+        Args:
+            trees: As above.
+            rows: float64[rows, columns] in C order. Rounded to float32; what lies beyond becomes infinite.
+            sums: float64[rows, outputs] in C order, changed in place; outputs are a multiple of the width.
+                The first tree adds to the first sums, the next to those behind, and so on in turn.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: An argument is of another item type, length or order.
+            BufferError: Sums cannot be written.
+        """
+        ...
+
+
+def _load() -> Native | None:
+    try:
+        from models.native import _compiled  # noqa: PLC0415 (absent where there was no compiler)
+    except ImportError:
+        return None
+    return _compiled if _compiled.INTERFACE == INTERFACE else None
+
+
+native = _load()

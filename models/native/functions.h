@@ -1,0 +1,24 @@
+/* What the C files of this extension share; the docstring of __init__.py says how to add one. */
+#ifndef REVSTREAM_FUNCTIONS_H
+#define REVSTREAM_FUNCTIONS_H
+
+/* Only what stays the same from one Python to the next; buffers are part of it since 3.11. */
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* One per function that Python sees; module.c lists them. Arguments come as an array. */
+PyObject *add_leaves(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
+/* Raise TypeError unless a function was given so many arguments. Returns 0, or -1 with the error set. */
+int expect_arguments(const char *function, Py_ssize_t count, Py_ssize_t expected);
+
+/* Open bytes that hold one item or more, each of so many bytes; to be released after success.
+   Returns 0, or -1 with ValueError or TypeError set. */
+int open_items(PyObject *object, const char *name, size_t item_bytes, Py_buffer *view);
+
+/* Open a table of float64[rows, columns] in C order, to be written where `flags` is PyBUF_WRITABLE; to be
+   released after success. Returns 0, or -1 with ValueError, TypeError or BufferError set. */
+int open_table(PyObject *object, const char *name, int flags, Py_buffer *view);
+
+#endif

@@ -1,0 +1,36 @@
+/* The module that Python imports: names of functions, and nothing else. */
+#include "functions.h"
+
+/* Raised by one whenever a function comes, goes or changes its meaning; __init__.py has the same number. */
+#define INTERFACE 1
+
+#define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))(name), METH_FASTCALL, NULL}
+
+static PyMethodDef functions[] = {
+    FUNCTION(add_leaves),
+    {NULL, NULL, 0, NULL},
+};
+
+static int
+fill(PyObject *module)
+{
+    return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, fill},
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_compiled",
+    .m_methods = functions,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC
+PyInit__compiled(void)
+{
+    return PyModuleDef_Init(&definition);
+}
