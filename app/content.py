@@ -9,7 +9,6 @@ from agents.mediawiki_client import ClientLimits, Observe
 from app.settings import Settings
 from app.settings_fields import MEDIAWIKI, SAMPLE
 from batch.local_source import DumpRevisionSource
-from batch.sample_wiki import BUNDLED
 from schemas.errors import SettingsError
 
 INDEX_FOLDER: Final = "content-index"
@@ -41,7 +40,7 @@ def open_content(
         if observe is None:
             return MediaWikiSource(wiki_settings)
         return MediaWikiSource(wiki_settings, observe=observe)
-    path = BUNDLED.dump if kind == SAMPLE else Path(kind).expanduser()
+    path = _sample() if kind == SAMPLE else Path(kind).expanduser()
     if not path.is_file():
         raise SettingsError(
             f"content is {kind}, and there is no such file. Name an XML dump, `mediawiki` or `auto`.",
@@ -51,3 +50,9 @@ def open_content(
     return DumpRevisionSource(
         path, cache_dir=settings.data_dir / INDEX_FOLDER, max_text_bytes=settings.max_text_bytes
     )
+
+
+def _sample() -> Path:
+    from batch.sample_wiki import BUNDLED  # noqa: PLC0415 - the generator of the sample takes a while to import
+
+    return BUNDLED.dump

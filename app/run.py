@@ -1,16 +1,24 @@
-"""Runs a worker as a process of its own, for the command line and for Faust's."""
+"""Runs a worker as a process of its own, for the command line and for Faust's.
 
+Light by design: what a worker runs on takes over a second to import, in which the scoring processes load.
+"""
+
+# ruff: noqa: PLC0415 - see above
 import asyncio
 import gc
 import logging
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import uvloop
 
+from app.scorers import Scorers
 from app.settings import Settings, load_settings
-from app.stream_app import StreamApp
-from app.worker import Worker
+
+if TYPE_CHECKING:
+    from app.stream_app import StreamApp
+    from app.worker import Worker
 
 _CRASH_NOTES = (
     "Crashed reason=%r",
@@ -29,16 +37,24 @@ def worker(settings: Settings) -> int:
     return _execute(settings, takes_source=False)
 
 
-def faust_app() -> StreamApp:
+def faust_app() -> "StreamApp":
     """Return the Faust app of the settings in file and environment, for Faust's own command line."""
-    return Worker(load_settings(), takes_source=False).app
+    from app.worker import Worker
+
+    settings = load_settings()
+    return Worker(settings, Scorers(settings), takes_source=False).app
 
 
 def _execute(settings: Settings, *, takes_source: bool) -> int:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    composed = Worker(settings, takes_source=takes_source)
-    composed.open()
+    scorers = Scorers(settings)
+    loop.run_until_complete(scorers.begin())
+    try:
+        composed = _compose(settings, scorers, takes_source=takes_source)
+    except BaseException:
+        loop.run_until_complete(scorers.stop(drain_seconds=0))
+        raise
     if takes_source:
         sys.stdout.write(_greeting(composed))
         sys.stdout.flush()
@@ -56,6 +72,14 @@ def _execute(settings: Settings, *, takes_source: bool) -> int:
     return code
 
 
+def _compose(settings: Settings, scorers: Scorers, *, takes_source: bool) -> "Worker":
+    from app.worker import Worker
+
+    composed = Worker(settings, scorers, takes_source=takes_source)
+    composed.open()
+    return composed
+
+
 def _is_no_crash_note(record: logging.LogRecord) -> bool:
     """Drop what mode says of a crash, with tracebacks, for each service: the command tells it once."""
     return not str(record.msg).endswith(_CRASH_NOTES)
@@ -67,7 +91,6 @@ def _relax_collector() -> None:
     An event makes some hundred objects which go by reference count; tasks and futures wake the collector
     every few events, at a tenth of the whole CPU time.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
@@ -82,7 +105,7 @@ def _outcome(execute: Callable[[], object]) -> tuple[int, BaseException | None]:
     return 0, None
 
 
-def _greeting(composed: Worker) -> str:
+def _greeting(composed: "Worker") -> str:
     settings = composed.settings
     return (
         f"revstream on the embedded engine (one machine, one worker), data in {settings.data_dir}\n"

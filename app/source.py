@@ -5,7 +5,6 @@ from pathlib import Path
 from agents.sources import EventSource, open_source
 from app.settings import Settings
 from app.settings_fields import EVENTSTREAMS, SAMPLE
-from batch.sample_wiki import BUNDLED
 from schemas.decode import peek_key
 
 
@@ -16,7 +15,7 @@ def open_settings_source(settings: Settings) -> EventSource:
         SourceError: It is the address of no stream.
         SettingsError: Wikimedia's stream is to be followed and no contact is set.
     """
-    name = str(BUNDLED.events) if settings.source == SAMPLE else settings.source
+    name = _sample() if settings.source == SAMPLE else settings.source
     is_stream = name == EVENTSTREAMS or "://" in name
     return open_source(
         name if is_stream else str(Path(name).expanduser()),
@@ -24,3 +23,9 @@ def open_settings_source(settings: Settings) -> EventSource:
         user_agent=settings.user_agent if is_stream else "",
         pace_events_per_second=settings.pace_events_per_second or None,
     )
+
+
+def _sample() -> str:
+    from batch.sample_wiki import BUNDLED  # noqa: PLC0415 - the generator of the sample takes a while to import
+
+    return str(BUNDLED.events)

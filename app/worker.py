@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import socket
 import sys
 from collections.abc import AsyncIterable, Coroutine
@@ -21,23 +20,21 @@ from agents.scoring import RevisionScoring
 from agents.sources import EventSource
 from app.api.asgi import create_api
 from app.api.server import bind, run_server
-from app.catalogue import build_catalogue, open_store
 from app.content import open_content
 from app.data_dir import locked_data_dir
+from app.direct import WorkerDirectScoring
 from app.logging import event_logger, stdlib_config
 from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand import WorkerOnDemand
+from app.scorers import Scorers
 from app.settings import Settings
 from app.source import open_settings_source
-from app.stream_app import QuietMonitor, StreamApp
-from models.pool import PoolLimits, ScoringPool
-from models.store import PACKAGED_MODELS
-from models.work import load_work
+from app.stream_app import PromptTables, QuietMonitor, StreamApp
 from schemas.errors import RevstreamError, SourceError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
 from schemas.revision_score import STREAM_PREFIX
-from tables.predictions import CommittingTables, Predictions, PredictionTable
+from tables.predictions import Predictions, PredictionTable
 from tables.reader import Freshness, PredictionReader
 
 _log = structlog.get_logger("revstream.worker")
@@ -60,20 +57,21 @@ class Worker:
 
     Args:
         settings: Of the process.
+        scorers: Of the same settings; their processes may load already. The worker stops them.
         takes_source: Whether to feed the embedded log from ``settings.source``.
 
     Raises:
-        RevstreamError: A model, a setting or the address cannot be used.
+        RevstreamError: A setting or the address cannot be used.
     """
 
-    def __init__(self, settings: Settings, *, takes_source: bool) -> None:
+    def __init__(self, settings: Settings, scorers: Scorers, *, takes_source: bool) -> None:
         self.settings = settings
+        self.scorers = scorers
+        self.catalogue = scorers.catalogue
         self._source = open_settings_source(settings) if takes_source else None
         self._serving: asyncio.Task[None] | None = None
         self._working: list[asyncio.Task[None]] = []
         self._is_stopping = False
-        store = open_store(settings)
-        self.catalogue = build_catalogue(settings, store)
         self.metrics = Metrics()
         self._held = contextlib.ExitStack()
         self._listener: socket.socket | None = None
@@ -81,26 +79,11 @@ class Worker:
         self.app = self._create_app()
         self.predictions = Predictions(self.app, partitions=settings.partitions)
         self.rows = WorkerRows(self.predictions)
-        loaded = self.catalogue.artefacts()
-        hashes = {name: info.id.model_sha512 for name, info in loaded.items() if info.reads_content}
-        self.pool = ScoringPool(
-            functools.partial(
-                load_work,
-                (*settings.model_folders, PACKAGED_MODELS),
-                tuple(hashes),
-                hashes,
-            ),
-            processes=settings.scorer_count,
-            limits=PoolLimits(
-                cpu_seconds=settings.score_cpu_limit_seconds, wall_seconds=settings.score_wall_limit_seconds
-            ),
-        )
-        self._pool_started: asyncio.Future[None] | None = None
         self._content = open_content(settings)
         self.scoring = RevisionScoring(
             self._content,
-            self.pool,
-            {name: store.load(name) for name, info in loaded.items() if not info.reads_content},
+            scorers.pool,
+            scorers.inline,
             max_text_bytes=settings.max_text_bytes,
         )
         self.observer = StreamObserver(
@@ -132,7 +115,7 @@ class Worker:
             store="committed://",
             datadir=str(settings.data_dir / "worker"),
             Table=PredictionTable,
-            TableManager=CommittingTables,
+            TableManager=PromptTables,
             Monitor=QuietMonitor,
             processing_guarantee="at_least_once",
             broker_commit_interval=settings.commit_interval_seconds,
@@ -167,7 +150,7 @@ class Worker:
         )
 
         async def page_changes(stream: Any) -> None:
-            await self._pool_ready()
+            await self.scorers.ready()
             self.window = OrderedWindow(
                 self.pipeline.handle,
                 size=self.settings.window_events,
@@ -177,7 +160,7 @@ class Worker:
             )
             await self.window.run(cast(AsyncIterable[Any], stream.noack().events()))
 
-        self.app.agent(topic, name="page_changes")(page_changes)
+        self.app.read(topic, page_changes, name="page_changes")
         self.app.on_partitions_assigned.connect(self._begin_generation)
         self.app.on_rebalance_complete.connect(self._recovered)
 
@@ -214,9 +197,12 @@ class Worker:
             on_demand=WorkerOnDemand(self.scoring, self.catalogue),
             readiness=self._not_ready,
             metrics=self.metrics,
+            direct=WorkerDirectScoring(
+                self.scorers.pool, self._content, max_text_bytes=self.settings.max_text_bytes
+            ),
         )
         settings = self.settings
-        self._pool_started = asyncio.ensure_future(self.pool.start())
+        await self.scorers.begin()
         serving = run_server(
             api,
             settings.http_host,
@@ -226,7 +212,7 @@ class Worker:
             grace_seconds=settings.shutdown_timeout_seconds,
         )
         self._serving = self._guard(serving)
-        self._working.append(self._guard(self._pool_ready()))
+        self._working.append(self._guard(self.scorers.ready()))
         if self._source is not None:
             self._working.append(self._guard(self._feed(self._source)))
         if settings.is_embedded:
@@ -267,11 +253,6 @@ class Worker:
                 self.app.fail(error)
 
         return asyncio.create_task(guarded())
-
-    async def _pool_ready(self) -> None:
-        if self._pool_started is None:
-            raise RuntimeError("events came before the worker started")
-        await asyncio.shield(self._pool_started)
 
     async def _feed(self, source: EventSource) -> None:
         """Take events from the source into the log until it ends.
@@ -316,7 +297,7 @@ class Worker:
         if self._serving is not None:
             await self._serving
         await asyncio.gather(*self._working, return_exceptions=True)
-        await self.pool.stop(drain_seconds=self.settings.shutdown_timeout_seconds)
+        await self.scorers.stop(drain_seconds=self.settings.shutdown_timeout_seconds)
         await self._content.close()
         self._held.close()
 
@@ -324,7 +305,7 @@ class Worker:
         reasons = []
         if self._is_stopping:
             reasons.append("stopping")
-        if self._pool_started is None or not self._pool_started.done():
+        if not self.scorers.is_ready:
             reasons.append("models_loading")
         return reasons
 

@@ -9,7 +9,10 @@ library nor NLTK's data, and takes about 60 MB instead of 150.
 import functools
 import importlib
 import importlib.util
+import threading
 import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,6 +67,7 @@ _PACKAGES = {
 _dictionaries_read: dict[str, str] = {}
 
 
+@functools.cache
 def module(name: str) -> Any:
     """Import a module of revscoring that needs nothing from the machine, ``features.wikitext``.
 
@@ -159,6 +163,36 @@ def dictionary(tag: str) -> "LazyDictionary":
     return LazyDictionary(tag)
 
 
+@contextmanager
+def opening(tags: Iterable[str]) -> Iterator[None]:
+    """Open dictionaries in a thread of its own while the block runs, and end with the thread.
+
+    A dictionary takes a tenth of a second and more, all of it in C. What cannot be opened is left to whom
+    the words are looked up for, who is told why.
+
+    Args:
+        tags: Language tags, in the order in which they will be wanted.
+    """
+    wanted = tuple(dict.fromkeys(tags))
+    thread = threading.Thread(target=_open_all, args=(wanted,), daemon=True)
+    if wanted:
+        with suppress(ImportError):
+            # Here, and not in the thread: while a language is imported, a stand-in has the library's name.
+            _enchant()
+            thread.start()
+    try:
+        yield
+    finally:
+        if thread.ident is not None:
+            thread.join()
+
+
+def _open_all(tags: Iterable[str]) -> None:
+    for tag in tags:
+        with suppress(ResourceMissing):
+            dictionary(tag).open()
+
+
 @functools.cache
 def stemmer(language_name: str) -> "LazyStemmer":
     """Return the stemmer of a language, ``english``; one in a process."""
@@ -174,7 +208,18 @@ class LazyDictionary:
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
+        self._opening = threading.Lock()
         self._opened: Any = None
+
+    def open(self) -> None:
+        """Open the dictionary now. Idempotent.
+
+        Raises:
+            ResourceMissing: The enchant library or the dictionary is not installed.
+        """
+        with self._opening:
+            if self._opened is None:
+                self._opened = _open_dictionary(self.tag)
 
     def check(self, word: str) -> bool:
         """Tell whether the dictionary knows a word.
@@ -183,7 +228,7 @@ class LazyDictionary:
             ResourceMissing: The enchant library or the dictionary is not installed.
         """
         if self._opened is None:
-            self._opened = _open_dictionary(self.tag)
+            self.open()
         return bool(self._opened.check(word))
 
 
@@ -229,11 +274,16 @@ class _DictionaryNotFound(Exception):
     """Stands in for enchant's own; never raised, since opening waits."""
 
 
+@functools.cache
+def _enchant() -> Any:
+    return importlib.import_module("enchant")
+
+
 def _open_dictionary(tag: str) -> Any:
     package = _PACKAGES.get(tag, f"hunspell-{tag.lower().replace('_', '-')}")
     cure = f"run `make dictionaries`, or install the system packages libenchant-2-2 and {package}"
     try:
-        enchant = importlib.import_module("enchant")
+        enchant = _enchant()
     except ImportError as error:
         raise ResourceMissing(
             f"a feature reads the dictionary {tag}, but the enchant C library is not installed; {cure}",

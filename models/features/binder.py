@@ -42,6 +42,8 @@ class FeatureBinder:
     ) -> None:
         self._words_of = words_of
         self._stopwords: dict[str, Mapping[str, Any]] = {}
+        # By id, which is safe as long as the object is held.
+        self._roots: dict[int, tuple[Any, frozenset[str]]] = {}
         self._expressions = Expressions(self._of_stopwords, lists)
         self._rebuilder = Rebuilder(definitions, catalogue.installed) if definitions else None
 
@@ -61,7 +63,7 @@ class FeatureBinder:
             found: Bound | None = self._rebuilt(name, definition)
         else:
             found = self._expressions.bind(name)
-        bound = None if found is None else _bound(name, found)
+        bound = None if found is None else self._bound(name, found)
         if bound is None:
             raise ModelIncompatible(
                 f"the model reads {name!r}, which the installed revscoring does not define; install the "
@@ -95,6 +97,33 @@ class FeatureBinder:
             self._stopwords[collection] = _index_stopwords(collection, self._words_of(collection))
         return self._stopwords[collection]
 
+    def _bound(self, name: str, found: Bound) -> BoundFeature | None:
+        returns = name_of_type(getattr(found.dependent, "returns", None))
+        if returns is None:
+            return None
+        return BoundFeature(
+            name,
+            found.dependent,
+            returns,
+            self._roots_of(found.dependent),
+            found.patterns,
+            found.words,
+            isinstance(found.dependent, resources.module("features.feature_vector").FeatureVector),
+        )
+
+    def _roots_of(self, dependent: Any) -> frozenset[str]:
+        """Return the names of what a dependent rests on in the end, constants aside.
+
+        revscoring's own ``dig`` walks all beneath each feature anew; features of a model share most of it.
+        """
+        if id(dependent) not in self._roots:
+            roots = frozenset[str]().union(*(self._roots_of(need) for need in dependent.dependencies))
+            constant = resources.module("features.feature").Constant
+            if not dependent.dependencies and not isinstance(dependent, constant):
+                roots = frozenset({str(dependent)})
+            self._roots[id(dependent)] = dependent, roots
+        return self._roots[id(dependent)][1]
+
 
 def _index_stopwords(name: str, words: frozenset[str]) -> Mapping[str, Any]:
     # revscoring's caches know a value by the name of what computes it; a name of its own for each list
@@ -102,24 +131,3 @@ def _index_stopwords(name: str, words: frozenset[str]) -> Mapping[str, Any]:
     mark = "@" + hashlib.sha512("\n".join(sorted(words)).encode()).hexdigest()[:16]
     collection = resources.module("languages.features.stopwords").Stopwords(name + mark, words)
     return {str(found).replace(mark, ""): found for found in catalogue.walk(collection.revision)}
-
-
-def _bound(name: str, found: Bound) -> BoundFeature | None:
-    returns = name_of_type(getattr(found.dependent, "returns", None))
-    if returns is None:
-        return None
-    constant = resources.module("features.feature").Constant
-    roots = frozenset(
-        str(root)
-        for root in resources.module("dependencies").dig(found.dependent)
-        if not isinstance(root, constant)
-    )
-    return BoundFeature(
-        name,
-        found.dependent,
-        returns,
-        roots,
-        found.patterns,
-        found.words,
-        isinstance(found.dependent, resources.module("features.feature_vector").FeatureVector),
-    )

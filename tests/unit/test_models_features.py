@@ -41,6 +41,15 @@ def test_a_feature_tells_which_lists_it_reads() -> None:
     assert counted.patterns == "english.informals"
 
 
+def test_a_feature_rests_on_what_revscoring_finds_beneath_it() -> None:
+    constant = resources.module("features.feature").Constant
+    one_binder = binder("the")
+    for name in ENWIKI_REVERTED.features.values():
+        bound = one_binder.bind(name)
+        found = resources.module("dependencies").dig(bound.feature)
+        assert bound.roots == {str(root) for root in found if not isinstance(root, constant)}
+
+
 def test_sets_in_any_order_bind_to_one_name() -> None:
     one = binder().bind("feature.revision.user.in_group({'sysop', 'bot'})")
     other = binder().bind("feature.revision.user.in_group({'bot', 'sysop'})")

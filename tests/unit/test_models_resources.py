@@ -128,6 +128,37 @@ def test_stop_words_that_cannot_be_read_are_named_with_the_archive(tmp_path: Pat
         resources.nltk_words(archive, "english")
 
 
+def test_dictionaries_are_open_once_the_block_beside_which_they_open_has_ended() -> None:
+    pytest.importorskip("enchant", exc_type=ImportError)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            "import threading\n"
+            "from models import resources\n"
+            "with resources.opening(['en_US', 'xx_YY', 'en_US']):\n"
+            "    resources.language('english')\n"
+            "print(*resources.dictionaries_read(), threading.active_count())\n",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["en_US", "1"]
+
+
+def test_a_machine_without_dictionaries_is_told_of_by_the_feature_that_reads_one() -> None:
+    lines = run(
+        "from models import resources\n"
+        "with resources.opening(['en_US']):\n    print('loaded')\n"
+        "try:\n    resources.dictionary('en_US').check('oak')\n"
+        "except Exception as error:\n    print(type(error).__name__)\n"
+    )
+    assert lines == ["loaded", "ResourceMissing"]
+
+
 def test_stop_words_are_read_line_by_line(tmp_path: Path) -> None:
     archive = tmp_path / "stopwords.zip"
     with zipfile.ZipFile(archive, "w") as opened:
