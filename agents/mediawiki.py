@@ -12,10 +12,12 @@ from agents.backoff import Backoff
 from agents.mediawiki_answer import Absent, ApiRevision, ApiUser, Unanswered
 from agents.mediawiki_batch import WikiBatcher
 from agents.mediawiki_client import ClientLimits, MediaWikiClient, Observe
+from agents.mediawiki_links import PageLinks
+from agents.mediawiki_revisions import RevisionQueries
 from agents.mediawiki_verdict import found, parent_of, text_of, unavailable
 from agents.user_agent import require_contact
 from schemas.errors import RevisionNotFound, SettingsError
-from schemas.revision import Revision, RevisionRequest, RevisionUser
+from schemas.revision import PageRequest, Revision, RevisionRequest, RevisionUser
 
 # The top-level label starts with a letter, so that an event cannot lead us to a bare address.
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,62})\.)+[a-z][a-z0-9-]{0,62}", re.ASCII | re.IGNORECASE)
@@ -34,6 +36,7 @@ class MediaWikiSettings(Struct, frozen=True, kw_only=True):
         max_requests_per_wiki: Queries under way for one wiki.
         max_requests: Queries under way in all.
         max_text_bytes: Limit on one text, in UTF-8.
+        max_lookup_seconds: Limit on all queries about the links of one page together.
         limits: How hard one wiki is asked.
     """
 
@@ -46,6 +49,7 @@ class MediaWikiSettings(Struct, frozen=True, kw_only=True):
     max_requests_per_wiki: int = 3
     max_requests: int = 12
     max_text_bytes: int = 5 << 20
+    max_lookup_seconds: float = 30.0
     limits: ClientLimits = ClientLimits()
 
 
@@ -92,7 +96,10 @@ class MediaWikiSource:
         self._monotonic = monotonic
         self._slots = asyncio.Semaphore(settings.max_requests)
         self._http: aiohttp.ClientSession | None = None
+        self._clients: dict[str, MediaWikiClient] = {}
         self._wikis: dict[str, WikiBatcher] = {}
+        self._lookups: dict[str, asyncio.Semaphore] = {}
+        self._deadlines: set[asyncio.Timeout] = set()
         self._is_closed = False
 
     async def get(self, request: RevisionRequest) -> Revision:
@@ -153,21 +160,62 @@ class MediaWikiSource:
             parent_dt=None if parent_revision is None else parent_revision.timestamp,
         )
 
+    async def outlinks(self, request: PageRequest) -> tuple[str, ...]:
+        """Return the Wikidata ids of the articles that a page links to, see ``PageLinks.of``.
+
+        No more pages of one wiki are looked up at a time than it has queries under way for revisions, so
+        that these keep a share of the requests.
+
+        Raises:
+            RevisionNotFound: There is no such page or revision. The field ``api_code`` has the wiki's word.
+            RevisionDeleted: The wiki does not show it.
+            ContentUnavailable: The wiki did not answer, or not in time. Retryable.
+        """
+        client = self._client(request, None)
+        limit = self._settings.max_lookup_seconds
+        lookups = self._lookups.setdefault(
+            client.url, asyncio.Semaphore(self._settings.max_requests_per_wiki)
+        )
+        try:
+            async with asyncio.timeout(limit) as deadline:
+                self._deadlines.add(deadline)
+                try:
+                    async with lookups:
+                        return await PageLinks(client).of(request)
+                finally:
+                    self._deadlines.discard(deadline)
+        except TimeoutError as error:
+            reason = "the client was closed" if self._is_closed else f"it took more than {limit:g} s"
+            raise unavailable(request, reason) from error
+
     async def close(self) -> None:
         """Release connections; calls under way end with ContentUnavailable. Idempotent."""
         self._is_closed = True
+        for deadline in self._deadlines:
+            deadline.reschedule(asyncio.get_running_loop().time())
         for wiki in self._wikis.values():
             await wiki.close()
         if self._http is not None:
             await self._http.close()
 
     def _wiki(self, request: RevisionRequest) -> WikiBatcher:
+        client = self._client(request, request.domain)
+        wiki = self._wikis.get(client.url)
+        if wiki is None:
+            wiki = self._wikis[client.url] = WikiBatcher(
+                RevisionQueries(client).ask,
+                window_seconds=self._settings.batch_window_seconds,
+                max_runners=self._settings.max_requests_per_wiki,
+            )
+        return wiki
+
+    def _client(self, request: RevisionRequest | PageRequest, domain: str | None) -> MediaWikiClient:
         if self._is_closed:
             raise unavailable(request, "the client was closed")
-        url = self._url(request)
-        wiki = self._wikis.get(url)
-        if wiki is None:
-            client = MediaWikiClient(
+        url = self._url(request, domain)
+        client = self._clients.get(url)
+        if client is None:
+            client = self._clients[url] = MediaWikiClient(
                 url,
                 self._session(),
                 self._slots,
@@ -177,19 +225,13 @@ class MediaWikiSource:
                 sleep=self._sleep,
                 monotonic=self._monotonic,
             )
-            wiki = WikiBatcher(
-                client.ask,
-                window_seconds=self._settings.batch_window_seconds,
-                max_runners=self._settings.max_requests_per_wiki,
-            )
-            self._wikis[url] = wiki
-        return wiki
+        return client
 
-    def _url(self, request: RevisionRequest) -> str:
+    def _url(self, request: RevisionRequest | PageRequest, domain: str | None) -> str:
         template = self._settings.url_template
         if "{domain}" not in template:
             return template
-        domain = request.domain or self._settings.domains.get(request.wiki_id)
+        domain = domain or self._settings.domains.get(request.wiki_id)
         if domain is None:
             raise unavailable(
                 request, "no host name is known for this wiki; name it in the settings under its wiki id"

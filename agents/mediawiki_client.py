@@ -2,19 +2,34 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 import aiohttp
 import msgspec
 from msgspec import Struct
 
 from agents.backoff import Backoff, retry_after_seconds
-from agents.mediawiki_answer import Absent, Answer, ApiError, Oversized, Part, Unanswered, parse_part
+from agents.mediawiki_answer import ApiError
 
 Observe = Callable[[str, float], None]
 
 _RATE_LIMIT_CODES = frozenset({"ratelimited", "too-many-requests"})
+# What a wiki says of things that it does not have or does not show: asking again changes nothing.
+_ABSENT_CODES = frozenset({"invalidtitle", "missingtitle", "nosuchpageid", "nosuchrevid", "permissiondenied"})
+
+
+class Reply(Protocol):
+    """One decoded answer, of whatever was asked for."""
+
+    @property
+    def error(self) -> ApiError | None:
+        """Why there is nothing; None where there is something."""
+        ...
+
+
+_Reply = TypeVar("_Reply", bound=Reply)
 
 
 class ClientLimits(Struct, frozen=True, kw_only=True):
@@ -33,7 +48,7 @@ class ClientLimits(Struct, frozen=True, kw_only=True):
     max_answer_bytes: int = 64 << 20
 
 
-class _Transient(Exception):
+class Transient(Exception):
     """The same request may succeed later."""
 
     def __init__(self, outcome: str, reason: str, pause_seconds: float | None = None) -> None:
@@ -42,15 +57,16 @@ class _Transient(Exception):
         self.pause_seconds = pause_seconds
 
 
-class _Refused(Exception):
-    """The same request will fail again, whatever is asked."""
+class Refused(Exception):
+    """The same request will fail again. ``absent_code`` is the wiki's own word for what it does not show."""
 
-    def __init__(self, outcome: str, reason: str) -> None:
+    def __init__(self, outcome: str, reason: str, absent_code: str | None = None) -> None:
         super().__init__(reason)
         self.outcome = outcome
+        self.absent_code = absent_code
 
 
-class _Culprit(Exception):
+class Culprit(Exception):
     """One of the things asked for makes the request fail."""
 
     def __init__(self, outcome: str, reason: str, *, is_size: bool = False) -> None:
@@ -60,7 +76,7 @@ class _Culprit(Exception):
 
 
 class MediaWikiClient:
-    """Asks one api.php for revisions and users by id.
+    """Sends requests to one api.php.
 
     Args:
         url: Of api.php.
@@ -87,7 +103,7 @@ class MediaWikiClient:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = url
+        self.url = url
         self._http = http
         self._slots = slots
         self._limits = limits
@@ -98,140 +114,87 @@ class MediaWikiClient:
         # A wiki that asked for a pause is left alone by every request until then.
         self._open_at = 0.0
 
-    async def ask(self, rev_ids: Sequence[int], user_ids: Sequence[int]) -> Answer:
-        """Return what the wiki says of some revisions and users, in one query where it can be one.
-
-        Args:
-            rev_ids: At most 50, distinct.
-            user_ids: At most 50, distinct.
-        """
-        answer = Answer({}, {})
-        reason = "the wiki's answer leaves it out"
-        try:
-            await self._ask_parts(rev_ids, user_ids, answer)
-        except (_Transient, _Refused) as error:
-            reason = str(error)
-        except _Culprit as error:
-            reason = str(error)
-            for fewer_rev_ids, fewer_user_ids in _fewer(rev_ids, user_ids, answer):
-                part = await self.ask(fewer_rev_ids, fewer_user_ids)
-                answer.revisions.update(part.revisions)
-                answer.users.update(part.users)
-            if error.is_size and len(rev_ids) + len(user_ids) == 1:
-                answer.revisions.update((rev_id, Oversized()) for rev_id in rev_ids)
-                answer.users.update((user_id, Oversized()) for user_id in user_ids)
-        for rev_id in rev_ids:
-            answer.revisions.setdefault(rev_id, Unanswered(reason))
-        for user_id in user_ids:
-            answer.users.setdefault(user_id, Unanswered(reason))
-        return answer
-
-    async def _ask_parts(self, rev_ids: Sequence[int], user_ids: Sequence[int], answer: Answer) -> None:
-        """Follow continuation until the wiki has told all; what came before a failure is kept."""
-        parameters = self._parameters(rev_ids, user_ids)
-        is_single = len(rev_ids) + len(user_ids) == 1
-        resume: dict[str, str] = {}
-        while True:
-            part = await self._exchange(parameters | resume, is_single=is_single)
-            known = len(answer.revisions) + len(answer.users)
-            answer.revisions.update((rev_id, Absent()) for rev_id in part.absent_rev_ids)
-            answer.revisions.update(part.revisions)
-            answer.users.update(
-                (user_id, Absent() if user.missing else user) for user_id, user in part.users.items()
-            )
-            if not part.resume:
-                return
-            if len(answer.revisions) + len(answer.users) == known:
-                raise _Transient("invalid_answer", f"{self._url} continues without telling anything new")
-            resume = part.resume
-
-    def _parameters(self, rev_ids: Sequence[int], user_ids: Sequence[int]) -> dict[str, str]:
-        parameters = {
-            "action": "query",
-            "format": "json",
-            "formatversion": "2",
-            "maxlag": str(self._limits.maxlag_seconds),
-        }
-        if rev_ids:
-            parameters |= {
-                "prop": "revisions",
-                "revids": "|".join(map(str, rev_ids)),
-                "rvslots": "main",
-                "rvprop": "ids|timestamp|user|userid|comment|content|contentmodel",
-            }
-        if user_ids:
-            parameters |= {
-                "list": "users",
-                "ususerids": "|".join(map(str, user_ids)),
-                "usprop": "groups|registration",
-            }
-        return parameters
-
-    async def _exchange(self, parameters: dict[str, str], *, is_single: bool) -> Part:
+    async def send(
+        self, parameters: dict[str, str], decode: Callable[[bytes], _Reply], *, is_single: bool = True
+    ) -> _Reply:
         """Send one request until it is answered or the attempts are used up.
 
         A fault that one of several things may cause is handed up at once: asking for the halves finds it,
         asking again does not.
+
+        Args:
+            parameters: Of the action; format and politeness are added.
+            decode: Reads the answer, or raises ``msgspec.DecodeError``.
+            is_single: Whether one thing is asked for.
+
+        Raises:
+            Transient: Each attempt failed.
+            Refused: The wiki does not have it, does not show it, or is none.
+            Culprit: One of the things asked for makes the request fail.
         """
+        parameters = {
+            "format": "json",
+            "formatversion": "2",
+            "maxlag": str(self._limits.maxlag_seconds),
+            **parameters,
+        }
         attempt = 1
         while True:
             pause_seconds = self._open_at - self._monotonic()
             if pause_seconds > 0:
                 await self._sleep(pause_seconds)
             try:
-                return await self._observed(parameters)
-            except (_Transient, _Culprit) as error:
-                is_final = isinstance(error, _Culprit) and (error.is_size or not is_single)
+                return await self._observed(parameters, decode)
+            except (Transient, Culprit) as error:
+                is_final = isinstance(error, Culprit) and (error.is_size or not is_single)
                 if is_final or attempt >= self._limits.max_attempts:
                     raise
-                if isinstance(error, _Transient) and error.pause_seconds is not None:
+                if isinstance(error, Transient) and error.pause_seconds is not None:
                     bounded_seconds = min(error.pause_seconds, self._limits.max_wait_seconds)
                     self._open_at = max(self._open_at, self._monotonic() + bounded_seconds)
             await self._sleep(self._backoff.seconds(attempt))
             attempt += 1
 
-    async def _observed(self, parameters: dict[str, str]) -> Part:
+    async def _observed(self, parameters: dict[str, str], decode: Callable[[bytes], _Reply]) -> _Reply:
         async with self._slots:
             start = self._monotonic()
             outcome = "ok"
             try:
-                return await self._once(parameters)
-            except (_Transient, _Refused, _Culprit) as error:
+                return await self._once(parameters, decode)
+            except (Transient, Refused, Culprit) as error:
                 outcome = error.outcome
                 raise
             except TimeoutError as error:
                 outcome = "timeout"
-                raise _Transient(outcome, f"{self._url} did not answer in time") from error
+                raise Transient(outcome, f"{self.url} did not answer in time") from error
             except (aiohttp.ClientError, OSError) as error:
                 outcome = "connection_error"
                 detail = f"{type(error).__name__}: {error}"
-                raise _Transient(outcome, f"the connection to {self._url} failed: {detail}") from error
+                raise Transient(outcome, f"the connection to {self.url} failed: {detail}") from error
             except asyncio.CancelledError:
                 outcome = "cancelled"
                 raise
             finally:
                 self._observe(outcome, self._monotonic() - start)
 
-    async def _once(self, parameters: dict[str, str]) -> Part:
+    async def _once(self, parameters: dict[str, str], decode: Callable[[bytes], _Reply]) -> _Reply:
         # Redirects are refused: the host was chosen by us, and no other may be reached through it.
-        async with self._http.get(self._url, params=parameters, allow_redirects=False) as response:
+        async with self._http.get(self.url, params=parameters, allow_redirects=False) as response:
             pause_seconds = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
             body = await self._body(response)
             status = response.status
-        part = _parsed(body)
-        if part is not None and part.error is not None:
-            raise self._failure(part.error, pause_seconds)
+        reply = _decoded(body, decode)
+        if reply is not None and reply.error is not None:
+            raise self._failure(reply.error, pause_seconds)
         if status == 429:
-            raise _Transient("rate_limited", f"{self._url} answered 429: too many requests", pause_seconds)
+            raise Transient("rate_limited", f"{self.url} answered 429: too many requests", pause_seconds)
         if status >= 500 or status == 408:
-            raise _Transient("http_error", f"{self._url} answered {status}", pause_seconds)
+            raise Transient("http_error", f"{self.url} answered {status}", pause_seconds)
         if status != 200:
-            raise _Refused("http_error", f"{self._url} answered {status}: is the address right, and may we?")
-        if part is None:
-            raise _Transient(
-                "invalid_answer", f"{self._url} answered {len(body)} bytes that are no API answer"
-            )
-        return part
+            raise Refused("http_error", f"{self.url} answered {status}: is the address right, and may we?")
+        if reply is None:
+            raise Transient("invalid_answer", f"{self.url} answered {len(body)} bytes that are no API answer")
+        return reply
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         chunks: list[bytes] = []
@@ -242,42 +205,25 @@ class MediaWikiClient:
                 # The rest is unread, so this connection can carry no other request.
                 response.close()
                 limit = self._limits.max_answer_bytes
-                raise _Culprit("too_large", f"the answer of {self._url} is over {limit} bytes", is_size=True)
+                raise Culprit("too_large", f"the answer of {self.url} is over {limit} bytes", is_size=True)
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _failure(self, error: ApiError, pause_seconds: float | None) -> _Transient | _Culprit:
-        reason = f"{self._url} refused with {error.code}: {error.info[:200]}"
+    def _failure(self, error: ApiError, pause_seconds: float | None) -> Transient | Refused | Culprit:
+        reason = f"{self.url} refused with {error.code}: {error.info[:200]}"
         if error.code == "maxlag":
-            return _Transient("maxlag", reason, max(pause_seconds or 0.0, error.lag or 0.0))
+            return Transient("maxlag", reason, max(pause_seconds or 0.0, error.lag or 0.0))
         if error.code in _RATE_LIMIT_CODES:
-            return _Transient("rate_limited", reason, pause_seconds)
+            return Transient("rate_limited", reason, pause_seconds)
+        if error.code in _ABSENT_CODES:
+            return Refused("api_error", reason, error.code)
         if error.code.startswith("internal_api_error"):
-            return _Culprit("api_error", reason)
-        return _Transient("api_error", reason, pause_seconds)
+            return Culprit("api_error", reason)
+        return Transient("api_error", reason, pause_seconds)
 
 
-def _parsed(body: bytes) -> Part | None:
+def _decoded(body: bytes, decode: Callable[[bytes], _Reply]) -> _Reply | None:
     try:
-        return parse_part(body)
+        return decode(body)
     except msgspec.DecodeError:
         return None
-
-
-def _fewer(
-    rev_ids: Sequence[int], user_ids: Sequence[int], answer: Answer
-) -> list[tuple[Sequence[int], Sequence[int]]]:
-    """Return smaller questions about what is not answered; none when there was but one thing to ask."""
-    if len(rev_ids) + len(user_ids) == 1:
-        return []
-    open_rev_ids = [rev_id for rev_id in rev_ids if rev_id not in answer.revisions]
-    open_user_ids = [user_id for user_id in user_ids if user_id not in answer.users]
-    if open_user_ids and open_rev_ids:
-        return [(open_rev_ids, ()), ((), open_user_ids)]
-    middle_rev = (len(open_rev_ids) + 1) // 2
-    middle_user = (len(open_user_ids) + 1) // 2
-    questions = [
-        (open_rev_ids[:middle_rev], open_user_ids[:middle_user]),
-        (open_rev_ids[middle_rev:], open_user_ids[middle_user:]),
-    ]
-    return [question for question in questions if any(question)]

@@ -22,7 +22,7 @@ from schemas.errors import (
     RevisionNotFound,
     RevisionSuppressed,
 )
-from schemas.revision import RevisionRequest
+from schemas.revision import PageRequest, RevisionRequest
 
 
 def found(request: RevisionRequest, outcome: RevisionOutcome) -> PageRevision:
@@ -117,10 +117,19 @@ def parent_of(
         ) from error
 
 
-def unavailable(request: RevisionRequest, reason: str) -> ContentUnavailable:
+def unavailable(request: RevisionRequest | PageRequest, reason: str) -> ContentUnavailable:
     """Return the error that says to ask again later."""
     return ContentUnavailable(
-        f"{request.wiki_id} gave no answer about revision {request.rev_id}: {reason}",
+        f"{request.wiki_id} gave no answer about {subject_of(request)}: {reason}",
         wiki_id=request.wiki_id,
         rev_id=request.rev_id,
     )
+
+
+def subject_of(request: RevisionRequest | PageRequest) -> str:
+    """Return what was asked for, in words."""
+    if request.rev_id is not None:
+        return f"revision {request.rev_id}"
+    if isinstance(request, PageRequest) and request.page_title is not None:
+        return f"page {request.page_title[:255]!r}"
+    return f"page {getattr(request, 'page_id', None)}"

@@ -21,6 +21,9 @@ from schemas.prediction import FeatureValue, Score, ScoreKind
 from schemas.revision import Revision
 
 OTHER = "other"
+PLAIN_TEXT = "text"
+"""MediaWiki's content model of pages without markup."""
+
 CHARACTERS = "feature.characters"
 LONGEST_TEXT = 10_000
 LEAST_PROBABILITY = 0.01
@@ -59,10 +62,14 @@ class LanguageScorer:
     def score(self, revision: Revision, cache: FeatureCache) -> tuple[Score, dict[str, FeatureValue]]:
         """Score what ``readable_text`` leaves of the main slot, see ``models.scoring.Scorer``.
 
-        The only feature is the number of characters left; where it is 0, the answer means nothing.
+        Plain text is read as it is. The only feature is the number of characters left; where it is 0, the
+        answer means nothing.
         """
-        require_content_model(self._content_models, revision)
-        text = readable_text(revision.text)
+        if revision.content_model == PLAIN_TEXT:
+            text = revision.text[:LONGEST_TEXT]
+        else:
+            require_content_model(self._content_models, revision)
+            text = readable_text(revision.text)
         return self.identify(text), {CHARACTERS: len(text)}
 
     def identify(self, text: str) -> Score:

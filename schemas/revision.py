@@ -21,6 +21,22 @@ class RevisionRequest(Struct, frozen=True):
     domain: str | None = None
 
 
+class PageRequest(Struct, frozen=True):
+    """A page whose links are wanted. One of title, page id and revision id is given at least.
+
+    Attributes:
+        wiki_id: Database name, ``enwiki``.
+        page_title: With its namespace prefix; None where the page is named by its id.
+        page_id: Positive; None where the page is named by its title.
+        rev_id: Whose links count, whatever the page; None for those that the page has now.
+    """
+
+    wiki_id: str
+    page_title: str | None = None
+    page_id: int | None = None
+    rev_id: int | None = None
+
+
 class RevisionUser(Struct, frozen=True):
     """The editor of a revision.
 
@@ -57,6 +73,7 @@ class Revision(Struct, frozen=True):
         comment: Edit summary; empty where hidden or absent.
         user: The editor; None where hidden.
         parent_dt: When the parent was saved.
+        outlinks: Wikidata ids of the pages that it links to; None where the source does not know them.
     """
 
     wiki_id: str
@@ -72,3 +89,4 @@ class Revision(Struct, frozen=True):
     comment: str
     user: RevisionUser | None
     parent_dt: datetime | None = None
+    outlinks: tuple[str, ...] | None = None

@@ -1,4 +1,4 @@
-"""A stand-in for MediaWiki's api.php on loopback: ``action=query`` in format version 2, from given rows."""
+"""A stand-in for MediaWiki's api.php on loopback: queries and links, format version 2, from given rows."""
 
 import asyncio
 from collections import deque
@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+from tests.mediawiki_pages import WikiPage, answer_pages, parsed_links
 
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 USER_AGENT = "revstream-tests/1.0 (mailto:tests@example.org)"
@@ -34,6 +36,7 @@ class WikiRevision:
     is_comment_hidden: bool = False
     is_suppressed: bool = False
     is_text_lost: bool = False
+    links: tuple[str, ...] = ()
 
 
 @dataclass
@@ -51,10 +54,13 @@ class MediaWikiApi:
 
     Attributes:
         most_text_bytes: Texts that fit in one answer; the rest comes by continuation.
+        most_links: Links that fit in one answer; the rest comes by continuation.
     """
 
     revisions: Iterable[WikiRevision] = ()
     users: Iterable[WikiUser] = (WikiUser(7),)
+    pages: Iterable[WikiPage] = ()
+    most_links: int = 500
     most_text_bytes: int = 12 << 20
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[dict[str, str]] = field(default_factory=list)
@@ -92,9 +98,13 @@ class MediaWikiApi:
 
     def query(self, asked: dict[str, str]) -> dict[str, Any]:
         """Return what MediaWiki would answer."""
-        assert asked["action"] == "query"
         assert asked["format"] == "json"
         assert asked["formatversion"] == "2"
+        if asked["action"] == "parse":
+            return self._parse(asked)
+        assert asked["action"] == "query"
+        if "titles" in asked or "pageids" in asked:
+            return answer_pages(self.pages, asked, self.most_links)
         query: dict[str, Any] = {}
         answer: dict[str, Any] = {"batchcomplete": True, "query": query}
         if "revids" in asked:
@@ -130,6 +140,17 @@ class MediaWikiApi:
             page["revisions"].append(_shown(row, asked["rvprop"].split("|")))
         if pages:
             query["pages"] = list(pages.values())
+
+    def _parse(self, asked: dict[str, str]) -> dict[str, Any]:
+        assert asked["prop"] == "links"
+        row = next((row for row in self.revisions if row.rev_id == int(asked["oldid"])), None)
+        if row is None:
+            info = f"There is no revision with ID {asked['oldid']}."
+            return {"error": {"code": "nosuchrevid", "info": info}}
+        if row.is_text_hidden:
+            return {"error": {"code": "permissiondenied", "info": "You may not view deleted text."}}
+        links = parsed_links(self.pages, row.links)
+        return {"parse": {"title": row.title, "pageid": row.page_id, "revid": row.rev_id, "links": links}}
 
     def _users(self, asked: dict[str, str]) -> list[dict[str, Any]]:
         user_ids = [int(number) for number in asked["ususerids"].split("|")]

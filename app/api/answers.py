@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from app.api.on_demand import OnDemand
+from app.api.on_demand import DirectScoring, OnDemand
 from app.metrics import FaceCounters, Metrics, Outcome
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import ContentError, ModelError, NotReady, PredictionNotFound, ScoringError
@@ -21,6 +21,7 @@ class Resources(Struct, frozen=True):
         on_demand: Scores what is not stored; None on replicas.
         readiness: Names of what the process waits for beyond the reader; empty when it is ready.
         metrics: Counters.
+        direct: Scores what requests bring along; None on replicas.
     """
 
     reader: PredictionReader
@@ -28,6 +29,7 @@ class Resources(Struct, frozen=True):
     on_demand: OnDemand | None
     readiness: Callable[[], Sequence[str]]
     metrics: Metrics
+    direct: DirectScoring | None = None
 
 
 def of_version(row: PredictionRow, model_name: str, model_version: str) -> StoredScore | None:

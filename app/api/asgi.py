@@ -16,7 +16,7 @@ from app.api.answers import Resources
 from app.api.endpoint import CORS_HEADERS, Handler, endpoint
 from app.api.health import OperationsFace
 from app.api.lookup import Lookups
-from app.api.on_demand import OnDemand
+from app.api.on_demand import DirectScoring, OnDemand
 from app.metrics import Face, Metrics
 from schemas.catalogue import Catalogue
 from schemas.errors import RevstreamError
@@ -47,6 +47,7 @@ def create_api(
     on_demand: OnDemand | None,
     readiness: Callable[[], Sequence[str]],
     metrics: Metrics,
+    direct: DirectScoring | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> "Api":
     """Return the read API as an ASGI application.
@@ -57,9 +58,10 @@ def create_api(
         on_demand: Scores what is not stored; None where nothing here can.
         readiness: Returns the names of what the process waits for beyond the reader, empty when ready.
         metrics: Where requests are counted, and what ``/metrics`` shows.
+        direct: Scores what requests bring along; None where nothing here can.
         clock: Seconds for durations.
     """
-    resources = Resources(reader, catalogue, on_demand, readiness, metrics)
+    resources = Resources(reader, catalogue, on_demand, readiness, metrics, direct)
     metrics.watch_reader(reader.freshness)
     return Api(resources, clock)
 

@@ -10,9 +10,16 @@ from starlette.responses import Response
 
 from app.api.answers import Resources, answer
 from app.api.documents import ores_answers, ores_models
-from app.api.endpoint import Handler, failure_response, json_response, read_body
+from app.api.endpoint import Handler, failure_response, json_response
 from app.api.errors import liftwing_failure
-from app.api.liftwing_revertrisk import RevisionAsked, parse_revertrisk, revertrisk_answers
+from app.api.liftwing_body import LargeBodies, read_object
+from app.api.liftwing_direct import LANGID, OUTLINKS, DirectModels
+from app.api.liftwing_revertrisk import (
+    RevertRiskRequest,
+    RevisionAsked,
+    parse_revertrisk,
+    revertrisk_answers,
+)
 from app.metrics import Face
 from schemas.catalogue import ModelInfo
 from schemas.decode import decode_event
@@ -37,11 +44,21 @@ class LiftWingFace:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
+        self._direct = DirectModels(resources)
+        self._large_bodies = LargeBodies()
         self._counters = resources.metrics.faces[Face.LIFTWING]
         self._models: dict[str, tuple[str, str, ModelInfo]] = {
             f"{wiki_id}-{name}": (wiki_id, name, info)
             for wiki_id, models in sorted(resources.catalogue.wikis.items())
             for name, info in sorted(models.items())
+        }
+        served = {name for models in resources.catalogue.wikis.values() for name in models}
+        can_score = resources.direct is not None
+        # Models that clients name without a wiki, and whether they answer here.
+        self._shared = {
+            name: is_ready
+            for name, is_ready in ((LANGID, can_score), (OUTLINKS, can_score), (REVERT_RISK, True))
+            if name in served
         }
 
     def routes(self) -> dict[str, tuple[Face, Handler]]:
@@ -55,19 +72,23 @@ class LiftWingFace:
         """Return path to face and handler of the routes that answer POST."""
         return {
             f"/v1/models/{REVERT_RISK}:predict": (Face.LIFTWING, self._revert_risk),
+            f"/v1/models/{LANGID}:predict": (Face.LIFTWING, self._direct.langid),
+            f"/v1/models/{OUTLINKS}:predict": (Face.LIFTWING, self._direct.outlinks),
             "/v1/models/{name}:predict": (Face.LIFTWING, self._predict),
         }
 
     async def _list(self, _: Request) -> Response:
-        return json_response({"models": list(self._models)})
+        return json_response({"models": [*self._models, *self._shared]})
 
     async def _model(self, request: Request) -> Response:
-        self._named(request)
-        return json_response({"name": request.path_params["name"], "ready": True})
+        name: str = request.path_params["name"]
+        if name not in self._shared:
+            self._named(request)
+        return json_response({"name": name, "ready": self._shared.get(name, True)})
 
     async def _predict(self, request: Request) -> Response:
         wiki_id, model_name, info = self._named(request)
-        body = await _object(request)
+        body = await read_object(request)
         if "instances" in body:
             raise RequestInvalid(
                 'This server takes one revision per request: send {"rev_id": …} without "instances".'
@@ -92,21 +113,33 @@ class LiftWingFace:
         return json_response({wiki_id: {**ores_models(models), "scores": scores}})
 
     async def _revert_risk(self, request: Request) -> Response:
-        wanted = parse_revertrisk(await _object(request), allows_unsaved=False)
-        infos = [self._resources.catalogue.find(one.wiki_id, REVERT_RISK) for one in wanted.asked]
+        async with self._large_bodies.reading(request) as body:
+            wanted = parse_revertrisk(body, allows_unsaved=True)
+            scored = await self._revert_risks(wanted)
+        status, document = revertrisk_answers(wanted, scored)
+        return json_response(document, status=status)
 
-        async def one(asked: RevisionAsked, info: ModelInfo | None) -> ScoredModel:
-            if info is None:
-                raise RequestInvalid(
-                    f"lang {asked.lang[:100]!r} does not exist in the canonical Wikipedia language list."
-                )
+    async def _revert_risks(self, wanted: RevertRiskRequest) -> list[ScoredModel]:
+        if wanted.unsaved is not None:
+            wiki_id = wanted.unsaved.wiki_id
+            info = self._revert_risk_model(wiki_id, wiki_id.removesuffix("wiki"))
+            return [await self._direct.score(wanted.unsaved, info)]
+
+        async def one(asked: RevisionAsked) -> ScoredModel:
+            info = self._revert_risk_model(asked.wiki_id, asked.lang)
             models = {REVERT_RISK: info}
             found = await answer(self._resources, self._counters, asked.wiki_id, asked.rev_id, models)
             return found[REVERT_RISK]
 
-        scored = await asyncio.gather(*map(one, wanted.asked, infos))
-        status, document = revertrisk_answers(wanted, scored)
-        return json_response(document, status=status)
+        return await asyncio.gather(*map(one, wanted.asked))
+
+    def _revert_risk_model(self, wiki_id: str, lang: str) -> ModelInfo:
+        info = self._resources.catalogue.find(wiki_id, REVERT_RISK)
+        if info is None:
+            raise RequestInvalid(
+                f"lang {lang[:100]!r} does not exist in the canonical Wikipedia language list."
+            )
+        return info
 
     def _named(self, request: Request) -> tuple[str, str, ModelInfo]:
         name: str = request.path_params["name"]
@@ -114,18 +147,6 @@ class LiftWingFace:
         if found is None:
             raise ModelNotFound(f"Model with name {name[:200]} does not exist.")
         return found
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    try:
-        document = orjson.loads(await read_body(request))
-    except orjson.JSONDecodeError as error:
-        if "json" not in request.headers.get("content-type", ""):
-            raise RequestInvalid("Please verify that request input is a json dict") from error
-        raise RequestInvalid(f"Unrecognized request format: {error}") from error
-    if not isinstance(document, dict):
-        raise RequestInvalid("Please verify that request input is a json dict")
-    return document
 
 
 def _extended_output(body: Mapping[str, Any]) -> bool:

@@ -1,10 +1,13 @@
 """Lift Wing's contract of langid: request and answer, without a server."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from models.langid import PLAIN_TEXT
 from schemas.errors import RequestInvalid
 from schemas.prediction import Score
+from schemas.revision import Revision
 
 _NAMES: Final = (
     "af Afrikaans; als Alemannic; am Amharic; an Aragonese; ar Arabic; arz Egyptian Arabic; as Assamese; "
@@ -39,6 +42,10 @@ LANGUAGE_NAMES: Final[Mapping[str, str]] = dict(entry.split(" ", 1) for entry in
 _WIKI_CODES: Final = {"cbk": "cbk-zam", "yue": "zh-yue"}
 
 
+MOST_CHARACTERS: Final = 100
+"""As many of a text are read."""
+
+
 def parse_langid(body: Mapping[str, Any]) -> str:
     """Return the text whose language a request asks for.
 
@@ -51,6 +58,24 @@ def parse_langid(body: Mapping[str, Any]) -> str:
     if not isinstance(text, str):
         raise RequestInvalid('Expected "text" to be a string.')
     return text
+
+
+def text_revision(text: str) -> Revision:
+    """Return a text as a page of plain text, of which a model reads as much as Lift Wing's does."""
+    return Revision(
+        wiki_id="",
+        page_id=0,
+        page_title="",
+        namespace_id=0,
+        rev_id=0,
+        rev_parent_id=None,
+        rev_dt=datetime.fromtimestamp(0, UTC),
+        content_model=PLAIN_TEXT,
+        text=text[:MOST_CHARACTERS],
+        parent_text=None,
+        comment="",
+        user=None,
+    )
 
 
 def langid_answer(score: Score) -> dict[str, Any]:

@@ -21,6 +21,10 @@ _WIKIS: Final[Mapping[str, str]] = {
 _CODE: Final = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
 
 
+class NotWikipedia(RequestInvalid):
+    """An event is of another project than Wikipedia."""
+
+
 def wiki_of(lang: object) -> str:
     """Return the wiki that a client means by a language.
 
@@ -54,10 +58,10 @@ def require_wikipedia(domain: object) -> None:
         domain: ``meta.domain`` of the event.
 
     Raises:
-        RequestInvalid: It is of another, or says nothing.
+        NotWikipedia: It is of another, or says nothing.
     """
     if not isinstance(domain, str) or "wikipedia" not in domain:
-        raise RequestInvalid(
+        raise NotWikipedia(
             "This model is not recommended for use in projects outside of Wikipedia (e.g. Wiktionary, "
             "Wikinews, etc)"
         )

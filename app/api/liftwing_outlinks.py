@@ -1,15 +1,19 @@
 """Lift Wing's contract of outlink-topic-model: requests and answers, without a server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from msgspec import Struct
 
+from app.api.errors import RETRY_AFTER_SECONDS, Failure
 from app.api.liftwing_language import require_wikipedia, wiki_of
-from schemas.errors import RequestInvalid
+from schemas.errors import ContentError, RequestInvalid
 from schemas.prediction import Score
+from schemas.revision import PageRequest, Revision
 
 THRESHOLD: Final = 0.5
+_LONGEST_FEATURES: Final = 100_000
 
 
 class OutlinkRequest(Struct, frozen=True):
@@ -63,6 +67,11 @@ def parse_outlinks(body: Mapping[str, Any]) -> OutlinkRequest:
     features = body.get("features_str")
     if features is not None and not isinstance(features, str):
         raise RequestInvalid('Expected "features_str" to be a string.')
+    if features is not None and len(features) > _LONGEST_FEATURES:
+        raise RequestInvalid(
+            f'"features_str" holds {len(features)} characters, and a thousand links are read of it, which '
+            f"take no more than {_LONGEST_FEATURES}. Leave out the rest."
+        )
     return OutlinkRequest(
         wiki_id=wiki_id,
         lang=wiki_id.removesuffix("wiki").replace("_", "-"),
@@ -94,6 +103,48 @@ def outlinks_answer(request: OutlinkRequest, score: Score) -> dict[str, Any]:
             ],
         }
     }
+
+
+def page_asked(request: OutlinkRequest) -> PageRequest:
+    """Return the page whose links are to be looked up."""
+    return PageRequest(request.wiki_id, request.page_title, request.page_id, request.rev_id)
+
+
+def linked_page(request: OutlinkRequest, outlinks: Sequence[str]) -> Revision:
+    """Return a page of which only the links are known."""
+    return Revision(
+        wiki_id=request.wiki_id,
+        page_id=request.page_id or 0,
+        page_title=request.page_title or "",
+        namespace_id=0,
+        rev_id=request.rev_id or 0,
+        rev_parent_id=None,
+        rev_dt=datetime.fromtimestamp(0, UTC),
+        content_model="wikitext",
+        text="",
+        parent_text=None,
+        comment="",
+        user=None,
+        outlinks=tuple(outlinks),
+    )
+
+
+def outlinks_failure(request: OutlinkRequest, error: ContentError) -> Failure:
+    """Return the answer where the links cannot be had.
+
+    What is missing for good is told as Lift Wing tells it of revisions, with MediaWiki's own word for it.
+    """
+    code = error.fields.get("api_code")
+    if code is not None:
+        what = "page " + (request.page_title or str(request.page_id))
+        if request.rev_id is not None:
+            what = f"revision {request.rev_id}"
+        host = f"{request.lang}.wikipedia.org"
+        detail = f"Cannot fetch {what[:300]} on {host}: MediaWiki API error '{code}'."
+        return Failure(400, {"detail": detail})
+    text = f"An unexpected error has occurred while trying to get outlinks from MW API: {error.message}"
+    headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if error.retryable else {}
+    return Failure(500, {"error": text}, headers)
 
 
 def _wiki(body: Mapping[str, Any]) -> str:

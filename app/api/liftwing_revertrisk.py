@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from app.api.liftwing_language import require_wikipedia, wiki_of
 from schemas.errors import ParentNotFound, RequestInvalid
@@ -17,6 +17,7 @@ UNSAVED: Final = -1
 """Revision id in answers about an edit that is not saved yet."""
 
 _REV_ID_END: Final = 1 << 63
+_MOST_GROUPS: Final = 1_000
 _FIELDS: Final = (
     "id, lang, text, timestamp, bytes, page.id, page.title, page.first_edit_timestamp, parent.id, "
     "parent.lang, parent.text, parent.timestamp, parent.bytes and user.id"
@@ -51,14 +52,18 @@ class RevertRiskRequest(Struct, frozen=True):
     unsaved: Revision | None = None
 
 
+# A message to a scoring process holds no larger numbers.
+_Id = Annotated[int, Meta(ge=-_REV_ID_END, le=_REV_ID_END - 1)]
+
+
 class _Page(Struct):
-    id: int
+    id: _Id
     title: str
     first_edit_timestamp: datetime
 
 
 class _Parent(Struct):
-    id: int
+    id: _Id
     lang: str
     text: str
     timestamp: datetime
@@ -66,9 +71,9 @@ class _Parent(Struct):
 
 
 class _User(Struct):
-    id: int | None
+    id: _Id | None
     name: str = ""
-    groups: tuple[str, ...] | None = None
+    groups: Annotated[tuple[str, ...], Meta(max_length=_MOST_GROUPS)] | None = None
     registration_timestamp: datetime | None = None
 
 
@@ -89,7 +94,7 @@ def parse_revertrisk(body: Mapping[str, Any], *, allows_unsaved: bool) -> Revert
 
     Args:
         body: One of ``{"rev_id", "lang"}``, ``{"instances": [{"rev_id", "lang"}, …]}``, ``{"event"}`` (page
-            change 1 or revision-create 1 or 2) and ``{"revision_data"}``.
+            change 1 or revision-create 1 or 2) and ``{"revision_data"}``, which may be ``msgspec.Raw``.
         allows_unsaved: Whether ``revision_data`` is looked at; otherwise it is as if it were not there.
 
     Raises:
@@ -218,8 +223,12 @@ def _event(event: object) -> RevisionAsked:
 
 def _unsaved(data: object) -> Revision:
     try:
-        found = msgspec.convert(data, _RevisionData)
-    except msgspec.ValidationError as error:
+        found = (
+            msgspec.json.decode(data, type=_RevisionData)
+            if isinstance(data, Raw)
+            else msgspec.convert(data, _RevisionData)
+        )
+    except (msgspec.DecodeError, RecursionError) as error:
         raise RequestInvalid(
             f"The revision data lack a field, or one is malformed: {error}. Needed are {_FIELDS}"
         ) from error
@@ -250,4 +259,7 @@ def _unsaved(data: object) -> Revision:
 
 
 def _utc(dt: datetime) -> datetime:
-    return dt.replace(tzinfo=UTC) if dt.tzinfo is None else dt.astimezone(UTC)
+    try:
+        return dt.replace(tzinfo=UTC) if dt.tzinfo is None else dt.astimezone(UTC)
+    except OverflowError as error:
+        raise RequestInvalid(f"The revision data hold the time {dt}, which is none in UTC.") from error

@@ -1,9 +1,11 @@
-"""Scores that are not stored yet, made while the client waits."""
+"""Scores that are made while the client waits: of revisions, and of what a request brings along."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from schemas.catalogue import ModelInfo
 from schemas.prediction import ScoredModel
+from schemas.revision import PageRequest, Revision
 
 
 class OnDemand(Protocol):
@@ -24,5 +26,31 @@ class OnDemand(Protocol):
             ContentError: The revision cannot be had; this holds for all models.
             ScoringError: It could not be scored; this holds for all models.
             NotReady: Too much is waiting already; try again later.
+        """
+        ...
+
+
+class DirectScoring(Protocol):
+    """Scores what a request brings along, or looks up for it. Nothing of it is stored."""
+
+    async def score(self, revision: Revision, model: ModelInfo) -> ScoredModel:
+        """Return the score of one model, or the failure that names why there is none.
+
+        Args:
+            revision: Whatever the model reads of it was given by the client.
+            model: Of the catalogue; it reads content.
+
+        Raises:
+            NotReady: Too much is waiting already, or nothing can score now; try again later.
+        """
+        ...
+
+    async def outlinks(self, request: PageRequest) -> tuple[str, ...]:
+        """Return the Wikidata ids of the articles that a page links to, at most 1,000.
+
+        Raises:
+            ContentError: The page cannot be had, or its wiki does not answer.
+            NotReady: Too much is waiting already; try again later.
+            RequestInvalid: Nothing here can look links up.
         """
         ...

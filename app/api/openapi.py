@@ -1,8 +1,7 @@
 """The description of the API in OpenAPI 3.1, kept by hand beside the routes; a test holds them together."""
 
-from typing import Any
-
-Schema = dict[str, Any]
+from app.api import openapi_liftwing
+from app.api.openapi_parts import Schema, answer, parameter
 
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _LABELS = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
@@ -26,39 +25,24 @@ def document() -> Schema:
             "description": "Scores of wiki revisions: our own face, ORES version 3, and Lift Wing. A path "
             "may end in a slash. Every answer allows every origin (CORS).",
         },
-        "paths": {**_OUR_PATHS, **_ORES_PATHS, **_LIFTWING_PATHS, **_OPERATIONS_PATHS},
-        "components": {"schemas": _SCHEMAS},
+        "paths": {**_OUR_PATHS, **_ORES_PATHS, **openapi_liftwing.PATHS, **_OPERATIONS_PATHS},
+        "components": {"schemas": {**_SCHEMAS, **openapi_liftwing.SCHEMAS}},
     }
 
 
-def _parameter(name: str, schema: Schema, text: str, *, where: str = "path") -> Schema:
-    return {
-        "name": name,
-        "in": where,
-        "required": where == "path",
-        "schema": schema,
-        "description": text,
-    }
-
-
-def _answer(text: str, schema: str | None = None, *, kind: str = "application/json") -> Schema:
-    content: Schema = {"schema": {"$ref": f"#/components/schemas/{schema}"}} if schema else {}
-    return {"description": text, "content": {kind: content}}
-
-
-_WIKI = _parameter("wiki_id", {"type": "string"}, "Database name, such as enwiki.")
-_REVISION = _parameter("rev_id", _NUMBER, "Revision id.")
-_MODELS = _parameter("models", {"type": "string"}, "Names, separated by '|'; all if absent.", where="query")
-_FEATURES = _parameter(
+_WIKI = parameter("wiki_id", {"type": "string"}, "Database name, such as enwiki.")
+_REVISION = parameter("rev_id", _NUMBER, "Revision id.")
+_MODELS = parameter("models", {"type": "string"}, "Names, separated by '|'; all if absent.", where="query")
+_FEATURES = parameter(
     "features",
     {"type": "string"},
     "Present: show the features as well; only where the server scores on demand.",
     where="query",
 )
-_FORMAT = _parameter(
+_FORMAT = parameter(
     "format", {"type": "string", "enum": ["json"]}, "json: without white space.", where="query"
 )
-_PROVENANCE = _parameter(
+_PROVENANCE = parameter(
     "provenance",
     {"type": "string", "enum": ["0", "1"]},
     "1: tell where each score came from, and how old the tables may be.",
@@ -66,7 +50,7 @@ _PROVENANCE = _parameter(
 )
 _STORED_ANSWERS = {
     "200": {
-        **_answer("The stored scores.", "Row"),
+        **answer("The stored scores.", "Row"),
         "headers": {
             "Age": {
                 "description": "On replicas: what the stream held that many seconds ago is in the tables.",
@@ -74,15 +58,15 @@ _STORED_ANSWERS = {
             }
         },
     },
-    "400": _answer("A parameter is malformed or unknown.", "Error"),
-    "404": _answer("Nothing is stored, or the wiki has no models.", "Error"),
-    "503": _answer("The tables are not complete yet.", "Error"),
+    "400": answer("A parameter is malformed or unknown.", "Error"),
+    "404": answer("Nothing is stored, or the wiki has no models.", "Error"),
+    "503": answer("The tables are not complete yet.", "Error"),
 }
 _ORES_ANSWERS = {
-    "200": _answer("Scores, or a typed error in a score's place.", "OresScores"),
-    "400": _answer("A parameter is malformed or not supported.", "OresError"),
-    "404": _answer("The wiki or the model is unknown.", "OresError"),
-    "503": _answer("The tables are not complete yet, or too much is waiting to be scored.", "OresError"),
+    "200": answer("Scores, or a typed error in a score's place.", "OresScores"),
+    "400": answer("A parameter is malformed or not supported.", "OresError"),
+    "404": answer("The wiki or the model is unknown.", "OresError"),
+    "503": answer("The tables are not complete yet, or too much is waiting to be scored.", "OresError"),
 }
 
 _OUR_PATHS: Schema = {
@@ -98,7 +82,7 @@ _OUR_PATHS: Schema = {
         "get": {
             "summary": "The stored scores of the latest scored revision of a page.",
             "operationId": "getPage",
-            "parameters": [_WIKI, _parameter("page_id", _NUMBER, "Page id."), _PROVENANCE],
+            "parameters": [_WIKI, parameter("page_id", _NUMBER, "Page id."), _PROVENANCE],
             "responses": _STORED_ANSWERS,
         }
     },
@@ -110,7 +94,7 @@ _ORES_PATHS: Schema = {
             "summary": "All wikis with their models and versions, as ORES lists them.",
             "operationId": "oresWikis",
             "parameters": [_FORMAT],
-            "responses": {"200": _answer("Wikis.", "OresScores"), "400": _ORES_ANSWERS["400"]},
+            "responses": {"200": answer("Wikis.", "OresScores"), "400": _ORES_ANSWERS["400"]},
         }
     },
     "/v3/scores/{wiki_id}": {
@@ -120,7 +104,7 @@ _ORES_PATHS: Schema = {
             "parameters": [
                 _WIKI,
                 _MODELS,
-                _parameter("revids", {"type": "string"}, "Ids, separated by '|'.", where="query"),
+                parameter("revids", {"type": "string"}, "Ids, separated by '|'.", where="query"),
                 _FEATURES,
                 _FORMAT,
             ],
@@ -142,70 +126,11 @@ _ORES_PATHS: Schema = {
             "parameters": [
                 _WIKI,
                 _REVISION,
-                _parameter("model_name", {"type": "string"}, "Such as damaging."),
+                parameter("model_name", {"type": "string"}, "Such as damaging."),
                 _FEATURES,
                 _FORMAT,
             ],
             "responses": _ORES_ANSWERS,
-        }
-    },
-}
-
-_MODEL = _parameter("name", {"type": "string"}, "{wiki}-{model}, such as enwiki-damaging.")
-_NO_MODEL = _answer("No such model.", "LiftWingError")
-
-_LIFTWING_PATHS: Schema = {
-    "/v1/models": {
-        "get": {
-            "summary": "The names of all models, as Lift Wing names them.",
-            "operationId": "liftWingModels",
-            "responses": {"200": _answer("Names.", "LiftWingModels")},
-        }
-    },
-    "/v1/models/{name}": {
-        "get": {
-            "summary": "Whether a model is ready.",
-            "operationId": "liftWingModel",
-            "parameters": [_MODEL],
-            "responses": {"200": _answer("It is.", "LiftWingModel"), "404": _NO_MODEL},
-        }
-    },
-    "/v1/models/revertrisk-language-agnostic:predict": {
-        "post": {
-            "summary": "The risk that an edit of a Wikipedia is reverted, for one revision or up to 20.",
-            "operationId": "liftWingRevertRisk",
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {"schema": {"$ref": "#/components/schemas/RevertRiskRequest"}}
-                },
-            },
-            "responses": {
-                "200": _answer("One answer; of a batch, predictions and errors.", "RevertRisk"),
-                "400": _answer("The input is wrong, or the wiki has no such model.", "LiftWingError"),
-                "413": _answer("The body is too large.", "LiftWingError"),
-                "422": _answer("No revision could be scored.", "LiftWingDetail"),
-                "503": _answer("Nothing is stored and nothing can score now.", "LiftWingError"),
-            },
-        }
-    },
-    "/v1/models/{name}:predict": {
-        "post": {
-            "summary": "One model's score of one revision, as Lift Wing gives it.",
-            "operationId": "liftWingPredict",
-            "parameters": [_MODEL],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/LiftWingRequest"}}},
-            },
-            "responses": {
-                "200": _answer("The score, in ORES's shape.", "OresScores"),
-                "400": _answer("The input is wrong, or the revision cannot be scored.", "LiftWingError"),
-                "404": _NO_MODEL,
-                "413": _answer("The body is too large.", "LiftWingError"),
-                "500": _answer("The wiki's API failed.", "LiftWingError"),
-                "503": _answer("Nothing is stored and nothing can score now.", "LiftWingError"),
-            },
         }
     },
 }
@@ -215,21 +140,21 @@ _OPERATIONS_PATHS: Schema = {
         "get": {
             "summary": "The routes.",
             "operationId": "index",
-            "responses": {"200": _answer("Path to method to summary.")},
+            "responses": {"200": answer("Path to method to summary.")},
         }
     },
     "/openapi.json": {
         "get": {
             "summary": "This description.",
             "operationId": "openapi",
-            "responses": {"200": _answer("OpenAPI 3.1.")},
+            "responses": {"200": answer("OpenAPI 3.1.")},
         }
     },
     "/healthz": {
         "get": {
             "summary": "Whether the process turns.",
             "operationId": "healthz",
-            "responses": {"200": _answer("It does.")},
+            "responses": {"200": answer("It does.")},
         }
     },
     "/readyz": {
@@ -237,8 +162,8 @@ _OPERATIONS_PATHS: Schema = {
             "summary": "Whether the process is ready for requests.",
             "operationId": "readyz",
             "responses": {
-                "200": _answer("It is, and how old its tables may be.", "Readiness"),
-                "503": _answer("Not now, for the reasons named.", "Readiness"),
+                "200": answer("It is, and how old its tables may be.", "Readiness"),
+                "503": answer("Not now, for the reasons named.", "Readiness"),
             },
         }
     },
@@ -246,7 +171,7 @@ _OPERATIONS_PATHS: Schema = {
         "get": {
             "summary": "Metrics for Prometheus.",
             "operationId": "metrics",
-            "responses": {"200": _answer("Prometheus's text form.", kind="text/plain")},
+            "responses": {"200": answer("Prometheus's text form.", kind="text/plain")},
         }
     },
 }
@@ -345,60 +270,6 @@ _SCHEMAS: Schema = {
             },
             "features": {"type": "object"},
         },
-    },
-    "LiftWingRequest": {
-        "type": "object",
-        "properties": {
-            "rev_id": {"type": "integer"},
-            "event": {"type": "object", "description": "A page change or revision create event."},
-            "extended_output": {"type": "boolean", "default": False},
-        },
-    },
-    "RevertRiskRequest": {
-        "type": "object",
-        "properties": {
-            "rev_id": {"type": "integer"},
-            "lang": {"type": "string", "description": "Of the Wikipedia: en."},
-            "instances": {
-                "type": "array",
-                "maxItems": 20,
-                "description": "rev_id and lang of each, all of one language.",
-                "items": {"type": "object"},
-            },
-            "event": {"type": "object", "description": "A page change or revision create event."},
-        },
-    },
-    "RevertRisk": {
-        "type": "object",
-        "properties": {
-            "model_name": {"type": "string"},
-            "model_version": {"type": "string"},
-            "wiki_db": {"type": "string"},
-            "revision_id": {"type": "integer"},
-            "output": {"type": "object"},
-            "predictions": {"type": "array", "items": {"type": "object"}},
-            "errors": {"type": "array", "items": {"type": "string"}},
-        },
-    },
-    "LiftWingDetail": {
-        "type": "object",
-        "required": ["detail"],
-        "properties": {"detail": {"type": "string"}},
-    },
-    "LiftWingError": {
-        "type": "object",
-        "required": ["error"],
-        "properties": {"error": {"type": "string"}},
-    },
-    "LiftWingModels": {
-        "type": "object",
-        "required": ["models"],
-        "properties": {"models": {"type": "array", "items": {"type": "string"}}},
-    },
-    "LiftWingModel": {
-        "type": "object",
-        "required": ["name", "ready"],
-        "properties": {"name": {"type": "string"}, "ready": {"type": "boolean"}},
     },
     "Readiness": {
         "type": "object",

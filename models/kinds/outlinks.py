@@ -6,7 +6,7 @@ model serves every language.
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -57,8 +57,7 @@ class OutlinkScorer:
         Raises:
             FeatureError: The source of the revision does not know what its page links to.
         """
-        outlinks: Any = getattr(revision, "outlinks", None)
-        if outlinks is None:
+        if revision.outlinks is None:
             raise FeatureError(
                 f"revision {revision.rev_id} of {revision.wiki_id} came without the Wikidata ids of pages "
                 "that it links to, and the model reads nothing else; score it from a source that gives them",
@@ -66,7 +65,7 @@ class OutlinkScorer:
                 rev_id=revision.rev_id,
                 feature=OUTLINKS,
             )
-        return self.classify(outlinks), {OUTLINKS: len(set(outlinks))}
+        return self.classify(revision.outlinks), {OUTLINKS: len(set(revision.outlinks))}
 
     def classify(self, outlinks: Iterable[str], threshold: float | None = None) -> Score:
         """Classify by the items of linked pages.

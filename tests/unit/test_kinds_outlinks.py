@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from app.api.liftwing_outlinks import OutlinkRequest, outlinks_answer, parse_outlinks
 from models.artefact import open_artefact
@@ -11,7 +12,6 @@ from models.kinds.outlinks import OUTLINKS, OutlinkScorer, load
 from models.scoring import FeatureCache, score_revision
 from schemas.errors import FeatureError, ModelCorrupt, RequestInvalid
 from schemas.prediction import ScoreFailure, ScoreKind
-from schemas.revision import Revision
 from tests.kinds import TOPICS, fasttext_bytes, write_outlinks
 from tests.model_revisions import edit
 
@@ -78,11 +78,7 @@ def test_a_revision_from_a_source_that_knows_no_links_is_a_typed_failure(topics:
 
 
 def test_a_revision_is_scored_by_its_links(topics: OutlinkScorer) -> None:
-    class LinkedRevision(Revision, frozen=True):
-        outlinks: tuple[str, ...] | None = None
-
-    known = {name: getattr(edit(), name) for name in Revision.__struct_fields__ if name != "outlinks"}
-    score, features = topics.score(LinkedRevision(**known, outlinks=("Q1", "Q2", "Q1")), FeatureCache())
+    score, features = topics.score(replace(edit(), outlinks=("Q1", "Q2", "Q1")), FeatureCache())
     assert score == topics.classify(["Q1", "Q2"])
     assert features == {OUTLINKS: 2}
 
@@ -141,6 +137,7 @@ def test_a_request_is_read(body: dict[str, Any], request_: OutlinkRequest) -> No
         ({"lang": "fr", "page_id": 1, "threshold": 1}, 'Expected "threshold" to be a float'),
         ({"lang": "fr", "page_id": -1}, '"page_id"'),
         ({"lang": "fr", "page_id": 1, "features_str": ["Q1"]}, '"features_str"'),
+        ({"lang": "fr", "page_id": 1, "features_str": "Q1 " * 40_000}, '"features_str" holds 120000'),
         ({"event": {**PAGE_CHANGE, "$schema": "/x/1"}}, "Unsupported event of schema /x/1"),
         ({"event": {**PAGE_CHANGE, "meta": {"domain": "fr.wiktionary.org"}}}, "outside of Wikipedia"),
         ({"event": {**PAGE_CHANGE, "page": {}}}, '"page_id"'),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from models.langid import CHARACTERS, MOST_LABELS, OTHER, readable_text
+from models.langid import CHARACTERS, MOST_LABELS, OTHER, PLAIN_TEXT, readable_text
 from models.scoring import score_revision
 from models.store import PACKAGED_MODELS, ModelStore
-from schemas.errors import FeatureError
-from schemas.prediction import Score
+from schemas.errors import ContentModelUnsupported, FeatureError
+from schemas.prediction import Score, ScoreFailure
 from tests.model_revisions import edit
 
 pytest.importorskip("fasttext")
@@ -63,6 +63,19 @@ def test_hostile_markup_is_stripped_in_linear_time(unit: str) -> None:
     readable_text(unit * (1_000_000 // len(unit)))
     # Quadratic time would be minutes; this leaves room for a slow machine.
     assert time.process_time() - start < 2
+
+
+def test_plain_text_is_read_as_it_is(langid: Any) -> None:
+    text = "<b>" + SENTENCES["fi"] + "</b>"
+    [answer] = score_revision([langid], edit(text=text, content_model=PLAIN_TEXT), with_features=True)
+    assert answer.outcome == langid.identify(text)
+    assert answer.features == {CHARACTERS: len(text)}
+
+
+def test_other_content_is_refused(langid: Any) -> None:
+    [answer] = score_revision([langid], edit(text="{}", content_model="json"))
+    assert isinstance(answer.outcome, ScoreFailure)
+    assert answer.outcome.code == ContentModelUnsupported.code
 
 
 def test_a_hidden_editor_does_not_matter(langid: Any) -> None:
