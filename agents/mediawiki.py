@@ -158,6 +158,7 @@ class MediaWikiSource:
             comment="" if page.revision.commenthidden else page.revision.comment,
             user=user,
             parent_dt=None if parent_revision is None else parent_revision.timestamp,
+            parent_user=None if parent_revision is None else _named(parent_revision),
         )
 
     async def outlinks(self, request: PageRequest) -> tuple[str, ...]:
@@ -276,3 +277,10 @@ class MediaWikiSource:
             return RevisionUser(user_id=revision.userid, user_text=revision.user, is_known=False)
         reason = outcome.reason if isinstance(outcome, Unanswered) else "its answer is over the limit"
         raise unavailable(request, f"of the editor it does not tell: {reason}")
+
+
+def _named(revision: ApiRevision) -> RevisionUser | None:
+    """Return who saved a revision, without asking for groups and registration."""
+    if revision.userhidden or revision.user is None:
+        return None
+    return RevisionUser(user_id=revision.userid or None, user_text=revision.user, is_known=False)

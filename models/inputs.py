@@ -65,6 +65,12 @@ def values(revision: Revision, roots: frozenset[str]) -> Mapping[str, Any]:
     return {name: _EXTRACTORS[name](revision) for name in roots}
 
 
+def is_account_unknown(revision: Revision) -> bool:
+    """Tell whether the editor has an account of which nothing is known: groups, registration."""
+    user = revision.user
+    return user is not None and not user.is_known and has_account(user)
+
+
 def has_account(user: RevisionUser) -> bool:
     """Tell whether an editor has an account; temporary accounts count, since their ids are positive."""
     return bool(user.user_id)
@@ -72,6 +78,10 @@ def has_account(user: RevisionUser) -> bool:
 
 def _of_user(read: Callable[[RevisionUser], Any]) -> Extract:
     return lambda revision: None if revision.user is None else read(revision.user)
+
+
+def _of_parent_user(read: Callable[[RevisionUser], Any]) -> Extract:
+    return lambda revision: None if revision.parent_user is None else read(revision.parent_user)
 
 
 def _of_account(read: Callable[[RevisionUser], Any]) -> Extract:
@@ -112,6 +122,8 @@ _EXTRACTORS: Mapping[str, Extract] = {
     f"{_PARENT}timestamp_str": lambda revision: _timestamp(revision.parent_dt),
     f"{_PARENT}timestamp": lambda revision: _date(revision.parent_dt),
     f"{_PARENT}byte_length": _parent_length,
+    f"{_PARENT}user.id": _of_parent_user(lambda user: user.user_id or 0),
+    f"{_PARENT}user.text": _of_parent_user(lambda user: user.user_text),
     f"{_PREFIX}page.id": lambda revision: revision.page_id,
     f"{_PREFIX}page.title": lambda revision: _split_title(revision)[1],
     f"{_PREFIX}page.namespace.id": lambda revision: revision.namespace_id,

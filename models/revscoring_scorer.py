@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.artefact import Artefact
 from models.columns import Column, check_columns, fill
 from models.estimators import Answers, Scaler, load_estimator, load_scaler, of_part
-from models.features.feature_set import features_of
+from models.features.feature_set import FeatureSet, features_of
 from models.scoring import FeatureCache, require_content_model
 from models.trial import trial_revision
 from schemas.catalogue import ModelInfo
@@ -96,6 +96,10 @@ class RevscoringScorer:
         chosen = tuple(label for label, is_chosen in zip(labels, answers.chosen[0], strict=True) if is_chosen)
         probability = dict(zip(labels, answers.probabilities[0].tolist(), strict=True))
         return Score(self.info.kind, chosen, probability), self._features.by_name(values)
+
+    def features_of(self, revision: Revision) -> FeatureSet | None:
+        """Return the features that the score of a revision rests on; None where it cannot be scored."""
+        return self._features if revision.content_model in self._content_models else None
 
     def feature_values(self, revision: Revision, cache: FeatureCache) -> dict[str, FeatureValue]:
         """Compute the features of one revision, in the model's order, by printed name.

@@ -1,6 +1,6 @@
 """The protocol of all models, and how one revision is scored by several of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from schemas.catalogue import ModelInfo
@@ -47,8 +47,20 @@ class Scorer(Protocol):
         ...
 
 
+class Extraction(Protocol):
+    """What computes the features of several models at once, see ``models.engine.extractor``."""
+
+    def extract(self, sets: Sequence[Any], revision: Revision) -> Mapping[Any, Any]:
+        """Return values by set of features, or why there are none."""
+        ...
+
+
 def score_revision(
-    scorers: Sequence[Scorer], revision: Revision, *, with_features: bool = False
+    scorers: Sequence[Scorer],
+    revision: Revision,
+    extraction: Extraction | None = None,
+    *,
+    with_features: bool = False,
 ) -> list[ScoredModel]:
     """Score one revision with several models, which share what they compute of it.
 
@@ -57,12 +69,15 @@ def score_revision(
     Args:
         scorers: The models.
         revision: What to score.
+        extraction: Computes features; without it revscoring's own solver does.
         with_features: Whether to give the features back as well.
 
     Returns:
         One answer per model, in the order of the models.
     """
     cache = FeatureCache()
+    if extraction is not None:
+        cache.values |= extraction.extract(_feature_sets(scorers, revision), revision)
     return [_scored(scorer, revision, cache, with_features=with_features) for scorer in scorers]
 
 
@@ -79,6 +94,12 @@ def require_content_model(content_models: Sequence[str], revision: Revision) -> 
             wiki_id=revision.wiki_id,
             rev_id=revision.rev_id,
         )
+
+
+def _feature_sets(scorers: Sequence[Scorer], revision: Revision) -> list[Any]:
+    asked = (getattr(scorer, "features_of", None) for scorer in scorers)
+    found = (features_of(revision) for features_of in asked if features_of is not None)
+    return [features for features in found if features is not None]
 
 
 def _scored(scorer: Scorer, revision: Revision, cache: FeatureCache, *, with_features: bool) -> ScoredModel:

@@ -33,6 +33,7 @@ def trial_revision(content_model: str) -> Revision:
         comment="",
         user=RevisionUser(1, "Trial", (), datetime(2019, 1, 1, tzinfo=UTC)),
         parent_dt=datetime(2020, 1, 1, tzinfo=UTC),
+        parent_user=RevisionUser(2, "Trial parent"),
     )
 
 

@@ -73,6 +73,7 @@ class Revision(Struct, frozen=True):
         comment: Edit summary; empty where hidden or absent.
         user: The editor; None where hidden.
         parent_dt: When the parent was saved.
+        parent_user: Who saved the parent, id and name; None without a parent, where hidden or unknown.
         outlinks: Wikidata ids of the pages that it links to; None where the source does not know them.
     """
 
@@ -89,4 +90,5 @@ class Revision(Struct, frozen=True):
     comment: str
     user: RevisionUser | None
     parent_dt: datetime | None = None
+    parent_user: RevisionUser | None = None
     outlinks: tuple[str, ...] | None = None

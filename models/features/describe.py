@@ -5,6 +5,7 @@ from typing import Any
 
 from models.features import former, kinds
 from models.features.definitions import KNOWN, REFUSED, ROOT, Definition, canonical, fingerprints
+from models.features.former_edits import UNKNOWN, Origin, StandIn
 from models.features.values import encode
 from models.pickles import Global, Instance
 from schemas.errors import ModelIncompatible
@@ -24,7 +25,7 @@ _NOT_IMPLEMENTED = "revscoring.dependencies.dependent.not_implemented"
 
 
 def describe(
-    features: Sequence[Any], known: Mapping[str, str] | None = None
+    features: Sequence[Any], known: Mapping[str, str] | None = None, *, origin: Origin = UNKNOWN
 ) -> tuple[tuple[int, ...], tuple[Definition, ...]]:
     """Describe features with all that they rest on.
 
@@ -32,19 +33,21 @@ def describe(
         features: Inert objects of a model file, in the order of the model's input.
         known: Printed names of what the installed revscoring defines, by fingerprint. Parts that are the
             same are named instead of described, so that models share what they compute.
+        origin: What the file says of the model's making, where its release did not put all into features.
 
     Returns:
         Position of each feature among the definitions, and the definitions. A feature that cannot be
         described has one that says why; binding it refuses with that.
     """
-    describer = _Describer()
+    describer = _Describer(origin)
     positions = [describer.feature(feature) for feature in features]
-    return _with_known(positions, former.dated(describer.definitions), known or {})
+    return _with_known(positions, former.dated(describer.definitions, origin), known or {})
 
 
 class _Describer:
-    def __init__(self) -> None:
+    def __init__(self, origin: Origin) -> None:
         self.definitions: list[Definition] = []
+        self._origin = origin
         self._positions: dict[str, int] = {}
         self._open: set[int] = set()
 
@@ -65,6 +68,9 @@ class _Describer:
             return self._positions[name]
         if id(node) in self._open:
             raise ModelIncompatible(f"{name!r} rests on itself")
+        stand_in = former.stand_in(str(node.kind), node.state["name"], self._origin)
+        if stand_in is not None:
+            return self._stand_in(name, stand_in)
         if depth > _DEPTH or len(self.definitions) > _MOST_DEFINITIONS:
             raise ModelIncompatible("it rests on more parts than any feature of revscoring")
         self._open.add(id(node))
@@ -72,10 +78,24 @@ class _Describer:
         if not isinstance(needed, (list, tuple)):
             raise ModelIncompatible(f"{name!r} has no list of what it needs")
         on = tuple(self._node(need, depth + 1) for need in needed)
+        on += tuple(self._root(root) for root in former.more_roots(node.state.get("process")))
         self._open.discard(id(node))
         position = self._add(_definition(node, name, on))
         self._positions[name] = position
         return position
+
+    def _stand_in(self, name: str, stand_in: StandIn) -> int:
+        if stand_in.function is None:
+            raise ModelIncompatible(f"{name!r} cannot be had: {stand_in.reason}")
+        on = tuple(self._root(root) for root in stand_in.roots)
+        definition = Definition(kinds.DATASOURCE, name, process={"name": stand_in.function}, on=on)
+        self._positions[name] = position = self._add(definition)
+        return position
+
+    def _root(self, name: str) -> int:
+        if name not in self._positions:
+            self._positions[name] = self._add(Definition(ROOT, name))
+        return self._positions[name]
 
     def _add(self, definition: Definition) -> int:
         self.definitions.append(definition)

@@ -1,7 +1,7 @@
 """The features of one model: from a revision to a row of its input."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from schemas.revision import Revision
 
 _TYPES: dict[str, type[bool] | type[int] | type[float]] = {"bool": bool, "int": int, "float": float}
 Values = list[FeatureValue | list[float]]
+Outcome = Values | RevstreamError
+"""What came of computing the features of one model."""
 
 
 class FeatureSet:
@@ -42,6 +44,16 @@ class FeatureSet:
         datasource = resources.module("datasources").Datasource
         names = {name for bound in self.bound for name in bound.roots}
         self._roots = {name: datasource(name.removeprefix("datasource.")) for name in names}
+        # Where nothing is known of an editor's account, the manifest may give a feature's value itself.
+        self._asked = (self.bound, tuple(bound for bound, spec in self._pairs() if _is_asked(spec)))
+        self._roots_asked = tuple(
+            frozenset[str]().union(*(bound.roots for bound in asked)) for asked in self._asked
+        )
+
+    @property
+    def is_planned(self) -> bool:
+        """True: the engine may compute them for several models at once."""
+        return True
 
     @property
     def columns(self) -> int:
@@ -53,25 +65,60 @@ class FeatureSet:
 
         Two features may print one name; each has its place here.
 
+        Args:
+            revision: What to compute them of.
+            cache: Of this revision. What is there under this set is the answer, see
+                ``models.engine.extractor``; else revscoring's own solver computes it.
+
         Raises:
             FeatureError: One cannot be computed, is not of its declared type or length, or is not finite.
             ContentError: The revision lacks what a feature reads.
             ResourceMissing: A dictionary, a corpus or word vectors are not there.
         """
-        user = revision.user
-        is_unknown = user is not None and not user.is_known and inputs.has_account(user)
-        replaced = [is_unknown and spec.unknown_user_value is not None for spec in self.specs]
-        roots = frozenset[str]().union(
-            *(bound.roots for bound, is_replaced in zip(self.bound, replaced, strict=True) if not is_replaced)
-        )
-        for root, value in inputs.values(revision, roots).items():
+        known: Outcome | None = cache.values.get(self)
+        if isinstance(known, RevstreamError):
+            raise known
+        if known is not None:
+            return known
+        for root, value in inputs.values(revision, self.roots_of(revision)).items():
             cache.values[self._roots[root]] = value
+        raw = [_solved(bound, revision, cache) for bound in self.computed_of(revision)]
+        return self._filled(raw, revision)
+
+    def computed_of(self, revision: Revision) -> tuple[BoundFeature, ...]:
+        """Return the features that are computed of a revision; the manifest gives the others."""
+        return self._asked[inputs.is_account_unknown(revision)]
+
+    def roots_of(self, revision: Revision) -> frozenset[str]:
+        """Return the printed names of the datasources that these read."""
+        return self._roots_asked[inputs.is_account_unknown(revision)]
+
+    def solve(self, revision: Revision) -> Outcome:
+        """Compute the features by revscoring's own solver."""
+        try:
+            return self.compute(revision, FeatureCache())
+        except RevstreamError as error:
+            return error
+
+    def checked(self, raw: Sequence[Any], revision: Revision) -> Outcome:
+        """Check what was computed of ``computed_of``, in that order, and fill in the rest."""
+        try:
+            return self._filled(raw, revision)
+        except RevstreamError as error:
+            return error
+
+    def _pairs(self) -> Iterator[tuple[BoundFeature, FeatureSpec]]:
+        return zip(self.bound, self.specs, strict=True)
+
+    def _filled(self, raw: Sequence[Any], revision: Revision) -> Values:
+        is_unknown = inputs.is_account_unknown(revision)
+        computed = iter(raw)
         values: Values = []
-        for bound, spec, is_replaced in zip(self.bound, self.specs, replaced, strict=True):
-            if is_replaced and spec.unknown_user_value is not None:
+        for bound, spec in self._pairs():
+            if is_unknown and spec.unknown_user_value is not None:
                 values.append(spec.unknown_user_value)
             else:
-                values.append(_solved(bound, spec, revision, cache))
+                values.append(_checked(bound, spec, revision, next(computed)))
         return values
 
     def row(self, values: Values) -> NDArray[np.float64]:
@@ -148,13 +195,15 @@ def _bind(artefact_name: str, spec: FeatureSpec, binder: FeatureBinder) -> Bound
     return bound
 
 
-def _solved(
-    bound: BoundFeature, spec: FeatureSpec, revision: Revision, cache: FeatureCache
-) -> FeatureValue | list[float]:
+def _is_asked(spec: FeatureSpec) -> bool:
+    return spec.unknown_user_value is None
+
+
+def _solved(bound: BoundFeature, revision: Revision, cache: FeatureCache) -> Any:
     dependencies = resources.module("dependencies")
     errors = resources.module("errors")
     try:
-        value: Any = dependencies.solve(bound.feature, cache=cache.values)
+        return dependencies.solve(bound.feature, cache=cache.values)
     except errors.CaughtDependencyError as error:
         if isinstance(error.exception, RevstreamError):
             raise error.exception from error
@@ -163,6 +212,11 @@ def _solved(
         ) from error
     except errors.DependencyError as error:
         raise _feature_error(bound, revision, f"{type(error).__name__}: {error}") from error
+
+
+def _checked(
+    bound: BoundFeature, spec: FeatureSpec, revision: Revision, value: Any
+) -> FeatureValue | list[float]:
     if bound.is_vector:
         return _vector(bound, spec, revision, value)
     expected = _TYPES[bound.returns]

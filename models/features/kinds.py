@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import Any
 
 from models import resources, stand_ins, vectors
-from models.features import former
+from models.features import former, former_words
 from schemas.errors import ModelIncompatible
 
 _FEATURES = "revscoring.features.feature."
@@ -77,6 +77,7 @@ ATTRIBUTES: Mapping[str, frozenset[str]] = {
         {"property", "value"}
     ),
     former.FORMER_HAS_VALUE: frozenset({"property", "value"}),
+    **former_words.ATTRIBUTES,
     _WIKITEXT + "parsed.get_key": frozenset({"key", "default"}),
     _WIKITEXT + "parsed.execute_method": frozenset({"method_name", "args", "kwargs"}),
     "revscoring.languages.features.dictionary.datasources.dict_splitter": frozenset({"dictionary_check"}),
@@ -92,6 +93,12 @@ HELPERS: Mapping[str, frozenset[str]] = {
     "revscoring.languages.features.dictionary.util.MultiDictChecker": frozenset({"dicts"}),
     REGEX: frozenset({"group_re", "exclude_re"}),
     TRIE: frozenset({"word_processor"}),
+}
+# Classes of former releases, by what they are today.
+FORMER: Mapping[str, str] = {
+    former.FORMER_HAS_VALUE: FEATURE,
+    **dict.fromkeys(former_words.ATTRIBUTES, DATASOURCE),
+    former_words.INFONOISE: FEATURE,
 }
 METHODS = frozenset(
     {"filter", "segment", "match", "stem", "check", "process"}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from models import resources
-from models.features import former, former_wikibase, kinds
+from models.features import former, former_wikibase, former_words, kinds
 from models.features.definitions import KNOWN, REFUSED, ROOT, Definition, fingerprints
 from models.features.values import SELF
 from schemas.errors import ModelCorrupt, ModelIncompatible
@@ -102,8 +102,7 @@ def _build(definition: Definition, fingerprint: str, needed: list[Any]) -> Any:
         raise ModelIncompatible(
             f"{definition.name!r} is defined as a {definition.kind}, which cannot be built"
         )
-    is_former = definition.kind == former.FORMER_HAS_VALUE
-    kind = kinds.class_of(kinds.FEATURE if is_former else definition.kind)
+    kind = kinds.class_of(kinds.FORMER.get(definition.kind, definition.kind))
     built = kind.__new__(kind)
     # revscoring's caches know a value by the name of what computes it: the mark keeps definitions apart
     # that print one name, and lets equal ones of several models share their values.
@@ -115,8 +114,10 @@ def _build(definition: Definition, fingerprint: str, needed: list[Any]) -> Any:
         attributes["returns"] = _TYPES[definition.returns]
     for attribute, value in definition.arguments.items():
         attributes[attribute] = _decode(value, built)
-    if is_former:
+    if definition.kind == former.FORMER_HAS_VALUE:
         attributes["process"] = former_wikibase.has_property_value(built.property, built.value)
+    elif definition.kind in kinds.FORMER:
+        attributes["process"] = former_words.process_of(definition.kind, built)
     else:
         attributes["process"] = _process(definition, built)
     if not kinds.takes(attributes["process"], len(needed)):
@@ -207,6 +208,9 @@ _FORMS: Mapping[frozenset[str], Callable[[Mapping[str, Any], Any], Any]] = {
     frozenset({"regex", "flags"}): lambda value, _owner: _compiled(value["regex"], value["flags"]),
     frozenset({"name"}): lambda value, _owner: kinds.named(value["name"]),
     frozenset({"method", "of"}): _method,
+    frozenset({"spelled", "is_wanted", "is_tidied"}): lambda value, _owner: former_words.check(
+        value["spelled"], is_wanted=value["is_wanted"], is_tidied=value["is_tidied"]
+    ),
     frozenset({"dictionary"}): lambda value, _owner: resources.dictionary(value["dictionary"]),
     frozenset({"stemmer"}): lambda value, _owner: resources.stemmer(value["stemmer"]),
     frozenset({"keywords", "case_sensitive"}): lambda value, _owner: _keywords(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.features import kinds
+from models.features import former_words, kinds
 from models.pickles import Global, Instance
 from schemas.errors import ModelIncompatible
 
@@ -82,6 +82,8 @@ def _encode_pattern(value: Instance) -> Any:
 
 
 def _encode_method(of: Any, method: str, owner: Any, depth: int) -> Any:
+    if check := former_words.encode_check(of, method):
+        return check
     if method not in kinds.METHODS:
         raise ModelIncompatible(f"a feature of the model calls {method!r}, which none of revscoring's calls")
     if of is owner:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.features.former_edits import ACCOUNTS
 from models.importer.graph import Dependent, FeatureGraph
 from models.importer.lists import reading_account
 from models.manifest import FeatureSpec
@@ -39,7 +40,7 @@ def feature_specs(
             f"the scaler of the model reads {len(medians)} columns, but its features fill {sum(widths)}; "
             "fetch the file again"
         )
-    of_account = reading_account(graph)
+    of_account = reading_account(graph) | graph.resting_on(lambda one: one.name in ACCOUNTS)
     specs = []
     column = 0
     for at, (feature, width, position) in enumerate(zip(graph.features, widths, positions, strict=True)):

@@ -6,6 +6,7 @@ from models.artefact import MANIFEST, read_manifest, save_artefact
 from models.estimators import convert_estimator, convert_multilabel, convert_scaler
 from models.features import catalogue
 from models.features.describe import describe
+from models.features.former_edits import Origin
 from models.importer.document import ImportedModel, manifest_of, word_file
 from models.importer.envelope import open_envelope
 from models.importer.graph import FeatureGraph
@@ -98,7 +99,8 @@ def _understood(path: Path, source: SourceFile, naming: Naming, nltk_stopwords: 
     words = missing_stop_words(graph, nltk_stopwords)
     by_name = reading_words(graph, words)
     graph.rename()
-    positions, definitions = describe(envelope.features, catalogue.known())
+    origin = Origin(envelope.language, envelope.trained)
+    positions, definitions = describe(envelope.features, catalogue.known(), origin=origin)
     return ImportedModel(
         source=source,
         envelope=envelope,

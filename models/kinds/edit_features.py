@@ -109,6 +109,11 @@ class EditFeatures:
         self._specs = specs
 
     @property
+    def is_planned(self) -> bool:
+        """False: they are their own way to compute them."""
+        return False
+
+    @property
     def columns(self) -> int:
         """Number of values in a row."""
         return len(self._specs)

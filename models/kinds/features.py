@@ -18,6 +18,11 @@ class Features(Protocol):
     """The features of one model, bound and in the order of its input."""
 
     @property
+    def is_planned(self) -> bool:
+        """Whether the engine may compute them for several models at once, see ``models.engine``."""
+        ...
+
+    @property
     def columns(self) -> int:
         """Number of values in a row."""
         ...

@@ -5,7 +5,7 @@ import numpy as np
 
 from models.artefact import Artefact
 from models.kinds.estimator import EstimatorSpec, Floats, corrupt, read_estimator
-from models.kinds.features import bind_features
+from models.kinds.features import Features, bind_features
 from models.scoring import FeatureCache, require_content_model
 from schemas.catalogue import ModelInfo
 from schemas.errors import FeatureError, ModelCorrupt
@@ -51,6 +51,11 @@ class TabularScorer:
                 rev_id=revision.rev_id,
             )
         return self._score(probabilities), self._features.by_name(values)
+
+    def features_of(self, revision: Revision) -> Features | None:
+        """Return the features that the engine may compute for the score of a revision; None without any."""
+        is_read = self._features.is_planned and revision.content_model in self._content_models
+        return self._features if is_read else None
 
     def predict(self, rows: Floats) -> Floats:
         """Return probabilities for rows of feature values, the same bits as for each row alone.
