@@ -1,0 +1,172 @@
+"""What the features of a set of models count in a text, found in one pass over its unique tokens.
+
+A feature counts, sums or takes the greatest of a list; the list is made of the text's tokens, or of the
+matches of a word list, by filters and maps that look at one item at a time. So each unique item is decided
+once in the life of a process, and a text costs one look-up for each of its unique items.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, Final
+
+from models.engine.blocks import Block
+from models.engine.chains import TOKENS, Chain
+from models.engine.matches import Matcher, RunSieve
+from models.engine.runs import longest_run, word_runs
+from models.engine.tokens import tokenizer
+from models.engine.words import WordMemo
+
+# What a process remembers of single words, at some 300 bytes each.
+_WORDS: Final = 400_000
+_EMPTY: Final[dict[str, int]] = {}
+
+# Of one item: tables and the key there, sums and the amount, maxima and the value.
+Verdict = tuple[tuple[tuple[int, Any], ...], tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
+
+
+class Analysis:
+    """What to count, as the plan of a set of models collects it; see the module.
+
+    Args:
+        fits_blocks: Whether texts may be counted in blocks, see ``models.engine.blocks``.
+    """
+
+    def __init__(self, *, fits_blocks: bool = True) -> None:
+        self.fits_blocks = fits_blocks
+        self._tables: dict[Hashable, int] = {}
+        self._sums: dict[Hashable, int] = {}
+        self._maxima: dict[Hashable, int] = {}
+        self._of_base: dict[Hashable, _Measures] = {}
+        self._matchers: list[tuple[Matcher, _Measures]] = []
+        self._sieve = RunSieve(())
+        self._run_place: int | None = None
+
+    def table(self, chain: Chain) -> int:
+        """Ask for the count of each item of a list; return the place of the table."""
+        return self._place(self._tables, chain, lambda measures: measures.tables)
+
+    def length(self, chain: Chain) -> int:
+        """Ask for the number of items of a list; return the place of the sum."""
+        return self._place(self._sums, chain, lambda measures: measures.lengths, "length")
+
+    def total(self, chain: Chain) -> int:
+        """Ask for the sum of a list of lengths; return the place of the sum."""
+        return self._place(self._sums, chain, lambda measures: measures.totals, "total")
+
+    def greatest(self, chain: Chain) -> int:
+        """Ask for the greatest of a list of lengths; return the place of the maximum."""
+        return self._place(self._maxima, chain, lambda measures: measures.maxima)
+
+    def longest_run(self) -> int:
+        """Ask for the length of the longest run of one character; return the place of the maximum."""
+        if self._run_place is None:
+            self._run_place = self._maxima.setdefault("run", len(self._maxima))
+        return self._run_place
+
+    @property
+    def sums(self) -> int:
+        """Number of sums."""
+        return len(self._sums)
+
+    @property
+    def tables(self) -> int:
+        """Number of tables."""
+        return len(self._tables)
+
+    @property
+    def maxima(self) -> int:
+        """Number of maxima."""
+        return len(self._maxima)
+
+    def block(self, text: str) -> Block:
+        """Count one block, or a whole text.
+
+        Raises:
+            Exception: What a filter or a map raised.
+        """
+        tables: list[dict[str, int]] = [_EMPTY] * len(self._tables)
+        sums = [0] * len(self._sums)
+        maxima = [0] * len(self._maxima)
+        tokens = self._of_base.get(TOKENS)
+        if tokens is not None:
+            _tally(Counter(tokenizer().split(text)), tokens.verdicts, tables, sums, maxima)
+        if self._matchers:
+            runs = dict.fromkeys(self._sieve.kept(word_runs(text)))
+            for matcher, measures in self._matchers:
+                found = matcher.find_in(text, runs)
+                if found:
+                    _tally(Counter(found), measures.verdicts, tables, sums, maxima)
+        if self._run_place is not None:
+            maxima[self._run_place] = longest_run(text)
+        return Block(tables, sums, maxima)
+
+    def _place(
+        self,
+        places: dict[Hashable, int],
+        chain: Chain,
+        of: Callable[["_Measures"], list[tuple[int, Chain]]],
+        what: str = "",
+    ) -> int:
+        key = (what, chain.key)
+        if key not in places:
+            places[key] = len(places)
+            of(self._measures(chain.base)).append((places[key], chain))
+        return places[key]
+
+    def _measures(self, base: Hashable) -> "_Measures":
+        if base not in self._of_base:
+            measures = self._of_base[base] = _Measures(tokenizer().token if base is TOKENS else None)
+            if isinstance(base, Matcher):
+                self._matchers.append((base, measures))
+                self._sieve = RunSieve(matcher for matcher, _ in self._matchers)
+        return self._of_base[base]
+
+
+class _Measures:
+    """What is counted of one list of items, tokens or matches."""
+
+    def __init__(self, typed: Callable[[str], Any] | None) -> None:
+        self.tables: list[tuple[int, Chain]] = []
+        self.lengths: list[tuple[int, Chain]] = []
+        self.totals: list[tuple[int, Chain]] = []
+        self.maxima: list[tuple[int, Chain]] = []
+        self._typed = typed
+        self.verdicts: WordMemo[Verdict] = WordMemo(self._decide, _WORDS)
+
+    def _decide(self, item: str) -> Verdict:
+        value = item if self._typed is None else self._typed(item)
+        return (
+            tuple((place, items[0]) for place, items in _taken(self.tables, value)),
+            (
+                *((place, 1) for place, _ in _taken(self.lengths, value)),
+                *((place, items[0]) for place, items in _taken(self.totals, value)),
+            ),
+            tuple((place, items[0]) for place, items in _taken(self.maxima, value)),
+        )
+
+
+def _taken(asked: Iterable[tuple[int, Chain]], item: Any) -> Iterable[tuple[int, list[Any]]]:
+    for place, chain in asked:
+        items = chain.apply(item)
+        if items:
+            yield place, items
+
+
+def _tally(
+    counts: Mapping[str, int],
+    verdicts: Mapping[str, Verdict],
+    tables: list[dict[str, int]],
+    sums: list[int],
+    maxima: list[int],
+) -> None:
+    for item, count in counts.items():
+        keys, amounts, values = verdicts[item]
+        for place, key in keys:
+            table = tables[place]
+            if table is _EMPTY:
+                table = tables[place] = {}
+            table[key] = table.get(key, 0) + count
+        for place, amount in amounts:
+            sums[place] += amount * count
+        for place, value in values:
+            maxima[place] = max(maxima[place], value)
