@@ -25,7 +25,7 @@ CONTENT: Final = (
     "mediawiki_max_attempts",
     "max_text_bytes",
 )
-LIMITS: Final = ("score_cpu_limit_seconds", "score_wall_limit_seconds")
+LIMITS: Final = ("score_cpu_limit_seconds", "score_wall_limit_seconds", "score_memory_limit_mb")
 MODELS: Final = ("model_folders", "wikis")
 
 _METAVARS: Final = {"whole number": "INTEGER", "number": "NUMBER", "list": "LIST", "table": "JSON"}

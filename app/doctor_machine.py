@@ -150,7 +150,8 @@ def check_memory(available_bytes: int | None, minimum: int = MIN_MEMORY_BYTES) -
         return ok("memory", shown)
     return warning(
         "memory",
-        f"{shown}; each scoring process takes about 150 MB, and the worker as much.",
+        f"{shown}; the models take about 150 MB once, each scoring process some 50 MB more, "
+        "and the worker about 150 MB.",
         "Lower pool_processes, or free some.",
     )
 

@@ -42,7 +42,9 @@ class Scorers:
             functools.partial(load_work, model_folders(settings), tuple(hashes), hashes),
             processes=settings.scorer_count,
             limits=PoolLimits(
-                cpu_seconds=settings.score_cpu_limit_seconds, wall_seconds=settings.score_wall_limit_seconds
+                cpu_seconds=settings.score_cpu_limit_seconds,
+                wall_seconds=settings.score_wall_limit_seconds,
+                memory_bytes=settings.score_memory_limit_mb << 20,
             ),
         )
         self.inline: Mapping[str, Scorer] = {

@@ -55,7 +55,9 @@ async def score_once(
         partial(load_work, model_folders(settings), reading),
         processes=1,
         limits=PoolLimits(
-            cpu_seconds=settings.score_cpu_limit_seconds, wall_seconds=settings.score_wall_limit_seconds
+            cpu_seconds=settings.score_cpu_limit_seconds,
+            wall_seconds=settings.score_wall_limit_seconds,
+            memory_bytes=settings.score_memory_limit_mb << 20,
         ),
     )
     try:

@@ -151,6 +151,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     score_wall_limit_seconds: Annotated[
         float, Meta(description="Elapsed time of one revision before its scorer is killed.", gt=0, le=86400)
     ] = 60.0
+    score_memory_limit_mb: Annotated[
+        int,
+        Meta(
+            description="Memory (MiB) that one revision may take before its scorer is killed.",
+            ge=16,
+            le=1_048_576,
+        ),
+    ] = 1024
     window_events: Annotated[
         int,
         Meta(description="Events in flight at once, which is also what a crash repeats.", ge=1, le=10_000),

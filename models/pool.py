@@ -1,27 +1,28 @@
-"""The pool of scoring processes: models loaded once, off the event loop, with a CPU limit per revision.
+"""The pool of scoring processes: models loaded once, off the event loop, with limits per revision.
 
 What it promises to the caller of ``score``:
 
 * One answer per model asked, whatever the text: a score, or the failure that names why there is none.
-* A revision that spends its CPU budget is answered ``cpu_limit_exceeded`` and never tried again.
+* A revision that spends its CPU budget is answered ``cpu_limit_exceeded``, one that spends its memory
+  ``memory_limit_exceeded``, and neither is tried again.
 * A process that dies otherwise is replaced, and its revision tried again on the replacement; when that dies
   too, the answer is ``scorer_crashed``. The other processes go on meanwhile.
 * It raises only when the set-up is at fault and nobody can be scored: then the event must not be acked.
 
-Revisions are taken in the order of their calls, one at a time by each process. Sending the next one ahead
-would hide some 0.2 ms per revision, but hold it up behind a slow one while other processes idle.
+Revisions are taken in the order of their calls, one at a time by each process. Small ones that wait are sent
+several ahead, which hides the way there and back; those behind one that turns out slow go to others.
 """
 
 import asyncio
-import signal
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from models.pool_call import PoolCall
 from models.pool_crew import Crew, pickled
-from models.pool_process import ScoringProcess, describe_exit
+from models.pool_held import Held
+from models.pool_messages import Answer, Load, Ready, Work
+from models.pool_process import ScoringProcess
+from models.pool_queue import PoolQueue
 from models.pool_status import KillReason, PoolLimits, PoolObserver, PoolStatus
-from models.pool_worker import Answer, Load, Ready, Work
 from schemas.catalogue import ModelInfo
 from schemas.errors import EngineError
 from schemas.prediction import ScoredModel
@@ -31,6 +32,8 @@ __all__ = ["KillReason", "PoolLimits", "PoolObserver", "PoolStatus", "ScoringPoo
 
 _NOT_STARTED = "the scoring pool is not started: await its start first"
 _STOPPED = "the scoring pool has stopped; the revision is not scored: its event comes again after a restart"
+# How often revisions are looked at that take longer than this.
+_WATCH_SECONDS = 0.05
 
 
 class ScoringPool:
@@ -41,7 +44,8 @@ class ScoringPool:
 
     Args:
         make_work: Module-level function, or ``functools.partial`` of one, that loads the models; runs once
-            in each process. What it needs travels as its arguments.
+            in a process that is then forked, see ``models.pool_template``. What it needs travels as its
+            arguments.
         processes: How many; at least 1.
         limits: What a revision may take.
         observe: Hears of scores and deaths.
@@ -72,23 +76,24 @@ class ScoringPool:
         self._processes = processes
         self._limits = limits
         self._observe = observe
-        self._queue: deque[PoolCall] = deque()
+        self._queue: PoolQueue[ScoringProcess] = PoolQueue(processes)
         self._idle: list[ScoringProcess] = []
-        self._busy: dict[ScoringProcess, PoolCall] = {}
+        self._busy: dict[ScoringProcess, Held] = {}
+        self._watch_timer: asyncio.TimerHandle | None = None
         self._heals: dict[asyncio.Task[None], PoolCall | None] = {}
         self._stop_task: asyncio.Task[None] | None = None
         # Why nothing can be scored, and what caused that; None while something can.
         self._closed: str | None = _NOT_STARTED
         self._cause: BaseException | None = None
         self._restarts = 0
-        self._killed_for_cpu = 0
+        self._kills = dict.fromkeys(KillReason, 0)
         self._cpu_seconds = 0.0
 
     async def start(self) -> None:
-        """Start all processes at once and return when each has loaded its models. Call it once.
+        """Load the models, fork all processes, and return when each is ready. Call it once.
 
         Raises:
-            RevstreamError: What loading raised in a process, with its type and fields.
+            RevstreamError: What loading raised, with its type and fields.
             EngineError: A process could not be started, died while loading, or took too long.
         """
         starts = [asyncio.create_task(self._start_one()) for _ in range(self._processes)]
@@ -136,8 +141,7 @@ class ScoringPool:
         try:
             return await call.future
         except asyncio.CancelledError:
-            if call in self._queue:
-                self._queue.remove(call)
+            self._queue.discard(call)
             raise
 
     async def stop(self, *, drain_seconds: float) -> None:
@@ -160,73 +164,101 @@ class ScoringPool:
             busy=len(self._busy),
             queued=len(self._queue),
             restarts=self._restarts,
-            killed_for_cpu=self._killed_for_cpu,
+            killed_for_cpu=self._kills[KillReason.CPU],
+            killed_for_memory=self._kills[KillReason.MEMORY],
             pids=tuple(sorted(process.pid for process in alive)),
             cpu_seconds=self._cpu_seconds,
         )
 
     def _dispatch(self) -> None:
         while self._idle and self._queue:
-            self._give(self._idle.pop(), self._queue.popleft())
+            self._give(*self._queue.hand_out(self._idle))
 
-    def _give(self, process: ScoringProcess, call: PoolCall) -> None:
-        """Let a process that has nothing to do score the call."""
-        if not call.future.done():
-            try:
-                process.send(call.job)
-            except UnicodeEncodeError:
-                call.fail_encoding()
-        if call.future.done():
+    def _give(self, process: ScoringProcess, calls: Sequence[PoolCall]) -> None:
+        """Let a process that has nothing to do score the calls."""
+        frames = bytearray()
+        given: list[PoolCall] = []
+        for call in calls:
+            if frame := call.frame():
+                if given:
+                    frames += frame
+                else:
+                    frames = frame
+                given.append(call)
+        if not given:
             self._idle.append(process)
             return
-        loop = call.future.get_loop()
-        call.begin(loop.call_later(self._limits.wall_seconds, self._end_overdue, process))
-        self._busy[process] = call
+        process.send(frames)
+        loop = asyncio.get_running_loop()
+        self._busy[process] = Held(given, loop.time())
+        if self._watch_timer is None:
+            self._watch_timer = loop.call_later(_WATCH_SECONDS, self._watch)
 
     def _on_answer(self, process: ScoringProcess, answer: Answer) -> None:
-        call = self._busy.get(process)
-        if call is None or isinstance(answer, Ready):
+        held = self._busy.get(process)
+        if held is None or isinstance(answer, Ready):
             # Nobody asked for this: the process has gone wrong, and its death is settled like any other.
             process.kill()
             return
-        del self._busy[process]
-        call.end()
-        self._idle.append(process)
+        call = held.calls.popleft()
+        held.go_on(asyncio.get_running_loop().time())
         self._cpu_seconds += answer.cpu_seconds
+        is_first = not call.future.done()
         call.answer(answer)
+        if not held.calls:
+            del self._busy[process]
+            if process.memory_bytes - process.loaded_bytes > self._limits.memory_bytes // 2:
+                self._heal_later(process, held, is_retired=True)
+            else:
+                self._idle.append(process)
         self._dispatch()
-        if self._observe is not None:
+        if self._observe is not None and is_first:
             self._observe.scored(call.seconds_queued, answer.cpu_seconds, len(call.job.artefacts))
 
-    def _end_overdue(self, process: ScoringProcess) -> None:
-        process.kill()
-        process.close()
-        self._lose(process, is_overdue=True)
+    def _watch(self) -> None:
+        """Look at what takes long: hold nobody up behind it, and end it at its limits."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for process, held in self._busy.items():
+            if now - held.since < _WATCH_SECONDS:
+                continue
+            if self._stop_task is None:
+                self._queue.put_back(held.take_back())
+            if held.is_beyond(self._limits, process, now):
+                process.kill()
+        self._watch_timer = loop.call_later(_WATCH_SECONDS, self._watch) if self._busy else None
+        self._dispatch()
 
-    def _lose(self, process: ScoringProcess, *, is_overdue: bool = False) -> None:
+    def _lose(self, process: ScoringProcess) -> None:
         """Take a process that died out of the ranks, and see to it that another takes its place."""
-        call = self._busy.pop(process, None)
-        if call is not None:
-            call.end()
+        held = self._busy.pop(process, None) or Held()
         if process in self._idle:
             self._idle.remove(process)
         if self._stop_task is None:
-            task = asyncio.create_task(self._heal(process, call, is_overdue=is_overdue))
-            self._heals[task] = call
-            task.add_done_callback(self._heals.pop)
-        elif call is not None:
-            call.refuse(_STOPPED, None)
+            self._queue.put_back(held.take_back())
+            self._heal_later(process, held)
+        else:
+            for call in held.calls:
+                call.refuse(_STOPPED, None)
 
-    async def _heal(self, process: ScoringProcess, call: PoolCall | None, *, is_overdue: bool) -> None:
-        """Settle the death of a process.
+    def _heal_later(self, process: ScoringProcess, held: Held, *, is_retired: bool = False) -> None:
+        self._queue.forget(process)
+        task = asyncio.create_task(self._heal(process, held, is_retired=is_retired))
+        self._heals[task] = held.call
+        task.add_done_callback(self._heals.pop)
 
-        1. Learn how it died, and answer a call that is not to be tried again.
+    async def _heal(self, process: ScoringProcess, held: Held, *, is_retired: bool) -> None:
+        """Put another process in the place of one.
+
+        1. Learn how it died, and answer the call that it scored unless that is to be tried again.
         2. Start another. When that fails several times in a row, give up the pool.
         3. Let it try the call again.
         """
+        call = held.call
         try:
             status = await self._crew.bury(process)  # 1
-            self._account(call, status, is_overdue=is_overdue)
+            if not is_retired:
+                self._account(held, status)
             fresh = await self._crew.replace()  # 2
         except Exception as error:
             # Also an error that nobody foresaw: callers must never wait for a pool that has ended.
@@ -235,40 +267,29 @@ class ScoringPool:
             if call is not None:
                 call.refuse(str(error), cause)
             return
-        self._restarts += 1
+        if not is_retired:
+            self._restarts += 1
         if call is None:
             self._idle.append(fresh)
         else:
-            self._give(fresh, call)  # 3
+            self._give(fresh, [call])  # 3
         self._dispatch()
 
-    def _account(self, call: PoolCall | None, status: int, *, is_overdue: bool) -> None:
+    def _account(self, held: Held, status: int) -> None:
         """Count a death, and answer its call unless that is to be tried again."""
-        death = describe_exit(status)
-        if status == -signal.SIGPROF:
-            reason = KillReason.CPU
-            self._killed_for_cpu += 1
+        reason = held.settle(status, self._limits)
+        self._kills[reason] += 1
+        if reason is KillReason.CPU:
             self._cpu_seconds += self._limits.cpu_seconds
-        elif is_overdue:
-            reason = KillReason.WALL
-            death = f"did not answer within {self._limits.wall_seconds:g} s"
-        else:
-            reason = KillReason.CRASH
         if self._observe is not None:
             self._observe.killed(reason)
-        if call is None:
-            return
-        if reason is KillReason.CPU:
-            call.fail_cpu(self._limits.cpu_seconds)
-        elif call.tries >= self._limits.attempts:
-            call.fail_crashed(death)
 
     def _close(self, reason: str, cause: BaseException | None) -> None:
         """Refuse all that waits and all that comes."""
         self._closed = reason
         self._cause = cause
-        while self._queue:
-            self._queue.popleft().refuse(reason, cause)
+        for call in self._queue.clear():
+            call.refuse(reason, cause)
 
     async def _stop(self, drain_seconds: float) -> None:
         self._close(_STOPPED, None)
@@ -278,12 +299,13 @@ class ScoringPool:
             if call is not None:
                 call.refuse(_STOPPED, None)
         await asyncio.gather(*heals, return_exceptions=True)
-        if self._busy:
-            await asyncio.wait([call.future for call in self._busy.values()], timeout=drain_seconds)
-        for process, running in self._busy.items():
-            process.kill()
-            running.end()
-            running.refuse(_STOPPED, None)
+        running = [call for held in self._busy.values() for call in held.calls]
+        if running:
+            await asyncio.wait([call.future for call in running], timeout=drain_seconds)
+        for call in running:
+            call.refuse(_STOPPED, None)
         self._busy.clear()
         self._idle.clear()
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
         await self._crew.bury_all()

@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from models.pool_worker import Done, Failed, Job
+from models.pool_messages import Done, Failed, Job, framed
 from schemas import errors
 from schemas.catalogue import ModelInfo
 from schemas.errors import (
     CpuLimitExceeded,
     EngineError,
     FeatureError,
+    MemoryLimitExceeded,
     RevstreamError,
     ScorerCrashed,
     ScoringError,
@@ -24,38 +25,58 @@ class PoolCall:
 
     Construct it on the event loop. Answers that come after its caller went away are dropped.
 
+    Attributes:
+        deaths: Of processes while they scored it.
+        future: Its answers.
+        is_alone: Whether it is to be handed over by itself.
+        job: What a process is sent.
+        seconds_queued: How long it waited.
+
     Args:
         revision: What to score.
         models: With which.
         with_features: Whether answers carry their features.
     """
 
-    __slots__ = ("_models", "_since", "future", "job", "seconds_queued", "timer", "tries")
+    __slots__ = ("_models", "_since", "deaths", "future", "is_alone", "job", "seconds_queued")
 
     def __init__(self, revision: Revision, models: Sequence[ModelInfo], *, with_features: bool) -> None:
         self.job = Job(revision, tuple(model.artefact for model in models), with_features)
         self.future: asyncio.Future[list[ScoredModel]] = asyncio.get_running_loop().create_future()
         self.seconds_queued = 0.0
-        self.tries = 0
-        self.timer: asyncio.TimerHandle | None = None
+        self.deaths = 0
+        self.is_alone = False
         self._models = models
-        self._since = time.monotonic()
+        self._since: float | None = time.monotonic()
 
-    def begin(self, timer: asyncio.TimerHandle) -> None:
-        """Count a try, which the timer ends when it takes too long."""
-        if self.tries == 0:
+    @property
+    def page(self) -> tuple[str, int]:
+        """The page that the revision is of."""
+        return self.job.revision.wiki_id, self.job.revision.page_id
+
+    @property
+    def characters(self) -> int:
+        """Length of all that is to be read."""
+        return len(self.job.revision.text) + len(self.job.revision.parent_text or "")
+
+    def frame(self) -> bytearray:
+        """Return the job as it is sent; empty, and answered, where it cannot be."""
+        if self.future.done():
+            return bytearray()
+        try:
+            return framed(self.job)
+        except UnicodeEncodeError:
+            self._fail_encoding()
+            return bytearray()
+
+    def begin(self) -> None:
+        """Hear that scoring begins; only the first time ends the wait that is told."""
+        if self._since is not None:
             self.seconds_queued = time.monotonic() - self._since
-        self.tries += 1
-        self.timer = timer
-
-    def end(self) -> None:
-        """Let the try go untimed: it has ended."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+            self._since = None
 
     def answer(self, answer: Done | Failed) -> None:
-        """Pass on what a process answered.
+        """Pass on what a process answered; only the first answer counts.
 
         An error that concerns the revision fails each of its models. Any other (a model that the process
         does not know) concerns the set-up, and is raised in the caller.
@@ -81,6 +102,16 @@ class PoolCall:
             )
         )
 
+    def fail_memory(self, limit_bytes: int) -> None:
+        """Answer that the memory was spent."""
+        self.fail(
+            MemoryLimitExceeded(
+                f"scoring {self._subject} took more than {limit_bytes / (1 << 20):g} MiB of memory and "
+                "was ended; its text is likely made to fill it: leave it unscored, or raise the memory limit "
+                "per revision and score it again"
+            )
+        )
+
     def fail_crashed(self, death: str) -> None:
         """Answer that every try ended with a dead process.
 
@@ -89,13 +120,13 @@ class PoolCall:
         """
         self.fail(
             ScorerCrashed(
-                f"the process that scored {self._subject} {death}, and so in each of {self.tries} tries; "
+                f"the process that scored {self._subject} {death}, and so in each of {self.deaths} tries; "
                 "memory likely ran out, or a C library failed (then its stack is in the worker's log): give "
                 "the machine more memory or fewer scoring processes, and score it again"
             )
         )
 
-    def fail_encoding(self) -> None:
+    def _fail_encoding(self) -> None:
         """Answer that the revision cannot be sent to a process."""
         self.fail(
             FeatureError(

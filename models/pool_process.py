@@ -1,13 +1,14 @@
-"""The parent's hold on one scoring process: start it, send it frames, take its answers, bury it.
+"""The worker's hold on the template of the pool and on each scoring process that is forked from it.
 
-Why not ``multiprocessing`` or ``concurrent.futures``: their spawn runs the parent's main module again in
-every child (the whole command line, or pytest, or Faust's worker), starts a resource tracker, and moves
-each call through a queue, a lock and two threads. A plain interpreter that runs one function of
-``models.pool_worker`` over a socket imports only that, is killed alone instead of breaking its siblings,
-and costs the parent a fraction of the CPU per call (``python -m tests.bench.pool`` tells).
+Why not ``multiprocessing`` or ``concurrent.futures``: their spawn and forkserver run the parent's main
+module again in every child (the whole command line, or pytest, or Faust's worker), start a resource
+tracker, and move each call through a queue, a lock and two threads. A plain interpreter that runs
+``models.pool_template`` imports only that; its forks are killed alone instead of breaking their siblings,
+and cost the worker a fraction of the CPU per call (``python -m tests.bench.pool`` tells).
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -15,168 +16,174 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from msgspec import DecodeError
-from msgspec.msgpack import Decoder, Encoder
+from msgspec.msgpack import Decoder
 
-from models.pool_worker import HEADER_BYTES, Answer, Job, Load
+from models.pool_link import Link
+from models.pool_messages import Answer, Died, End, Failed, Fork, Load, Ready, framed
 
 # The child takes the parent's import path as it stands now: one that Python computed for itself would start
 # at the working directory, where a user may well keep a folder named "models".
 _BOOTSTRAP = (
     "import sys; descriptor, parent, niceness = map(int, sys.argv[1:4]); sys.path[:] = sys.argv[4:]; "
-    "from models.pool_worker import main; main(descriptor, parent, niceness)"
+    "from models.pool_template import main; main(descriptor, parent, niceness)"
 )
-_READ_BYTES = 1 << 16
-# Answers are some kilobytes. More is a child gone wrong, which must not fill the parent's memory.
-_ANSWER_LIMIT_BYTES = 64 << 20
 _POLL_SECONDS = 0.002
 
-_encoder = Encoder()
-_decoder = Decoder(Answer)
+_answers = Decoder(Answer)
+_words = Decoder(Ready | Failed | Died)
 
 
-class ScoringProcess:
-    """One scoring process, seen from the event loop that started it.
+class TemplateProcess:
+    """The process that loads the models and is forked, seen from the event loop that started it.
 
-    Construct it in the loop's own thread: Linux ends the child when the thread that started it ends.
+    Construct it in the loop's own thread: Linux ends it, and all that it forked, when that thread ends.
 
     Args:
         load: First message.
         niceness: Added to this process's own, 0 to 19.
-        on_answer: Called with this process and each answer.
-        on_death: Called once with this process when it closed its end or broke the protocol; not after
-            ``close``.
+        on_word: Called with what it tells; with None, once, when it closed its end or broke the protocol.
 
     Raises:
         OSError: The system refuses a process or a socket.
     """
 
     def __init__(
-        self,
-        load: Load,
-        *,
-        niceness: int,
-        on_answer: Callable[["ScoringProcess", Answer], None],
-        on_death: Callable[["ScoringProcess"], None],
+        self, load: Load, *, niceness: int, on_word: Callable[[Ready | Failed | Died | None], None]
     ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._on_answer = on_answer
-        self._on_death = on_death
-        self._inbox = bytearray()
-        self._outbox = memoryview(b"")
-        self._is_open = True
-        self._socket, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
         with theirs:
             try:
                 self._process = _start(theirs, niceness)
             except BaseException:
-                self._socket.close()
+                ours.close()
                 raise
-        self._socket.setblocking(False)
-        self._descriptor = self._socket.fileno()
-        self._loop.add_reader(self._descriptor, self._read)
-        self.send(load)
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
+        self._link = Link(ours, _words, on_word, lambda: on_word(None))
+        self._link.send(framed(load))
 
     @property
     def is_open(self) -> bool:
-        """False once the process has closed its end, or we ours."""
-        return self._is_open
+        """False once it has closed its end, or we ours."""
+        return self._link.is_open
 
-    def send(self, message: Load | Job) -> None:
-        """Send a message without waiting. The one before must have been answered.
+    def fork(self, number: int, connection: socket.socket) -> None:
+        """Let it fork a scoring process.
+
+        Args:
+            number: By which its death is told.
+            connection: Its end of a socket pair.
 
         Raises:
-            UnicodeEncodeError: A text holds a lone surrogate; nothing was sent.
+            OSError: It has ended, or hangs.
         """
-        frame = bytearray(HEADER_BYTES)
-        _encoder.encode_into(message, frame, HEADER_BYTES)
-        frame[:HEADER_BYTES] = (len(frame) - HEADER_BYTES).to_bytes(HEADER_BYTES, "big")
-        self._outbox = memoryview(frame)
-        self._write()
-        if self._outbox:
-            self._loop.add_writer(self._descriptor, self._continue_writing)
+        self._link.send_with_socket(framed(Fork(number)), connection)
+
+    def end(self, number: int) -> None:
+        """End a scoring process now. Idempotent; all have ended once the template has."""
+        if self.is_open:
+            self._link.send(framed(End(number)))
 
     def kill(self) -> None:
-        """End the process now. Idempotent; a process that was waited for is left alone."""
+        """End it now, and all that it forked. Idempotent."""
         self._process.kill()
 
-    def close(self) -> None:
-        """Close our end, upon which an idle process leaves. Idempotent."""
-        if not self._is_open:
-            return
-        self._is_open = False
-        self._loop.remove_reader(self._descriptor)
-        self._loop.remove_writer(self._descriptor)
-        self._socket.close()
-        self._outbox = memoryview(b"")
-
     async def wait(self, grace_seconds: float) -> int:
-        """Close our end, wait for the process to end, kill it after the grace, and return its exit status.
+        """Close our end, wait for it and all that it forked to end, and return its exit status.
+
+        Args:
+            grace_seconds: After which it is killed.
 
         Returns:
             The exit code, or the negative number of the signal that ended it.
         """
-        self.close()
-        deadline = self._loop.time() + grace_seconds
+        self._link.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace_seconds
         # The system is asked, not told by a watcher: deaths are rare, and every event loop does this.
         while (status := self._process.poll()) is None:
-            if self._loop.time() >= deadline:
+            if loop.time() >= deadline:
                 self.kill()
             await asyncio.sleep(_POLL_SECONDS)
         return status
 
-    def _write(self) -> None:
-        while self._outbox:
+
+class ScoringProcess:
+    """One scoring process, seen from the event loop that had it forked.
+
+    Attributes:
+        pid: Its process id; 0 until it is ready.
+        loaded_bytes: Memory that it held when it was ready.
+        memory_bytes: Memory that it held after its last revision.
+        ended: Its exit code, or the negative number of the signal that ended it, as a future.
+
+    Args:
+        template: To fork.
+        number: Of this process among those of the template.
+        on_answer: Called with this process and each answer.
+        on_death: Called once with this process when it closed its end or broke the protocol; not after
+            ``close``.
+
+    Raises:
+        OSError: The system refuses a socket, or the template does not take orders.
+    """
+
+    def __init__(
+        self,
+        template: TemplateProcess,
+        number: int,
+        *,
+        on_answer: Callable[["ScoringProcess", Answer], None],
+        on_death: Callable[["ScoringProcess"], None],
+    ) -> None:
+        self.number = number
+        self.pid = 0
+        self.loaded_bytes = self.memory_bytes = 0
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._template = template
+        self._on_answer = on_answer
+        ours, theirs = socket.socketpair()
+        with theirs:
             try:
-                sent = self._socket.send(self._outbox)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                # The child is gone. What it said last, and that it left, comes through the reader.
-                self._outbox = memoryview(b"")
-                return
-            self._outbox = self._outbox[sent:]
+                template.fork(number, theirs)
+            except BaseException:
+                ours.close()
+                raise
+        self._link = Link(ours, _answers, self._hear, lambda: on_death(self))
 
-    def _continue_writing(self) -> None:
-        self._write()
-        if not self._outbox:
-            self._loop.remove_writer(self._descriptor)
+    @property
+    def is_open(self) -> bool:
+        """False once the process has closed its end, or we ours."""
+        return self._link.is_open
 
-    def _read(self) -> None:
-        try:
-            data = self._socket.recv(_READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._die()
-            return
-        self._inbox += data
-        size = int.from_bytes(self._inbox[:HEADER_BYTES], "big")
-        if size > _ANSWER_LIMIT_BYTES:
-            self._die()
-            return
-        end = HEADER_BYTES + size
-        if len(self._inbox) < max(end, HEADER_BYTES + 1):
-            return
-        try:
-            answer = _decoder.decode(memoryview(self._inbox)[HEADER_BYTES:end])
-        except DecodeError:
-            self._die()
-            return
-        # One answer per message: nothing can follow it.
-        self._inbox = bytearray()
-        self._on_answer(self, answer)
+    def send(self, frames: bytearray) -> None:
+        """Send jobs, framed, without waiting."""
+        self._link.send(frames)
 
-    def _die(self) -> None:
+    def kill(self) -> None:
+        """End the process now. Idempotent."""
+        self._template.end(self.number)
+
+    def close(self) -> None:
+        """Close our end, upon which an idle process leaves. Idempotent."""
+        self._link.close()
+
+    async def wait(self, grace_seconds: float) -> int:
+        """Close our end, wait for the process to end, kill it after the grace, and return its exit status.
+
+        A template that does not even kill is ended itself.
+        """
         self.close()
-        self._on_death(self)
+        for last_resort in (self.kill, self._template.kill):
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(asyncio.shield(self.ended), grace_seconds)
+            last_resort()
+        return await asyncio.shield(self.ended)
+
+    def _hear(self, answer: Answer) -> None:
+        self.memory_bytes = answer.memory_bytes
+        if isinstance(answer, Ready):
+            self.pid = answer.pid
+            self.loaded_bytes = answer.memory_bytes
+        self._on_answer(self, answer)
 
 
 def describe_exit(status: int) -> str:

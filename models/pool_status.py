@@ -13,12 +13,16 @@ class PoolLimits(Struct, frozen=True):
         cpu_seconds: CPU time of one revision, all its models together; above 0.
         wall_seconds: Wall time of one try; above ``cpu_seconds``. The net beneath the CPU limit, for a
             process that sleeps or is starved.
+        memory_bytes: Memory that one revision may take above what its process held before; above 0. It is
+            looked at twenty times a second, and only where the system tells. A process that keeps half as
+            much from one revision to the next is replaced.
         attempts: Tries of a revision whose process dies without having spent its budget; at least 1.
-        load_seconds: Wall time in which a process must have loaded its models; above 0.
+        load_seconds: Wall time in which the models must be loaded; above 0.
     """
 
     cpu_seconds: float = 15.0
     wall_seconds: float = 60.0
+    memory_bytes: int = 1 << 30
     attempts: int = 2
     load_seconds: float = 120.0
 
@@ -27,6 +31,7 @@ class KillReason(StrEnum):
     """Why a scoring process ended although the pool still wanted it."""
 
     CPU = "cpu"
+    MEMORY = "memory"
     WALL = "wall"
     CRASH = "crash"
 
@@ -49,8 +54,9 @@ class PoolStatus(Struct, frozen=True):
         alive: How many run with their models loaded.
         busy: How many of those score.
         queued: Revisions that wait for a process.
-        restarts: Processes replaced since the start.
+        restarts: Processes that died and were replaced since the start.
         killed_for_cpu: Processes that spent the CPU budget of a revision.
+        killed_for_memory: Processes that spent the memory of a revision.
         pids: Of those alive, ascending.
         cpu_seconds: CPU time of all revisions so far; one that was ended counts as its limit.
     """
@@ -61,5 +67,6 @@ class PoolStatus(Struct, frozen=True):
     queued: int
     restarts: int
     killed_for_cpu: int
+    killed_for_memory: int
     pids: tuple[int, ...]
     cpu_seconds: float

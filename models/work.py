@@ -2,19 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
-from models.pool_worker import Work
-from models.scoring import score_revision
+from models import resources
+from models.engine.extractor import Extractor
+from models.features.definitions import Definition
+from models.manifest import Manifest
+from models.pool_messages import Work
+from models.scoring import Scorer, score_revision
 from models.store import ModelStore
 from schemas.errors import ModelCorrupt
 from schemas.prediction import ScoredModel
 from schemas.revision import Revision
 
+_THREADED: Final = frozenset({("tabular", "onnx")})
+"""Scorer and estimator of kinds whose library starts threads, which no fork takes along."""
+
 
 def load_work(
     folders: Sequence[Path], artefacts: Sequence[str], hashes: Mapping[str, str] | None = None
 ) -> Work:
-    """Load artefacts and return the function that scores with them.
+    """Load artefacts and return what scores with them.
 
     Args:
         folders: Where artefacts lie, first wins.
@@ -24,17 +32,71 @@ def load_work(
     Raises:
         ModelError: An artefact is missing, damaged, replaced since, or asks for what is not here.
     """
-    store = ModelStore(folders)
-    scorers = {artefact: store.load(artefact) for artefact in artefacts}
-    for artefact, sha512 in (hashes or {}).items():
-        if scorers[artefact].info.id.model_sha512 != sha512:
-            raise ModelCorrupt(
-                f"artefact {artefact!r} was replaced under the same version since this process started; give "
-                "the new one a version of its own, or start again",
-                path=artefact,
-            )
+    return ArtefactWork(ModelStore(folders), artefacts, hashes or {})
 
-    def work(revision: Revision, wanted: tuple[str, ...], with_features: bool) -> list[ScoredModel]:
-        return score_revision([scorers[name] for name in wanted], revision, with_features=with_features)
 
-    return work
+class ArtefactWork:
+    """Scores with artefacts that it has loaded, see ``models.pool_messages.Work``.
+
+    Args:
+        store: Holds the artefacts.
+        artefacts: As for ``load_work``.
+        hashes: As for ``load_work``.
+    """
+
+    def __init__(self, store: ModelStore, artefacts: Sequence[str], hashes: Mapping[str, str]) -> None:
+        self._store = store
+        self._hashes = hashes
+        self._scorers: dict[str, Scorer] = {}
+        self._extractor = Extractor()
+        self._left_to_child = [each for each in artefacts if _starts_threads(store.manifest(each))]
+        self._load([each for each in artefacts if each not in self._left_to_child])
+
+    def __call__(
+        self, revision: Revision, wanted: tuple[str, ...], with_features: bool, /
+    ) -> list[ScoredModel]:
+        """Score one revision with the artefacts wanted."""
+        if self._left_to_child:
+            self.load_in_child()
+        chosen = [self._scorers[name] for name in wanted]
+        return score_revision(chosen, revision, self._extractor, with_features=with_features)
+
+    def load_in_child(self) -> None:
+        """Load what cannot be shared between processes, see ``models.pool_worker.LoadsInChild``.
+
+        Raises:
+            ModelError: As ``load_work``.
+        """
+        self._load(self._left_to_child)
+        self._left_to_child = []
+
+    def _load(self, artefacts: Sequence[str]) -> None:
+        definitions = (self._store.manifest(artefact).definitions for artefact in artefacts)
+        with resources.opening(tag for each in definitions for tag in _dictionaries(each)):
+            for artefact in artefacts:
+                scorer = self._store.load(artefact)
+                if self._hashes.get(artefact, scorer.info.id.model_sha512) != scorer.info.id.model_sha512:
+                    raise ModelCorrupt(
+                        f"artefact {artefact!r} was replaced under the same version since this process "
+                        "started; give the new one a version of its own, or start again",
+                        path=artefact,
+                    )
+                self._scorers[artefact] = scorer
+
+
+def _starts_threads(manifest: Manifest) -> bool:
+    return (manifest.scorer, manifest.estimator.get("kind")) in _THREADED
+
+
+def _dictionaries(definitions: Sequence[Definition]) -> list[str]:
+    """Return the language tags of the dictionaries that definitions name, ``en_US``."""
+    waiting: list[Any] = [part for one in definitions for part in (one.process, one.arguments)]
+    tags: list[str] = []
+    for value in waiting:
+        if isinstance(value, Mapping):
+            if isinstance(tag := value.get("dictionary"), str):
+                tags.append(tag)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return tags

@@ -25,6 +25,7 @@ The tree, with the code that API, events and tables carry::
     │   └── ResourceMissing        resource_missing
     ├── ScoringError
     │   ├── CpuLimitExceeded       cpu_limit_exceeded
+    │   ├── MemoryLimitExceeded    memory_limit_exceeded
     │   ├── ScorerCrashed          scorer_crashed
     │   └── FeatureError           feature_error
     ├── StoreError                 store_unusable
@@ -201,6 +202,12 @@ class CpuLimitExceeded(ScoringError):
     """Scoring took more CPU time than the limit, and was killed."""
 
     code = "cpu_limit_exceeded"
+
+
+class MemoryLimitExceeded(ScoringError):
+    """Scoring took more memory than the limit, and was killed."""
+
+    code = "memory_limit_exceeded"
 
 
 class ScorerCrashed(ScoringError):

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -152,6 +153,31 @@ def _wikitext(_folder: Path, _argument: str) -> None:
     mwparserfromhell.parse("{{a|" * 8_000)
 
 
+def _fill(_folder: Path, mebibytes: str) -> None:
+    kept = []
+    for _ in range(int(mebibytes) // 8):
+        kept.append(b"x" * (8 << 20))
+        time.sleep(0.002)
+
+
+def _fill_in_c(_folder: Path, mebibytes: str) -> None:
+    # One call, which holds the GIL for all of a second.
+    sorted([0] * (int(mebibytes) << 17), key=str)
+
+
+def _keep(_folder: Path, mebibytes: str) -> None:
+    _KEPT.append(b"x" * (int(mebibytes) << 20))
+
+
+_KEPT: list[bytes] = []
+
+
+def _cycles(_folder: Path, count: str) -> None:
+    for _ in range(int(count)):
+        cycle: list[object] = []
+        cycle.append(cycle)
+
+
 def _die(_folder: Path, number: str) -> None:
     os.kill(os.getpid(), int(number))
 
@@ -214,6 +240,10 @@ _ORDERS: dict[str, Callable[[Path, str], list[ScoredModel] | None]] = {
     "spin": _spin,
     "regex": _regex,
     "wikitext": _wikitext,
+    "fill": _fill,
+    "fill_in_c": _fill_in_c,
+    "keep": _keep,
+    "cycles": _cycles,
     "die": _die,
     "die_once": _die_once,
     "mark": _mark,
@@ -266,12 +296,33 @@ def endless() -> Work:
     raise AssertionError
 
 
-def together(scratch: str, processes: int) -> Work:
-    """Load only while as many processes load at the same time."""
-    folder = Path(scratch)
-    (folder / f"loading-{os.getpid()}").touch()
-    for _ in range(2_000):
-        if len(list(folder.glob("loading-*"))) == processes:
-            return _answer_lengths
-        time.sleep(0.01)
-    raise RuntimeError("the others do not load")
+def counted(scratch: str) -> Work:
+    """Leave a mark for each time that it is loaded."""
+    _mark(Path(scratch), str(os.getpid()))
+    return _answer_lengths
+
+
+class Threaded:
+    """A work whose models start threads, and are loaded where those are to run."""
+
+    def __init__(self, scratch: str) -> None:
+        self._folder = Path(scratch)
+        self._pid = 0
+
+    def load_in_child(self) -> None:
+        """Note which process it is; fail where a file says so."""
+        if (self._folder / "broken").exists():
+            raise ModelCorrupt("the artefact changed on the disk", path=str(self._folder))
+        self._pid = os.getpid()
+
+    def __call__(
+        self, revision: Revision, artefacts: tuple[str, ...], with_features: bool, /
+    ) -> list[ScoredModel]:
+        assert self._pid == os.getpid()
+        return _answer_lengths(revision, artefacts, with_features)
+
+
+def bystander(scratch: str) -> Work:
+    """Start a thread while loading, which no fork takes along."""
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    return obedient(scratch)

@@ -24,6 +24,7 @@ _STATUSES: Mapping[str, int] = {
     "content_model_unsupported": 422,
     "content_too_large": 422,
     "cpu_limit_exceeded": 422,
+    "memory_limit_exceeded": 422,
     "feature_error": 422,
     "content_unavailable": 503,
     "not_ready": 503,
@@ -55,6 +56,7 @@ _ORES_ENTRIES: Mapping[str, tuple[str, str]] = {
     "feature_error": ("CaughtDependencyError", "CaughtDependencyError: {message}"),
     "scorer_crashed": ("CaughtDependencyError", "CaughtDependencyError: {message}"),
     "cpu_limit_exceeded": ("TimeoutError", "Timed out after 15 seconds."),
+    "memory_limit_exceeded": ("CaughtDependencyError", "CaughtDependencyError: {message}"),
     # No class of ORES's says this, since ORES always scored: clients see a type that they do not know.
     "prediction_not_found": ("ScoreNotCached", "ScoreNotCached: {message}"),
 }

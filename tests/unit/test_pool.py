@@ -7,11 +7,26 @@ from pathlib import Path
 import psutil
 import pytest
 import uvloop
+from msgspec.structs import replace
 
 from models.pool import PoolLimits, ScoringPool, Work
+from models.process_memory import memory_bytes
+from models.work import load_work
 from schemas.errors import EngineError, FeatureError, ModelNotFound
 from schemas.prediction import Score, ScoredModel, ScoreFailure
-from tests.pool_work import Listener, lengths, model, obedient, revision, running, together, until
+from tests.kinds import REVISIONS, is_installed, write_kind
+from tests.pool_work import (
+    Listener,
+    Threaded,
+    bystander,
+    counted,
+    lengths,
+    model,
+    obedient,
+    revision,
+    running,
+    until,
+)
 
 
 def _length(answers: list[ScoredModel]) -> int:
@@ -159,9 +174,104 @@ async def test_scoring_before_the_start_is_refused() -> None:
     await pool.stop(drain_seconds=0)
 
 
-async def test_processes_load_side_by_side(tmp_path: Path) -> None:
-    async with running(partial(together, str(tmp_path), 3), processes=3) as pool:
-        assert pool.status().alive == 3
+async def test_the_models_are_loaded_once_for_all_processes(tmp_path: Path) -> None:
+    async with running(partial(counted, str(tmp_path)), processes=3) as pool:
+        [template] = psutil.Process().children()
+        assert {child.pid for child in template.children()} == set(pool.status().pids)
+        assert (tmp_path / "marks").read_text().split() == [str(template.pid)]
+
+
+async def test_models_that_start_threads_are_loaded_in_each_process(tmp_path: Path) -> None:
+    async with running(partial(Threaded, str(tmp_path)), processes=2) as pool:
+        assert _length(await pool.score(revision("four"), [model()])) == 4
+
+
+@pytest.mark.parametrize("kind", ["linear", "skops", "lightgbm", "xgboost", "onnx"])
+async def test_models_of_each_kind_score_in_forked_processes_without_threads_at_the_fork(
+    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if not is_installed(kind):
+        pytest.skip(f"the extra `kinds`, which runs {kind}, is not installed")
+    artefact = write_kind(tmp_path, kind).parent.name
+    async with running(partial(load_work, (tmp_path,), (artefact,)), processes=2) as pool:
+        calls = (pool.score(each, [model(artefact)]) for each in REVISIONS[:2])
+        answers = [answer for [answer] in await asyncio.gather(*calls)]
+    assert all(isinstance(answer.outcome, Score) for answer in answers), answers
+    assert capfd.readouterr().err == ""
+
+
+async def test_a_thread_that_loading_started_is_told_in_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with running(partial(bystander, str(tmp_path))) as pool:
+        assert _length(await pool.score(revision("four"), [model()])) == 4
+    assert "loading the models started 1 threads" in capfd.readouterr().err
+
+
+async def test_small_revisions_that_wait_are_answered_one_by_one_in_their_order(tmp_path: Path) -> None:
+    listener = Listener()
+    answered: list[int] = []
+
+    async def score(n: int) -> None:
+        [answer] = await pool.score(revision(f"mark {n}"), [model()])
+        assert isinstance(answer.outcome, Score)
+        answered.append(n)
+
+    async with running(partial(obedient, str(tmp_path)), observe=listener) as pool:
+        await asyncio.gather(*(score(n) for n in range(60)))
+    assert answered == list(range(60))
+    assert (tmp_path / "marks").read_text().split() == [str(n) for n in range(60)]
+    waits = [wait for wait, _, _ in listener.scores]
+    assert waits == sorted(waits)
+
+
+async def test_revisions_sent_ahead_to_a_process_that_turns_out_slow_go_to_others(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path)), processes=2) as pool:
+        texts = ["sleep 0.1", "sleep 0.1", "sleep 5", *(f"text {n}" for n in range(20))]
+        calls = [asyncio.create_task(pool.score(revision(text), [model()])) for text in texts]
+        slow = calls.pop(2)
+        answers = await asyncio.gather(*calls)
+        assert not slow.done()
+        assert [_length(answer) for answer in answers] == [len(text) for text in texts if text != "sleep 5"]
+
+
+async def test_a_page_goes_to_the_process_that_had_it_last(tmp_path: Path) -> None:
+    async def pid_of(text: str) -> object:
+        [answer] = await pool.score(revision(text), [model()], with_features=True)
+        return answer.features and answer.features["pid"]
+
+    async with running(partial(obedient, str(tmp_path)), processes=2) as pool:
+        first = await pid_of("a page")
+        other = replace(revision("sleep 0.2"), page_id=99)
+        busy = asyncio.create_task(pool.score(other, [model()], with_features=True))
+        await until(lambda: pool.status().busy == 1)
+        # The process that has the page is busy: nobody waits for it.
+        second = await pid_of("the page again")
+        await busy
+        assert second != first
+        assert await pid_of("the page once more") == second
+
+
+async def test_a_process_that_keeps_much_memory_is_replaced_between_revisions(tmp_path: Path) -> None:
+    listener = Listener()
+    limit = 64 << 20
+    async with running(partial(obedient, str(tmp_path)), memory_bytes=limit, observe=listener) as pool:
+        [before] = pool.status().pids
+        for _ in range(2):
+            assert _length(await pool.score(revision("keep 20"), [model()])) == len("keep 20")
+        await until(lambda: pool.status().alive == 1)
+        [after] = pool.status().pids
+        assert after != before
+        assert pool.status().restarts == 0
+    assert listener.kills == []
+
+
+async def test_garbage_goes_while_a_process_is_idle(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path))) as pool:
+        [pid] = pool.status().pids
+        await pool.score(revision("cycles 150000"), [model()])
+        held = memory_bytes(pid)
+        await until(lambda: memory_bytes(pid) < held - (4 << 20))
 
 
 async def test_the_observer_hears_of_waiting_cpu_and_models(tmp_path: Path) -> None:
@@ -245,7 +355,8 @@ async def test_nothing_of_the_parent_but_the_socket_is_open_in_a_process() -> No
         [pid] = pool.status().pids
         open_files = _open_files(pid)
     assert sum(name.startswith("socket:") for name in open_files) == 1
-    assert len(open_files) == 4
+    assert open_files.count("statm") == 1
+    assert len(open_files) == 5
 
 
 def test_the_pool_works_on_uvloop(tmp_path: Path) -> None:
