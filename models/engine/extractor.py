@@ -10,6 +10,8 @@ from models.engine.nodes import nodes_rule
 from models.engine.pages import Kept, PageMemory
 from models.engine.plan import PARENT_TEXT, TEXT, Plan
 from models.engine.rules import CountingRules, Rule, tokens_rule
+from models.engine.vectors import vectors_rule
+from models.engine.wikibase import wikibase_rule
 from models.features.feature_set import FeatureSet, Outcome
 from schemas.errors import RevstreamError
 from schemas.revision import Revision
@@ -96,7 +98,7 @@ class Extractor:
 
 def rules() -> tuple[Rule, ...]:
     """Return all rules, for one plan."""
-    return (CountingRules(), nodes_rule, tokens_rule)
+    return (wikibase_rule, vectors_rule, CountingRules(), nodes_rule, tokens_rule)
 
 
 def _of(kept: Sequence[Kept], text: str | None) -> Mapping[Any, Any]:

@@ -1,0 +1,169 @@
+"""Nodes that read items of Wikidata in place of revscoring's."""
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+from msgspec import Struct
+
+from models import resources
+from models.engine.functions import of_revscoring
+from models.engine.wikibase_item import Item, mentions_of_both
+from models.engine.wikibase_mentions import Mentions
+
+
+class Readers(Struct, frozen=True):
+    """What takes the places of revscoring's functions.
+
+    Attributes:
+        of_item: By function of an entity, the one that gives the same of an item.
+        of_growth: By function of an entity before and now, the field of ``Mentions`` whose growth it gives.
+        of_rest: Functions of an entity that read nothing of its statements.
+        of_length: By the functions that one after the other make of an entity what is counted, the last one
+            first, the one that gives the count.
+        of_properties: The function that gives the statements of an entity by property.
+    """
+
+    of_item: Mapping[Any, Callable[[Item], Any]] = {}
+    of_growth: Mapping[Any, str] = {}
+    of_rest: frozenset[Any] = frozenset()
+    of_length: Mapping[tuple[Any, ...], Callable[[Item], int]] = {}
+    of_properties: Any = None
+
+
+class Length:
+    """Counts in an item, as the type of a feature.
+
+    Args:
+        count: Of an item.
+        returns: The type.
+    """
+
+    def __init__(self, count: Callable[[Item], int], returns: Any) -> None:
+        self._count = count
+        self._returns = returns
+
+    def __call__(self, item: Item) -> Any:
+        """Return the count."""
+        return self._returns(self._count(item))
+
+
+class OfRest:
+    """Applies a function of an entity that reads nothing of its statements.
+
+    Args:
+        function: revscoring's.
+    """
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __call__(self, item: Item) -> Any:
+        """Return what the function says."""
+        return self._function(item.rest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OfRest) and other._function is self._function
+
+    def __hash__(self) -> int:
+        return hash((OfRest, self._function))
+
+
+class HasProperty:
+    """Tells whether an item has statements of a property.
+
+    Args:
+        name: Of the property.
+    """
+
+    def __init__(self, name: Any) -> None:
+        self._name = name
+
+    def __call__(self, item: Item) -> bool:
+        """Tell whether it has."""
+        return self._name in item.statements
+
+
+class ReadGrowth:
+    """Gives by which part of what is mentioned now the mentions grew.
+
+    Args:
+        field: Of ``Mentions``.
+    """
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+
+    def __call__(self, counted: tuple[Mentions, Mentions]) -> float:
+        """Return the part, as revscoring counts it."""
+        before, now = (getattr(mentions, self._field) for mentions in counted)
+        return float(now - before) / float(now + 1)
+
+
+def entity_of(item: Item) -> Any:
+    """Return the library's object of an item."""
+    return item.entity
+
+
+def read_by(readers: Readers, node: Any, item_of: Callable[[Any], Any]) -> Any:
+    """Return a node that reads items where another reads entities; None where it is of another form.
+
+    Args:
+        readers: That are known.
+        node: revscoring's.
+        item_of: Gives the node of the item for the node of an entity, or None.
+    """
+    reader = readers.of_item.get(node.process)
+    if reader is None and node.process in readers.of_rest:
+        reader = OfRest(node.process)
+    if reader is not None:
+        item = item_of(node.dependencies[0])
+        return None if item is None else like(node, reader, item)
+    if node.process in readers.of_growth:
+        before, now = map(item_of, node.dependencies)
+        if before is None or now is None:
+            return None
+        counted = source(f"wikibase.mentions({before.name}, {now.name})", mentions_of_both, before, now)
+        return like(node, ReadGrowth(readers.of_growth[node.process]), counted)
+    return None
+
+
+def count_by(readers: Readers, node: Any, item_of: Callable[[Any], Any]) -> Any:
+    """Return a node that counts in an item, or looks for a property, without making what it counts.
+
+    Args:
+        readers: That are known.
+        node: revscoring's.
+        item_of: Gives the node of the item for the node of an entity, or None.
+    """
+    scalar = of_revscoring("features.meta.aggregators", "AggregatorsScalar")
+    in_set = of_revscoring("features.meta.bools", "item_in_set")
+    if type(node) not in {scalar, in_set}:
+        return None
+    functions: list[Any] = []
+    below = node.dependencies[0]
+    while (item := item_of(below)) is None:
+        process = getattr(below, "process", None)
+        if not isinstance(process, FunctionType) or len(below.dependencies) != 1:
+            return None
+        functions.append(process)
+        below = below.dependencies[0]
+    count = readers.of_length.get(tuple(functions))
+    if type(node) is scalar and node.func is len and count is not None:
+        return like(node, Length(count, node.returns), item)
+    if type(node) is in_set and functions == [readers.of_properties]:
+        return like(node, HasProperty(node.item), item)
+    return None
+
+
+def source(name: str, process: Any, *below: Any) -> Any:
+    """Return a datasource of ours."""
+    return resources.module("datasources").Datasource(f"revstream.{name}", process, depends_on=list(below))
+
+
+def like(node: Any, process: Any, below: Any) -> Any:
+    """Return a node of the same kind as another, a datasource or a feature."""
+    feature = resources.module("features.feature").Feature
+    if isinstance(node, feature):
+        return feature(f"revstream.{node.name}", process, returns=node.returns, depends_on=[below])
+    return source(str(node), process, below)
