@@ -364,7 +364,7 @@ async def test_stopping_while_a_process_is_replaced_leaves_none_behind(tmp_path:
         call = asyncio.create_task(pool.score(revision(f"die {signal.SIGKILL:d}"), [model()]))
         # A replacement takes a few milliseconds, so every turn of the loop is looked at.
         async with asyncio.timeout(20):
-            while pool.status().alive:
+            while pool.status().alive:  # noqa: ASYNC110 - no event tells of it
                 await asyncio.sleep(0)
         await pool.stop(drain_seconds=5)
         with pytest.raises(EngineError, match="has stopped"):
