@@ -80,7 +80,7 @@ def verify(settings: Settings, names: tuple[str, ...]) -> None:
 
     store = open_store(settings)
     found = [f"{name}@{version}" for name in store.names() for version in store.versions(name)]
-    findings = [check_model(name, store.load) for name in names or found]
+    findings = [check_model(name, store) for name in names or found]
     click.echo(as_table(findings, fancy=sys.stdout.isatty()))
     if is_broken(findings):
         sys.exit(FAILED)

@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,8 @@ from app.doctor_state import (
 )
 from app.findings import Finding, broken, ok, warning
 from app.settings import Settings, WikiSettings
+from models.dictionary_origins import other_dictionaries
+from models.store import ModelStore
 from schemas.errors import (
     ModelCorrupt,
     ModelFileMissing,
@@ -69,7 +71,7 @@ def diagnose(settings: Settings) -> tuple[Finding, ...]:
         *_state(settings),
         check_port(settings.http_host, settings.http_port),
         check_contact(settings),
-        *check_models(routes, store.load),
+        *check_models(routes, store),
     )
 
 
@@ -83,29 +85,33 @@ def check_contact(settings: Settings) -> Finding:
         return broken("contact", "Wikimedia is to be asked, and no contact is set.", error.message)
 
 
-def check_models(wikis: Mapping[str, WikiSettings], load: Callable[[str], object]) -> tuple[Finding, ...]:
+def check_models(wikis: Mapping[str, WikiSettings], store: ModelStore) -> tuple[Finding, ...]:
     """Check that every artefact that a wiki names loads: files, hashes, packages, resources.
 
     Args:
         wikis: Of the settings.
-        load: Verifies and loads an artefact by name, or raises a ``ModelError``.
+        store: Where artefacts lie.
     """
     names = sorted({artefact for wiki in wikis.values() for artefact in wiki.models.values()})
-    return tuple(check_model(name, load) for name in names)
+    return tuple(check_model(name, store) for name in names)
 
 
-def check_model(name: str, load: Callable[[str], object]) -> Finding:
-    """Check that one artefact loads.
+def check_model(name: str, store: ModelStore) -> Finding:
+    """Check that one artefact loads, and reads the dictionaries that it was made with.
 
     Args:
         name: Of the artefact.
-        load: As in ``check_models``.
+        store: Where it lies.
     """
     try:
-        load(name)
+        store.load(name)
     except RevstreamError as error:
         cure = _CURES.get(type(error), "See the message.")
         return broken(f"model {name}", f"{error.code}: {error.message}", cure)
+    others = other_dictionaries(name, store.manifest(name).environment.dictionaries)
+    if others:
+        cure = "Install the dictionaries that it was made with, or train it anew."
+        return warning(f"model {name}", "; ".join(others), cure)
     return ok(f"model {name}", "verified and loaded")
 
 

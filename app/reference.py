@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
@@ -15,7 +15,9 @@ from app.api.openapi import document
 from app.cli import main
 from app.metrics import Metrics
 from app.observer import StreamObserver
+from app.pool_metrics import PoolMetrics
 from app.settings import SETTINGS
+from models.pool import PoolLimits, ScoringPool
 from schemas.errors import RevstreamError
 from tables.reader import Freshness
 
@@ -56,6 +58,7 @@ def metrics() -> str:
     ours = Metrics()
     ours.watch_reader(lambda: Freshness(is_ready=True, reasons=(), age_seconds=0.0))
     StreamObserver(ours.registry)
+    ours.registry.register(PoolMetrics(ScoringPool(_no_work, processes=1, limits=PoolLimits()).status))
     rows = sorted(
         (
             f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
@@ -66,6 +69,10 @@ def metrics() -> str:
         if family.name.startswith("revstream_")
     )
     return _table(("metric", "type", "meaning"), rows)
+
+
+def _no_work() -> NoReturn:
+    raise NotImplementedError
 
 
 def error_codes() -> str:

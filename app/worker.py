@@ -27,6 +27,7 @@ from app.logging import event_logger, stdlib_config
 from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand import WorkerOnDemand
+from app.pool_metrics import PoolMetrics
 from app.scorers import Scorers
 from app.settings import Settings
 from app.source import open_settings_source
@@ -73,6 +74,7 @@ class Worker:
         self._working: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self.metrics = Metrics()
+        self.metrics.registry.register(PoolMetrics(scorers.pool.status))
         self._held = contextlib.ExitStack()
         self._listener: socket.socket | None = None
         self._api_stop = asyncio.Event()

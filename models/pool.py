@@ -14,12 +14,13 @@ several ahead, which hides the way there and back; those behind one that turns o
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from models.pool_call import PoolCall
 from models.pool_crew import Crew, pickled
 from models.pool_held import Held
-from models.pool_messages import Answer, Load, Ready, Work
+from models.pool_messages import Answer, Done, Load, Ready, Work
 from models.pool_process import ScoringProcess
 from models.pool_queue import PoolQueue
 from models.pool_status import KillReason, PoolLimits, PoolObserver, PoolStatus
@@ -88,6 +89,7 @@ class ScoringPool:
         self._restarts = 0
         self._kills = dict.fromkeys(KillReason, 0)
         self._cpu_seconds = 0.0
+        self._fallbacks: Counter[str] = Counter()
 
     async def start(self) -> None:
         """Load the models, fork all processes, and return when each is ready. Call it once.
@@ -168,6 +170,7 @@ class ScoringPool:
             killed_for_memory=self._kills[KillReason.MEMORY],
             pids=tuple(sorted(process.pid for process in alive)),
             cpu_seconds=self._cpu_seconds,
+            fallbacks=dict(self._fallbacks),
         )
 
     def _dispatch(self) -> None:
@@ -203,6 +206,8 @@ class ScoringPool:
         call = held.calls.popleft()
         held.go_on(asyncio.get_running_loop().time())
         self._cpu_seconds += answer.cpu_seconds
+        if isinstance(answer, Done):
+            self._fallbacks.update(answer.fallbacks)
         is_first = not call.future.done()
         call.answer(answer)
         if not held.calls:

@@ -79,11 +79,19 @@ class Ready(Struct, frozen=True, tag=True):
 
 
 class Done(Struct, frozen=True, tag=True):
-    """One answer per artefact, in order, the CPU seconds that they took, and the memory held after them."""
+    """The models' answers about one revision.
+
+    Attributes:
+        scored: One per artefact, in order.
+        cpu_seconds: What they took.
+        memory_bytes: Held after them.
+        fallbacks: How often the engine took revscoring's own way, by what it had a quick one for.
+    """
 
     scored: list[ScoredModel]
     cpu_seconds: float
     memory_bytes: int
+    fallbacks: dict[str, int] = {}
 
 
 class Failed(Struct, frozen=True, tag=True):

@@ -1,5 +1,6 @@
 """What the pool is told and what it tells: limits, state, and the hook for metrics."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -59,6 +60,7 @@ class PoolStatus(Struct, frozen=True):
         killed_for_memory: Processes that spent the memory of a revision.
         pids: Of those alive, ascending.
         cpu_seconds: CPU time of all revisions so far; one that was ended counts as its limit.
+        fallbacks: How often revscoring's own code computed what the engine has a quick way for, by the way.
     """
 
     processes: int
@@ -70,3 +72,4 @@ class PoolStatus(Struct, frozen=True):
     killed_for_memory: int
     pids: tuple[int, ...]
     cpu_seconds: float
+    fallbacks: Mapping[str, int] = {}

@@ -24,6 +24,7 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 from msgspec.msgpack import Decoder
 
+from models.engine.fallbacks import FALLBACKS
 from models.pool_messages import HEADER_BYTES, Answer, Died, Done, Failed, Job, Ready, Work, framed
 from models.process_memory import OwnMemory
 from schemas.errors import FeatureError, RevstreamError
@@ -152,7 +153,7 @@ def _score(
         subject = f"{job.revision.wiki_id} revision {job.revision.rev_id}"
         scored = work(job.revision, job.artefacts, job.with_features)
         if len(scored) == len(job.artefacts):
-            return framed(Done(scored, time.process_time() - began, memory.read()))
+            return framed(Done(scored, time.process_time() - began, memory.read(), FALLBACKS.take()))
         miscount = FeatureError(
             f"scoring {subject} gave {len(scored)} answers for {len(job.artefacts)} models; this is a defect "
             "of the scorer: report it"

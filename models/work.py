@@ -1,10 +1,12 @@
 """What a scoring process does: load the artefacts once, then score revision after revision."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from models import resources
+from models.dictionary_origins import other_dictionaries
 from models.engine.extractor import Extractor
 from models.features.definitions import Definition
 from models.manifest import Manifest
@@ -82,6 +84,10 @@ class ArtefactWork:
                         path=artefact,
                     )
                 self._scorers[artefact] = scorer
+        for artefact in artefacts:
+            made_with = self._store.manifest(artefact).environment.dictionaries
+            for told in other_dictionaries(artefact, made_with):
+                sys.stderr.write(f"{told}\n")
 
 
 def _starts_threads(manifest: Manifest) -> bool:

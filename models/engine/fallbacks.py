@@ -7,7 +7,7 @@ class Fallbacks:
     """Counts by the name of the way that was not taken.
 
     Attributes:
-        counts: Since the process began.
+        counts: Since the process began, or since they were taken.
     """
 
     def __init__(self) -> None:
@@ -16,6 +16,12 @@ class Fallbacks:
     def count(self, name: str) -> None:
         """Count one."""
         self.counts[name] += 1
+
+    def take(self) -> dict[str, int]:
+        """Return the counts since the last call of this, and begin anew."""
+        taken = dict(self.counts)
+        self.counts.clear()
+        return taken
 
 
 FALLBACKS = Fallbacks()

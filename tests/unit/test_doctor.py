@@ -245,7 +245,7 @@ def test_findings_as_json_carry_every_field() -> None:
 
 def check(folder: Path, artefact: str = "tiny-revid") -> Finding:
     wikis = {"aawiki": WikiSettings({"revid": artefact}), "bbwiki": WikiSettings({"revid": artefact})}
-    (finding,) = check_models(wikis, ModelStore([folder]).load)
+    (finding,) = check_models(wikis, ModelStore([folder]))
     assert finding.check == f"model {artefact}"
     return finding
 
@@ -268,6 +268,14 @@ def test_a_wrong_sha512_is_broken(tmp_path: Path) -> None:
     arrays = write_artefact(tmp_path) / "arrays.npz"
     arrays.write_bytes(b"x" * arrays.stat().st_size)
     assert_cured(check(tmp_path), Status.BROKEN, r"^model_corrupt: .*arrays\.npz", "Copy the artefact anew")
+
+
+def test_a_model_made_with_another_dictionary_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_artefact(tmp_path)
+    monkeypatch.setattr("app.doctor.other_dictionaries", lambda name, _: [f"{name} had another dictionary"])
+    assert_cured(check(tmp_path), Status.WARNING, "had another dictionary", "Install the dictionaries")
 
 
 def test_no_contact_is_broken_only_where_wikimedia_is_asked() -> None:
