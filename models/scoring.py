@@ -14,14 +14,17 @@ class FeatureCache:
 
     A cache belongs to one revision; never use it for a second.
 
+    Args:
+        known: What it begins with.
+
     Attributes:
         values: Whatever a kind of model keeps there, by keys of its own.
     """
 
     __slots__ = ("values",)
 
-    def __init__(self) -> None:
-        self.values: dict[Any, Any] = {}
+    def __init__(self, known: Mapping[Any, Any] | None = None) -> None:
+        self.values: dict[Any, Any] = dict(known or {})
 
 
 class Scorer(Protocol):
@@ -75,9 +78,8 @@ def score_revision(
     Returns:
         One answer per model, in the order of the models.
     """
-    cache = FeatureCache()
-    if extraction is not None:
-        cache.values |= extraction.extract(_feature_sets(scorers, revision), revision)
+    known = None if extraction is None else extraction.extract(_feature_sets(scorers, revision), revision)
+    cache = FeatureCache(known)
     return [_scored(scorer, revision, cache, with_features=with_features) for scorer in scorers]
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from models import inputs
+from models.engine.extractor import Extractor
 from models.features.binder import FeatureBinder
 from models.features.feature_set import FeatureSet
 from models.manifest import FeatureSpec
@@ -124,6 +125,7 @@ async def extract(
         for spec in specs
     ]
     features = FeatureSet("in training", stand_ins, binder)
+    extractor = Extractor()
     reads_account = np.array([spec.unknown_user_value is not None for spec in stand_ins])
     failures: Counter[str] = Counter()
     rows: list[Floats] = []
@@ -134,7 +136,8 @@ async def extract(
             failures["content_model_unsupported"] += 1
             continue
         try:
-            row = features.row(features.compute(revision, FeatureCache()))[0]
+            cache = FeatureCache(extractor.extract([features], revision))
+            row = features.row(features.compute(revision, cache))[0]
         except (ScoringError, ContentError) as error:
             failures[error.code] += 1
             continue
