@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from models import inputs
 from models.features import former, kinds
 from models.features.definitions import KNOWN, REFUSED, ROOT, Definition, canonical, fingerprints
 from models.features.former_edits import UNKNOWN, Origin, StandIn
@@ -21,6 +22,7 @@ _RETURNS: Mapping[str, str] = {
     "str": "str",
     "float64": "float",
 }
+_OR_NONE = "revscoring.dependencies.util.or_none"
 _NOT_IMPLEMENTED = "revscoring.dependencies.dependent.not_implemented"
 
 
@@ -109,6 +111,9 @@ def _definition(node: Instance, name: str, on: tuple[int, ...]) -> Definition:
     if kind not in kinds.ATTRIBUTES:
         raise ModelIncompatible(f"{name!r} is a {kind}, which today's revscoring does not have")
     if isinstance(process, Global) and str(process) == _NOT_IMPLEMENTED and not on:
+        return Definition(ROOT, name)
+    if name in inputs.injectable() and _kind_of(process) == _OR_NONE:
+        # A date that later releases make of its text; a revision here has both.
         return Definition(ROOT, name)
     unknown = state.keys() - _OWN - kinds.ATTRIBUTES[kind]
     if unknown:
