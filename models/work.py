@@ -13,6 +13,7 @@ from models.manifest import Manifest
 from models.pool_messages import Work
 from models.scoring import Scorer, score_revision
 from models.store import ModelStore
+from models.trial import trial_revision
 from schemas.errors import ModelCorrupt
 from schemas.prediction import ScoredModel
 from schemas.revision import Revision
@@ -84,6 +85,9 @@ class ArtefactWork:
                         path=artefact,
                     )
                 self._scorers[artefact] = scorer
+                # The engine reads word lists for the first revision; processes forked from here share that.
+                trial = trial_revision(self._store.manifest(artefact).content_models[0])
+                score_revision([scorer], trial, self._extractor)
         for artefact in artefacts:
             made_with = self._store.manifest(artefact).environment.dictionaries
             for told in other_dictionaries(artefact, made_with):

@@ -1,6 +1,6 @@
 """The features of a revision for several models at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from models import inputs
@@ -23,8 +23,9 @@ PAGE_CHARS: Final = 4_000_000
 class Extractor:
     """Computes features at the cost of what changed in a page.
 
-    One plan is made for each set of models that is asked for. Whatever a plan raises, the revision's
-    features are computed anew by revscoring's own solver, which says what is wrong with which of them.
+    One plan is made for each set of models that is asked for, and sets that are equal are computed once. What
+    a plan of several sets raises keeps none but those from their values that raise alone, and for these
+    revscoring's own solver says what is wrong.
 
     Args:
         pages: What is remembered between revisions.
@@ -33,6 +34,8 @@ class Extractor:
     def __init__(self, pages: PageMemory | None = None) -> None:
         self.pages = PageMemory(PAGE_CHARS) if pages is None else pages
         self._plans: dict[tuple[tuple[FeatureSet, ...], bool], Plan] = {}
+        self._equal: dict[Hashable, FeatureSet] = {}
+        self._first: dict[FeatureSet, FeatureSet] = {}
 
     def extract(self, sets: Sequence[FeatureSet], revision: Revision) -> dict[FeatureSet, Outcome]:
         """Compute the features of several models.
@@ -42,43 +45,38 @@ class Extractor:
             revision: What to compute them of.
 
         Returns:
-            By set, the values, or the error that says why there are none.
+            By set, the values, or the error that says why there are none. Not to be changed: equal sets
+            share them.
         """
         outcomes: dict[FeatureSet, Outcome] = {}
         able: list[FeatureSet] = []
         roots: dict[str, Any] = {}
-        for features in dict.fromkeys(sets):
+        for features in dict.fromkeys(map(self._first_equal, sets)):
             try:
                 roots |= inputs.values(revision, features.roots_of(revision))
                 able.append(features)
             except RevstreamError as error:
                 outcomes[features] = error
         if able:
-            outcomes |= self._run(tuple(able), revision, roots)
-        return outcomes
+            outcomes |= self._computed(tuple(able), revision, roots)
+        return {features: outcomes[self._first_equal(features)] for features in sets}
 
-    def _run(
+    def _first_equal(self, features: FeatureSet) -> FeatureSet:
+        if features not in self._first:
+            self._first[features] = self._equal.setdefault(features.key, features)
+        return self._first[features]
+
+    def _computed(
         self, sets: tuple[FeatureSet, ...], revision: Revision, roots: Mapping[str, Any]
     ) -> dict[FeatureSet, Outcome]:
-        plan = self._plan(sets, revision)
-        page = (revision.wiki_id, revision.page_id, plan)
-        kept = self.pages.recall(page)
         try:
-            values, worth_keeping = plan.run(
-                roots,
-                of_parent=_of(kept, roots.get(PARENT_TEXT)),
-                of_text=_of(kept, roots.get(TEXT)),
-                of_page=kept[0].values if kept else {},
-            )
+            values = self._run(sets, revision, roots)
         except Exception:
             FALLBACKS.count("plan")
-            return {features: features.solve(revision) for features in sets}
-        text = roots.get(TEXT)
-        if text is not None and worth_keeping:
-            for value in worth_keeping.values():
-                if isinstance(value, Document):
-                    value.is_kept = True
-            self.pages.keep(page, text, worth_keeping)
+            if len(sets) == 1:
+                return {sets[0]: sets[0].solve(revision)}
+            alone = (self._computed((features,), revision, roots) for features in sets)
+            return {features: outcome for one in alone for features, outcome in one.items()}
         outcomes: dict[FeatureSet, Outcome] = {}
         place = 0
         for features in sets:
@@ -87,12 +85,31 @@ class Extractor:
             place += count
         return outcomes
 
-    def _plan(self, sets: tuple[FeatureSet, ...], revision: Revision) -> Plan:
-        key = (sets, inputs.is_account_unknown(revision))
-        plan = self._plans.get(key)
+    def _run(
+        self, sets: tuple[FeatureSet, ...], revision: Revision, roots: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        plan = self._plan(sets, is_unknown=inputs.is_account_unknown(revision))
+        page = (revision.wiki_id, revision.page_id, plan)
+        kept = self.pages.recall(page)
+        text = roots.get(TEXT)
+        values, worth_keeping = plan.run(
+            roots,
+            of_parent=_of(kept, roots.get(PARENT_TEXT)),
+            of_text=_of(kept, text),
+            of_page=kept[0].values if kept else {},
+        )
+        if text is not None and worth_keeping:
+            for value in worth_keeping.values():
+                if isinstance(value, Document):
+                    value.is_kept = True
+            self.pages.keep(page, text, worth_keeping)
+        return values
+
+    def _plan(self, sets: tuple[FeatureSet, ...], *, is_unknown: bool) -> Plan:
+        plan = self._plans.get((sets, is_unknown))
         if plan is None:
-            features = [bound.feature for each in sets for bound in each.computed_of(revision)]
-            plan = self._plans[key] = Plan(features, rules())
+            features = [bound.feature for each in sets for bound in each.asked(is_unknown=is_unknown)]
+            plan = self._plans[sets, is_unknown] = Plan(features, rules())
         return plan
 
 

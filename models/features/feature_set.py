@@ -1,7 +1,8 @@
 """The features of one model: from a revision to a row of its input."""
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,19 @@ class FeatureSet:
         datasource = resources.module("datasources").Datasource
         names = {name for bound in self.bound for name in bound.roots}
         self._roots = {name: datasource(name.removeprefix("datasource.")) for name in names}
+        # A vector is of no plain type, and so its set is looked at value by value.
+        self._types = tuple(list if bound.is_vector else _TYPES[bound.returns] for bound in self.bound)
+        self._are_floats = tuple(each is float for each in self._types)
         # Where nothing is known of an editor's account, the manifest may give a feature's value itself.
         self._asked = (self.bound, tuple(bound for bound, spec in self._pairs() if _is_asked(spec)))
         self._roots_asked = tuple(
             frozenset[str]().union(*(bound.roots for bound in asked)) for asked in self._asked
         )
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for sets that compute the same: models of one wiki often share their features."""
+        return self.specs, tuple(str(bound.feature) for bound in self.bound)
 
     @property
     def is_planned(self) -> bool:
@@ -87,7 +96,11 @@ class FeatureSet:
 
     def computed_of(self, revision: Revision) -> tuple[BoundFeature, ...]:
         """Return the features that are computed of a revision; the manifest gives the others."""
-        return self._asked[inputs.is_account_unknown(revision)]
+        return self.asked(is_unknown=inputs.is_account_unknown(revision))
+
+    def asked(self, *, is_unknown: bool) -> tuple[BoundFeature, ...]:
+        """Return the features that are computed where the editor's account is known, or is not."""
+        return self._asked[is_unknown]
 
     def roots_of(self, revision: Revision) -> frozenset[str]:
         """Return the printed names of the datasources that these read."""
@@ -112,6 +125,8 @@ class FeatureSet:
 
     def _filled(self, raw: Sequence[Any], revision: Revision) -> Values:
         is_unknown = inputs.is_account_unknown(revision)
+        if not is_unknown and self._is_plain(raw):
+            return list(raw)
         computed = iter(raw)
         values: Values = []
         for bound, spec in self._pairs():
@@ -120,6 +135,12 @@ class FeatureSet:
             else:
                 values.append(_checked(bound, spec, revision, next(computed)))
         return values
+
+    def _is_plain(self, raw: Sequence[Any]) -> bool:
+        """Tell whether every value is a finite one of just the type that its feature has: nearly always."""
+        return tuple(map(type, raw)) == self._types and all(
+            map(math.isfinite, itertools.compress(raw, self._are_floats))
+        )
 
     def row(self, values: Values) -> NDArray[np.float64]:
         """Return values as a row of the model's input.
@@ -220,7 +241,7 @@ def _checked(
     if bound.is_vector:
         return _vector(bound, spec, revision, value)
     expected = _TYPES[bound.returns]
-    if not isinstance(value, expected) or not math.isfinite(value):
+    if not isinstance(value, expected) or not (isinstance(value, int) or math.isfinite(value)):
         raise _feature_error(bound, revision, f"it gave {value!r}, which is no finite {bound.returns}")
     return expected(value)
 
