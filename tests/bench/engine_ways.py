@@ -1,0 +1,177 @@
+"""One revision scored in each of the ways that are compared, with the CPU time that it took."""
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from models.engine.extractor import PAGE_CHARS, Extractor
+from models.engine.pages import PageMemory
+from models.features.feature_set import FeatureSet
+from models.scoring import score_revision
+from schemas.errors import RevstreamError
+from schemas.prediction import Score, ScoredModel
+from schemas.revision import Revision
+from tests.bench.engine_models import ReferenceModel
+from tests.feature_lists import _bits as bits
+
+
+class Answer(Struct, frozen=True):
+    """What one way says of a revision, by model in their order.
+
+    Attributes:
+        features: Values of each model, in its order.
+        probabilities: By label, of each model.
+        seconds: CPU time.
+    """
+
+    features: Sequence[Sequence[Any]]
+    probabilities: Sequence[Mapping[str, float]]
+    seconds: float
+
+
+class Tally:
+    """Counts what was compared, and keeps what differed.
+
+    Attributes:
+        values: Features compared.
+        different_values: Those that differ in a bit or in type.
+        probabilities: Compared.
+        different_probabilities: Those that differ in a bit.
+    """
+
+    def __init__(self) -> None:
+        self.values = self.different_values = 0
+        self.probabilities = self.different_probabilities = 0
+        self.named: Counter[str] = Counter()
+
+    def compare(self, ours: Answer, theirs: Answer, names: Sequence[Sequence[str]]) -> None:
+        """Compare two answers bit for bit."""
+        for our_row, their_row, names_row in zip(ours.features, theirs.features, names, strict=True):
+            for our, their, name in zip(our_row, their_row, names_row, strict=True):
+                self.values += 1
+                if bits(our) != bits(their):
+                    self.different_values += 1
+                    self.named[name] += 1
+        for our_told, their_told in zip(ours.probabilities, theirs.probabilities, strict=True):
+            for label, probability in their_told.items():
+                self.probabilities += 1
+                self.different_probabilities += our_told[label].hex() != probability.hex()
+
+    def figures(self) -> dict[str, Any]:
+        """Return the counts as figures of the report."""
+        different = {"different_features": dict(self.named.most_common(10))} if self.named else {}
+        return {
+            "values_compared": self.values,
+            "values_different": self.different_values,
+            "probabilities_compared": self.probabilities,
+            "probabilities_different": self.different_probabilities,
+            **different,
+        }
+
+
+def naive(models: Sequence[ReferenceModel], revision: Revision, *, is_shared: bool) -> Answer:
+    """Score as a user of revscoring does: its solver and its ``Model.score``, once per model.
+
+    Args:
+        models: Which.
+        revision: What to score.
+        is_shared: One cache for all models (N2); else each its own (N1).
+    """
+    features, probabilities = [], []
+    began = time.process_time()
+    common = models[0].cache(revision)
+    for model in models:
+        values = model.solve(common if is_shared else model.cache(revision))
+        features.append(values)
+        probabilities.append(model.probabilities(values))
+    return Answer(features, probabilities, time.process_time() - began)
+
+
+def ours(models: Sequence[ReferenceModel], revision: Revision, extractor: Extractor) -> Answer:
+    """Score as a scoring process of ours does."""
+    scorers = [model.scorer for model in models]
+    began = time.process_time()
+    told = score_revision(scorers, revision, extractor, with_features=True)
+    seconds = time.process_time() - began
+    return Answer([features_told(each) for each in told], [_probability(each) for each in told], seconds)
+
+
+def features_told(told: ScoredModel) -> list[Any]:
+    """Return the values of the features that an answer of ours carries.
+
+    Raises:
+        ValueError: It is a failure.
+    """
+    if told.features is None:
+        raise ValueError(f"no features came with {told.outcome}")
+    return list(told.features.values())
+
+
+def warm(models: Sequence[ReferenceModel], revision: Revision, page_chars: int = PAGE_CHARS) -> Extractor:
+    """Return a fresh extractor that has made its plan by a short revision of another page."""
+    extractor = Extractor(PageMemory(page_chars))
+    extractor.extract([model.features for model in models], revision)
+    return extractor
+
+
+def in_order(
+    revisions: Iterable[Revision], score: Callable[[Revision], Answer], wanted: frozenset[int]
+) -> tuple[dict[int, Answer], float, int]:
+    """Score all revisions.
+
+    Args:
+        revisions: In the order of the dump; making them counts as reading.
+        score: The way.
+        wanted: Places of the answers to keep.
+
+    Returns:
+        Answers by place; CPU seconds of everything, reading included; number of revisions.
+    """
+    answers: dict[int, Answer] = {}
+    began = time.process_time()
+    count = 0
+    for place, revision in enumerate(revisions):
+        answer = score(revision)
+        if place in wanted:
+            answers[place] = answer
+        count = place + 1
+    return answers, time.process_time() - began, count
+
+
+def solved(features: FeatureSet, revision: Revision) -> tuple[Any, float]:
+    """Compute the features of an imported model by revscoring's own solver, with the CPU time it took."""
+    began = time.process_time()
+    outcome = features.solve(revision)
+    return outcome, time.process_time() - began
+
+
+def extracted(extractor: Extractor, features: FeatureSet, revision: Revision) -> tuple[Any, float]:
+    """Compute them by the engine, with the CPU time it took."""
+    began = time.process_time()
+    outcome = extractor.extract([features], revision)[features]
+    return outcome, time.process_time() - began
+
+
+def compare_outcomes(tally: Tally, our: Any, their: Any, names: Sequence[str]) -> None:
+    """Compare what came of the features of one model; an error must be told in the same words."""
+    if isinstance(our, RevstreamError) or isinstance(their, RevstreamError):
+        tally.values += 1
+        if repr(our) != repr(their):
+            tally.different_values += 1
+            tally.named[f"error {our!r} for {their!r}"[:300]] += 1
+        return
+    tally.compare(Answer([our], [], 0), Answer([their], [], 0), [names])
+
+
+def ms(seconds: Iterable[float]) -> float:
+    """Return the median as milliseconds."""
+    return round(statistics.median(seconds) * 1e3, 4)
+
+
+def _probability(told: ScoredModel) -> Mapping[str, float]:
+    assert isinstance(told.outcome, Score), told.outcome
+    return told.outcome.probability
