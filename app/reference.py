@@ -6,8 +6,9 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
@@ -18,6 +19,7 @@ from app.observer import StreamObserver
 from app.pool_metrics import PoolMetrics
 from app.settings import SETTINGS
 from models.pool import PoolLimits, ScoringPool
+from models.work import load_work
 from schemas.errors import RevstreamError
 from tables.reader import Freshness
 
@@ -58,7 +60,9 @@ def metrics() -> str:
     ours = Metrics()
     ours.watch_reader(lambda: Freshness(is_ready=True, reasons=(), age_seconds=0.0))
     StreamObserver(ours.registry)
-    ours.registry.register(PoolMetrics(ScoringPool(_no_work, processes=1, limits=PoolLimits()).status))
+    ours.registry.register(
+        PoolMetrics(ScoringPool(partial(load_work, (), ()), processes=1, limits=PoolLimits()).status)
+    )
     rows = sorted(
         (
             f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
@@ -69,10 +73,6 @@ def metrics() -> str:
         if family.name.startswith("revstream_")
     )
     return _table(("metric", "type", "meaning"), rows)
-
-
-def _no_work() -> NoReturn:
-    raise NotImplementedError
 
 
 def error_codes() -> str:
