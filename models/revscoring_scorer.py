@@ -95,7 +95,8 @@ class RevscoringScorer:
         labels = self.info.labels
         chosen = tuple(label for label, is_chosen in zip(labels, answers.chosen[0], strict=True) if is_chosen)
         probability = dict(zip(labels, answers.probabilities[0].tolist(), strict=True))
-        return Score(self.info.kind, chosen, probability), self._features.by_name(values)
+        features = self._features.by_name(values) if cache.wants_features else {}
+        return Score(self.info.kind, chosen, probability), features
 
     def features_of(self, revision: Revision) -> FeatureSet | None:
         """Return the features that the score of a revision rests on; None where it cannot be scored."""

@@ -16,15 +16,17 @@ class FeatureCache:
 
     Args:
         known: What it begins with.
+        wants_features: Whether anybody asks for the features that a score rests on.
 
     Attributes:
         values: Whatever a kind of model keeps there, by keys of its own.
     """
 
-    __slots__ = ("values",)
+    __slots__ = ("values", "wants_features")
 
-    def __init__(self, known: Mapping[Any, Any] | None = None) -> None:
+    def __init__(self, known: Mapping[Any, Any] | None = None, *, wants_features: bool = True) -> None:
         self.values: dict[Any, Any] = dict(known or {})
+        self.wants_features = wants_features
 
 
 class Scorer(Protocol):
@@ -40,7 +42,8 @@ class Scorer(Protocol):
             cache: Of this revision, shared with the other models.
 
         Returns:
-            The score, and the features it rests on by printed name.
+            The score, and the features it rests on by printed name; these may be left out where the cache
+            says that nobody wants them.
 
         Raises:
             ScoringError: A feature cannot be computed from this revision.
@@ -79,7 +82,7 @@ def score_revision(
         One answer per model, in the order of the models.
     """
     known = None if extraction is None else extraction.extract(_feature_sets(scorers, revision), revision)
-    cache = FeatureCache(known)
+    cache = FeatureCache(known, wants_features=with_features)
     return [_scored(scorer, revision, cache, with_features=with_features) for scorer in scorers]
 
 

@@ -6,38 +6,61 @@ once in the life of a process, and a text costs one look-up for each of its uniq
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final
 
-from models.engine.blocks import Block
-from models.engine.chains import TOKENS, Chain
+from models.engine.blocks import Block, split_blocks
+from models.engine.chains import SEGMENTS, TOKENS, Chain
 from models.engine.matches import Matcher, RunSieve
+from models.engine.phrases import Phrases
 from models.engine.runs import longest_run, word_runs
 from models.engine.tokens import tokenizer
-from models.engine.words import WordMemo
+from models.engine.words import LONGEST, WordMemo
 
 # What a process remembers of single words, at some 300 bytes each.
 _WORDS: Final = 400_000
 _EMPTY: Final[dict[str, int]] = {}
 
-# Of one item: tables and the key there, sums and the amount, maxima and the value.
-Verdict = tuple[tuple[tuple[int, Any], ...], tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
+
+class Verdict:
+    """What one item of a list counts for. Equal to itself alone, so that verdicts are counted quickly.
+
+    Attributes:
+        tables: Tables and the key there.
+        sums: Sums and the amount.
+        maxima: Maxima and the value.
+    """
+
+    __slots__ = ("maxima", "sums", "tables")
+
+    def __init__(
+        self,
+        tables: tuple[tuple[int, Any], ...],
+        sums: tuple[tuple[int, int], ...],
+        maxima: tuple[tuple[int, int], ...],
+    ) -> None:
+        self.tables = tables
+        self.sums = sums
+        self.maxima = maxima
 
 
 class Analysis:
     """What to count, as the plan of a set of models collects it; see the module.
 
     Args:
-        fits_blocks: Whether texts may be counted in blocks, see ``models.engine.blocks``.
+        unit: What is counted apart, by which a plan tells analyses of one text from each other.
+        split: Cuts a text that is not empty into these, see ``models.engine.blocks``. Where segments are
+            counted, each is one.
     """
 
-    def __init__(self, *, fits_blocks: bool = True) -> None:
-        self.fits_blocks = fits_blocks
+    def __init__(self, unit: str = "blocks", split: Callable[[str], Sequence[str]] = split_blocks) -> None:
+        self.unit = unit
+        self.split = split
         self._tables: dict[Hashable, int] = {}
         self._sums: dict[Hashable, int] = {}
         self._maxima: dict[Hashable, int] = {}
         self._of_base: dict[Hashable, _Measures] = {}
-        self._matchers: list[tuple[Matcher, _Measures]] = []
+        self._matchers: list[tuple[Matcher | Phrases, _Measures]] = []
         self._sieve = RunSieve(())
         self._run_place: int | None = None
 
@@ -89,13 +112,21 @@ class Analysis:
         maxima = [0] * len(self._maxima)
         tokens = self._of_base.get(TOKENS)
         if tokens is not None:
-            _tally(Counter(tokenizer().split(text)), tokens.verdicts, tables, sums, maxima)
+            _tally(map(tokens.verdicts.__getitem__, tokenizer().split(text)), tables, sums, maxima)
+        segments = self._of_base.get(SEGMENTS)
+        if segments is not None:
+            # Not remembered, as words are.
+            _tally((segments.decide(text),), tables, sums, maxima)
         if self._matchers:
-            runs = dict.fromkeys(self._sieve.kept(word_runs(text)))
+            runs = word_runs(text)
+            kept = dict.fromkeys(self._sieve.kept(runs))
             for matcher, measures in self._matchers:
-                found = matcher.find_in(text, runs)
+                if isinstance(matcher, Phrases):
+                    found = matcher.find_among(text, runs)
+                else:
+                    found = matcher.find_in(text, kept)
                 if found:
-                    _tally(Counter(found), measures.verdicts, tables, sums, maxima)
+                    _tally(map(measures.verdicts.__getitem__, found), tables, sums, maxima)
         if self._run_place is not None:
             maxima[self._run_place] = longest_run(text)
         return Block(tables, sums, maxima)
@@ -116,9 +147,10 @@ class Analysis:
     def _measures(self, base: Hashable) -> "_Measures":
         if base not in self._of_base:
             measures = self._of_base[base] = _Measures(tokenizer().token if base is TOKENS else None)
-            if isinstance(base, Matcher):
+            if isinstance(base, Matcher | Phrases):
                 self._matchers.append((base, measures))
-                self._sieve = RunSieve(matcher for matcher, _ in self._matchers)
+                matchers = (matcher for matcher, _ in self._matchers if isinstance(matcher, Matcher))
+                self._sieve = RunSieve(matchers)
         return self._of_base[base]
 
 
@@ -131,18 +163,22 @@ class _Measures:
         self.totals: list[tuple[int, Chain]] = []
         self.maxima: list[tuple[int, Chain]] = []
         self._typed = typed
-        self.verdicts: WordMemo[Verdict] = WordMemo(self._decide, _WORDS)
+        self.verdicts: WordMemo[Verdict] = WordMemo(self.decide, _WORDS)
+        self._same: dict[Hashable, Verdict] = {}
 
-    def _decide(self, item: str) -> Verdict:
+    def decide(self, item: str) -> Verdict:
+        """Decide what one item counts for; of short items that are in no table, those alike count as one."""
         value = item if self._typed is None else self._typed(item)
-        return (
-            tuple((place, items[0]) for place, items in _taken(self.tables, value)),
-            (
-                *((place, 1) for place, _ in _taken(self.lengths, value)),
-                *((place, items[0]) for place, items in _taken(self.totals, value)),
-            ),
-            tuple((place, items[0]) for place, items in _taken(self.maxima, value)),
+        tables = tuple((place, items[0]) for place, items in _taken(self.tables, value))
+        sums = (
+            *((place, 1) for place, _ in _taken(self.lengths, value)),
+            *((place, items[0]) for place, items in _taken(self.totals, value)),
         )
+        maxima = tuple((place, items[0]) for place, items in _taken(self.maxima, value))
+        verdict = Verdict(tables, sums, maxima)
+        if tables or len(item) > LONGEST:
+            return verdict
+        return self._same.setdefault((sums, maxima), verdict)
 
 
 def _taken(asked: Iterable[tuple[int, Chain]], item: Any) -> Iterable[tuple[int, list[Any]]]:
@@ -153,20 +189,15 @@ def _taken(asked: Iterable[tuple[int, Chain]], item: Any) -> Iterable[tuple[int,
 
 
 def _tally(
-    counts: Mapping[str, int],
-    verdicts: Mapping[str, Verdict],
-    tables: list[dict[str, int]],
-    sums: list[int],
-    maxima: list[int],
+    verdicts: Iterable[Verdict], tables: list[dict[str, int]], sums: list[int], maxima: list[int]
 ) -> None:
-    for item, count in counts.items():
-        keys, amounts, values = verdicts[item]
-        for place, key in keys:
+    for verdict, count in Counter(verdicts).items():
+        for place, key in verdict.tables:
             table = tables[place]
             if table is _EMPTY:
                 table = tables[place] = {}
             table[key] = table.get(key, 0) + count
-        for place, amount in amounts:
+        for place, amount in verdict.sums:
             sums[place] += amount * count
-        for place, value in values:
+        for place, value in verdict.maxima:
             maxima[place] = max(maxima[place], value)

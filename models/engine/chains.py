@@ -9,14 +9,20 @@ from msgspec import Struct
 
 from models.engine.functions import function_key, of_revscoring
 from models.engine.matches import Matcher
+from models.engine.phrases import Phrases, phrases_of
+from models.engine.segments import of_string, quicker
 
 TOKENS: Final = "tokens"
+SEGMENTS: Final = "segments"
 TEXTS: Final = frozenset({"datasource.revision.text", "datasource.revision.parent.text"})
 """Printed names of the datasources that hold a text."""
 
 _PARSED = "features.wikitext.datasources.tokenized"
 _META = "datasources.meta."
 _DICTIONARY = "languages.features.dictionary.datasources"
+
+
+Base = str | Matcher | Phrases
 
 
 class Filter(Struct, frozen=True):
@@ -37,13 +43,13 @@ class Chain(Struct, frozen=True):
 
     Attributes:
         text: The node that holds the text.
-        base: What the list is made of: ``TOKENS``, or what finds matches.
+        base: What the list is made of: ``TOKENS``, the strings of ``SEGMENTS``, or what finds matches.
         steps: In order.
         keys: Of the steps, equal for steps that do the same.
     """
 
     text: Any
-    base: Hashable
+    base: Base
     steps: tuple[Filter | Map, ...] = ()
     keys: tuple[Hashable, ...] = ()
 
@@ -90,8 +96,10 @@ def chain_of(node: Any) -> Chain | None:
     owner: Any = getattr(process, "__self__", None)
     if owner is node:
         if code is of_revscoring(_META + "filters", "filter").process:
-            step = Filter(node.include, bool(node.inverse))
+            step = Filter(quicker(node.include), bool(node.inverse))
         elif code is of_revscoring(_META + "mappers", "map").process:
+            if node.apply is str and (segments := _strings_of_segments(below)) is not None:
+                return segments
             step = Map(node.apply)
     if step is not None:
         return _then(below, step)
@@ -104,8 +112,26 @@ def chain_of(node: Any) -> Chain | None:
 def _base(process: Any, text: Any) -> Chain | None:
     if process is of_revscoring(_PARSED, "_process_tokens"):
         return Chain(text, TOKENS)
-    if getattr(process, "__func__", None) is of_revscoring(_META + "extractors", "regex").process:
+    code = getattr(process, "__func__", None)
+    if code is of_revscoring(_META + "extractors", "regex").process:
         return Chain(text, _matcher(*_patterns(process.__self__)))
+    if code is of_revscoring(_META + "extractors", "trie").process:
+        phrases = _phrases(process.__self__.word_processor)
+        return None if phrases is None else Chain(text, phrases)
+    return None
+
+
+def _strings_of_segments(node: Any) -> Chain | None:
+    """Return the strings of deltas' segments that revscoring makes, all or those that a filter keeps."""
+    process: Any = getattr(node, "process", None)
+    if process == of_revscoring(_PARSED, "paragraphs_sentences_and_whitespace").segment:
+        tokens = chain_of(node.dependencies[0])
+        is_known = tokens is not None and tokens.base is TOKENS and not tokens.steps
+        return Chain(tokens.text, SEGMENTS) if tokens is not None and is_known else None
+    if getattr(process, "__func__", None) is of_revscoring(_META + "filters", "filter").process:
+        include, segments = of_string(node.include), _strings_of_segments(node.dependencies[0])
+        if include is not None and segments is not None and not segments.steps:
+            return segments.then(Filter(include, bool(node.inverse)))
     return None
 
 
@@ -122,6 +148,12 @@ def _patterns(extractor: Any) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
 def _matcher(expression: re.Pattern[str], exclusion: re.Pattern[str] | None) -> Matcher:
     """Return the one matcher of a list in this process: making one takes a tenth of a second."""
     return Matcher(_Extractor(expression, exclusion))
+
+
+@functools.lru_cache(maxsize=16)
+def _phrases(processor: Any) -> Phrases | None:
+    """Return the phrases of a list once in this process."""
+    return phrases_of(processor)
 
 
 def _then(below: Any, step: Filter | Map) -> Chain | None:

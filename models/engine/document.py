@@ -8,7 +8,7 @@ were taken counts anew from its blocks if it is ever asked again.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from models.engine.analysis import Analysis
-from models.engine.blocks import Block, split_blocks
+from models.engine.blocks import Block
 
 Table = dict[str, int]
 
@@ -36,7 +36,7 @@ class Document:
 
     def __init__(self, analysis: Analysis, text: str | None, before: "Document | None" = None) -> None:
         self._analysis = analysis
-        self._texts = split_blocks(text or "") if analysis.fits_blocks else [text] if text else []
+        self._texts = analysis.split(text) if text else []
         self._totals: dict[int, Table] = {}
         self._before: Change | None = None
         self.is_kept = False
@@ -177,6 +177,9 @@ class Change:
         if not counts:
             return []
         before = self.before.counts_of(place, counts)
+        if not before:
+            # Nothing was there, so that these are whole numbers, which add up the same in every order.
+            return [float(delta) for delta in counts.values()]
         kept: Table = {}
         gone = 0
         for item, delta in counts.items():

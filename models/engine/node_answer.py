@@ -1,5 +1,6 @@
 """What revscoring's features ask of the nodes of one text."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -66,3 +67,9 @@ class WikitextNodes(ABC):
     @abstractmethod
     def content(self) -> str:
         """The text that a reader sees: no templates, no markup."""
+
+    def matching(self, name: str, pattern: re.Pattern[str]) -> list[str]:
+        """Return those of the strings of a property whose beginning matches, in their order."""
+        strings: Sequence[str] = getattr(self, name)
+        matching = set(filter(pattern.match, set(strings)))
+        return [string for string in strings if string in matching]

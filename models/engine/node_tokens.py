@@ -2,18 +2,22 @@
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
 from models.engine.fallbacks import FALLBACKS
 from models.engine.node_answer import WikitextNodes
+from models.engine.node_beginnings import Beginning
 from models.engine.node_codes import OPENERS, TEXT, Token, end_of_child
 from models.engine.node_content import content_of
 from models.engine.node_strings import Strings, Unproven, pieces
 from models.engine.node_tree import TreeNodes
 
 Answer = TypeVar("Answer")
+_TAG = b"T"
+_WHOLE = {"templates": (b"{", b"}"), "tags": (_TAG, b"Sz")}
+_FEW = 4
 _FINDERS = {code: re.compile(re.escape(code)).finditer for code in OPENERS.values()}
 
 
@@ -69,17 +73,52 @@ class TokenNodes(WikitextNodes):
     @functools.cached_property
     def templates(self) -> Sequence[str]:
         """Every template in full."""
-        return self._proven(lambda: self._strings.between(b"{", b"}"), attrgetter("templates"))
+        return self._proven(lambda: self._strings.between(*_WHOLE["templates"]), attrgetter("templates"))
 
     @functools.cached_property
     def tags(self) -> Sequence[str]:
         """Every tag in full."""
-        return self._proven(lambda: self._strings.between(b"T", b"Sz"), attrgetter("tags"))
+        return self._proven(lambda: self._strings.between(*_WHOLE["tags"]), attrgetter("tags"))
 
     @functools.cached_property
     def content(self) -> str:
         """The text that a reader sees."""
         return self._proven(lambda: content_of(self._tokens, self._codes), lambda tree: tree.content)
+
+    def matching(self, name: str, pattern: re.Pattern[str]) -> list[str]:
+        """Return those of the strings of a property whose beginning matches, in their order."""
+        if name in _WHOLE and name not in self.__dict__:
+            opener, closers = _WHOLE[name]
+            possible = [start for start, begun in self._begun(opener) if _can_match(pattern, begun)]
+            if len(possible) <= _FEW:
+                try:
+                    strings = [self._node(opener, closers, start) for start in possible]
+                    return [string for string in strings if pattern.match(string)]
+                except Unproven:
+                    pass
+        return super().matching(name, pattern)
+
+    def _begun(self, opener: bytes) -> Iterator[tuple[int, str]]:
+        """Yield where each template or tag opens, and how its string begins."""
+        tokens, codes = self._tokens, self._codes
+        for behind in self._behind(opener):
+            begun = "{{"
+            if opener == _TAG:
+                token = tokens[behind - 1]
+                if markup := token.get("wiki_markup"):
+                    yield behind - 1, markup
+                    continue
+                begun = "</" if token.get("invalid") else "<"
+            yield behind - 1, begun + tokens[behind]["text"] if codes[behind] == TEXT else begun
+
+    def _node(self, opener: bytes, closers: bytes, start: int) -> str:
+        depth = 0
+        for match in re.finditer(b"[" + opener + closers + b"]", self._codes[start:]):
+            depth += 1 if match.group() == opener else -1
+            if not depth:
+                end = start + match.end()
+                return "".join(pieces(self._tokens[start:end], self._codes[start:end]))
+        raise Unproven
 
     @functools.cached_property
     def _strings(self) -> Strings:
@@ -111,3 +150,12 @@ class TokenNodes(WikitextNodes):
     def _child(self, start: int) -> str:
         end = end_of_child(self._codes, start)
         return "".join(pieces(self._tokens[start:end], self._codes[start:end]))
+
+
+def _can_match(pattern: re.Pattern[str], begun: str) -> bool:
+    return _beginning(pattern).is_possible(begun)
+
+
+@functools.lru_cache(maxsize=256)
+def _beginning(pattern: re.Pattern[str]) -> Beginning:
+    return Beginning(pattern)

@@ -3,7 +3,7 @@
 import functools
 import importlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -130,10 +130,8 @@ class MatchingOf(Struct, frozen=True):
         return f"{self.name} matching {self.pattern.pattern!r} {self.pattern.flags}"
 
     def __call__(self, nodes: LateNodes) -> list[str]:
-        """Return them in their order; each different one is tried once."""
-        strings: Sequence[str] = getattr(nodes.found, self.name)
-        matching = set(filter(self.pattern.match, set(strings)))
-        return [string for string in strings if string in matching]
+        """Return them in their order."""
+        return nodes.found.matching(self.name, self.pattern)
 
 
 class NumberOf(Struct, frozen=True):

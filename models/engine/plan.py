@@ -32,7 +32,7 @@ class Step(Struct, frozen=True):
         process: Makes the value.
         below: Places of what it is made of.
         check: Of a feature: makes the value one of its type, or raises.
-        key: Equal for steps that make the same of a text; None where it takes more than one text.
+        key: The same for steps that make the same of a text; None where it takes more than one text.
         side: 0 where it follows from the parent's text alone, 1 from the revision's own, 2 otherwise.
         twin: Place of the step that does the same to the parent's text; None without one.
         takes_before: Whether it is made quicker from its own value for a text like this one.
@@ -43,7 +43,7 @@ class Step(Struct, frozen=True):
     process: Callable[..., Any]
     below: tuple[int, ...]
     check: Callable[[Any], Any] | None
-    key: Hashable | None
+    key: int | None
     side: int
     twin: int | None
     takes_before: bool
@@ -112,7 +112,7 @@ class Plan:
             values[step.place] = value if step.check is None else step.check(value)
             for place in step.frees:
                 values[place] = None
-        kept = {
+        kept: dict[Hashable, Any] = {
             key: values[place]
             for key, place, is_lasting in self._kept
             if is_lasting or isinstance(values[place], _UNCHANGING)
@@ -127,7 +127,8 @@ class _Graph:
         self._rules = rules
         self._places: dict[str, int] = {}
         self._nodes: list[tuple[Any, tuple[int, ...]]] = []
-        self._keys: list[Hashable | None] = []
+        self._keys: list[int | None] = []
+        self._numbers: dict[Hashable, int] = {}
         self._sides: list[int] = []
         self.roots: list[tuple[str, int]] = []
 
@@ -151,16 +152,21 @@ class _Graph:
         if _is_root(node):
             self.roots.append((name, place))
             self._sides.append(_SIDES.get(name, 2))
-            self._keys.append("text" if name in _SIDES else None)
+            self._keys.append(self._number("text") if name in _SIDES else None)
         else:
             sides = {self._sides[each] for each in below}
             side = sides.pop() if len(sides) == 1 else 2
             keys = tuple(self._keys[each] for each in below)
             self._sides.append(side)
-            self._keys.append(None if side == 2 else (function_key(node.process), _returns(node), keys))
+            made_by = (function_key(node.process), _returns(node), keys)
+            self._keys.append(None if side == 2 else self._number(made_by))
         return place
 
-    def worth_keeping(self) -> tuple[tuple[Hashable, int, bool], ...]:
+    def _number(self, key: Hashable) -> int:
+        """Return a number for a key, which is looked up far more often than two keys are compared."""
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def worth_keeping(self) -> tuple[tuple[int, int, bool], ...]:
         """Return what a next revision may take over from the text of this one.
 
         That is what it would compute of its parent's text, and what is made of the text itself; of what
@@ -175,7 +181,10 @@ class _Graph:
         return tuple(
             (key, place, _is_lasting(self._nodes[place][0].process))
             for place, (key, side) in enumerate(zip(self._keys, self._sides, strict=True))
-            if side == 1 and place not in text and (key in of_parent or self._nodes[place][1] == text)
+            if key is not None
+            and side == 1
+            and place not in text
+            and (key in of_parent or self._nodes[place][1] == text)
         )
 
     def steps(self, lasting: Set[int]) -> tuple[Step, ...]:
@@ -198,7 +207,7 @@ class _Graph:
                 frees.setdefault(last, []).append(place)
         return tuple(self._step(place, twins, tuple(frees.get(place, ()))) for place in order)
 
-    def _step(self, place: int, twins: Mapping[Hashable | None, int], frees: tuple[int, ...]) -> Step:
+    def _step(self, place: int, twins: Mapping[int | None, int], frees: tuple[int, ...]) -> Step:
         node, below = self._nodes[place]
         key, side = self._keys[place], self._sides[place]
         return Step(

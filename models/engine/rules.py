@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from models import resources
 from models.engine.analysis import Analysis
-from models.engine.chains import TEXTS, Chain, chain_of
+from models.engine.chains import SEGMENTS, TEXTS, Chain, chain_of
 from models.engine.document import Change, Document
 from models.engine.functions import of_revscoring
-from models.engine.matches import Matcher
+from models.engine.segments import segments
 from models.engine.tokens import tokenizer
 
 Rule = Callable[[Any], Any]
@@ -24,12 +24,14 @@ _SIGNS: Final = {"positive": 1, "negative": -1}
 class CountingRules:
     """The rules of one plan, which collect what its features count.
 
-    Matches that may reach over lines are counted apart from all else, in whole texts.
+    Segments, and matches that may reach over lines, are counted apart from all else: the latter in whole
+    texts.
     """
 
     def __init__(self) -> None:
         self.in_blocks = Analysis()
-        self.in_whole = Analysis(fits_blocks=False)
+        self.in_whole = Analysis("whole", lambda text: [text])
+        self.in_segments = Analysis("segments", segments)
 
     def __call__(self, node: Any) -> Any:
         """Return an equal node that costs less, or None."""
@@ -118,7 +120,9 @@ class CountingRules:
         return _feature(node, reader, _document(self.in_blocks, text))
 
     def _analysis_of(self, chain: Chain) -> Analysis:
-        reaches_over_lines = isinstance(chain.base, Matcher) and not chain.base.splits_at_lines
+        if chain.base is SEGMENTS:
+            return self.in_segments
+        reaches_over_lines = not isinstance(chain.base, str) and not chain.base.splits_at_lines
         return self.in_whole if reaches_over_lines else self.in_blocks
 
 
@@ -266,8 +270,7 @@ class ReadFigure:
 
 def _document(analysis: Analysis, text: Any) -> Any:
     """Return the node of a text's analysis."""
-    name = "blocks" if analysis.fits_blocks else "whole"
-    return _source(f"{name}({text})", Analyse(analysis), text)
+    return _source(f"{analysis.unit}({text})", Analyse(analysis), text)
 
 
 def _chain_of_table(node: Any) -> Chain | None:

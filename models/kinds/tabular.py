@@ -50,7 +50,7 @@ class TabularScorer:
                 wiki_id=revision.wiki_id,
                 rev_id=revision.rev_id,
             )
-        return self._score(probabilities), self._features.by_name(values)
+        return self._score(probabilities), self._features.by_name(values) if cache.wants_features else {}
 
     def features_of(self, revision: Revision) -> Features | None:
         """Return the features that the engine may compute for the score of a revision; None without any."""

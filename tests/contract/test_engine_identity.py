@@ -14,7 +14,10 @@ from tests.feature_lists import differences, published
 from tests.feature_revisions import is_in_dictionary, items
 from tests.histories import dump_history
 
-OF_TEXT = [name for name in LISTS if "wikidatawiki" not in name]
+OF_TEXT = [name for name in LISTS if "wikidatawiki" not in name] + [
+    f"articlequality.feature_lists.{wiki_id}.wp10"
+    for wiki_id in ("fawiki", "glwiki", "ptwiki", "svwiki", "trwiki", "ukwiki")
+]
 OF_ITEMS = [name for name in LISTS if "wikidatawiki" in name]
 DUMPS = {
     "wikitrust_wiki_00023.xml": 25,

@@ -139,6 +139,7 @@ def _made_up_dictionaries(monkeypatch: pytest.MonkeyPatch) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(histories(), st.lists(st.integers(-1, 4), max_size=5), st.sampled_from((0, 40, 100_000)))
+@example(["//<b\n\n>", "mailto:<b\n\n>c"], [], 100_000)
 @example(["a'\n\nb", "a'", "a'\nb"], [], 100_000)
 @example(["<b\n\nc>d", "<b\n\nc d\ne>f", "<b\n\n"], [], 100_000)
 @example(["a\r\rb\n\nc", "a\x85\n\nb", "a\n\u2028\n\nb"], [], 100_000)
