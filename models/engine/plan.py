@@ -7,9 +7,7 @@ and can be kept for the revision that comes next in the page; see ``models.engin
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
-from typing import Any, Final
-
-from msgspec import Struct
+from typing import Any, Final, NamedTuple
 
 from models import resources
 from models.engine.functions import function_key
@@ -24,14 +22,15 @@ _UNCHANGING: Final = (bool, int, float, str, type(None))
 _SIDES: Final = {PARENT_TEXT: 0, TEXT: 1}
 
 
-class Step(Struct, frozen=True):
+class Step(NamedTuple):
     """One node of the graph.
 
     Attributes:
         place: Of its value.
         process: Makes the value.
         below: Places of what it is made of.
-        check: Of a feature: makes the value one of its type, or raises.
+        returns: What the value is to be one of; any ``object`` for what is no feature.
+        check: Makes any other value one of these, or raises.
         key: The same for steps that make the same of a text; None where it takes more than one text.
         side: 0 where it follows from the parent's text alone, 1 from the revision's own, 2 otherwise.
         twin: Place of the step that does the same to the parent's text; None without one.
@@ -42,7 +41,8 @@ class Step(Struct, frozen=True):
     place: int
     process: Callable[..., Any]
     below: tuple[int, ...]
-    check: Callable[[Any], Any] | None
+    returns: type | tuple[type, ...]
+    check: Callable[[Any], Any]
     key: int | None
     side: int
     twin: int | None
@@ -96,22 +96,23 @@ class Plan:
         for name, place in self._root_places:
             values[place] = roots[name]
         known = (of_parent, of_text, _NOTHING)
-        for step in self._steps:
-            key = step.key
-            if key is not None and key in known[step.side]:
-                values[step.place] = known[step.side][key]
+        # A hundred steps and more are taken for each revision, so their fields are not asked for by name.
+        for place, process, below, returns, check, key, side, twin, takes_before, frees in self._steps:
+            if key is not None and key in known[side]:
+                values[place] = known[side][key]
                 continue
-            below = step.below
-            if step.takes_before:
-                before = None if step.twin is None else values[step.twin]
-                value = step.process(values[below[0]], of_page.get(key) if before is None else before)
+            if takes_before:
+                before = None if twin is None else values[twin]
+                value = process(values[below[0]], of_page.get(key) if before is None else before)
             elif len(below) == 1:
-                value = step.process(values[below[0]])
+                value = process(values[below[0]])
+            elif len(below) == 2:
+                value = process(values[below[0]], values[below[1]])
             else:
-                value = step.process(*[values[place] for place in below])
-            values[step.place] = value if step.check is None else step.check(value)
-            for place in step.frees:
-                values[place] = None
+                value = process(*[values[each] for each in below])
+            values[place] = value if isinstance(value, returns) else check(value)
+            for each in frees:
+                values[each] = None
         kept: dict[Hashable, Any] = {
             key: values[place]
             for key, place, is_lasting in self._kept
@@ -210,11 +211,13 @@ class _Graph:
     def _step(self, place: int, twins: Mapping[int | None, int], frees: tuple[int, ...]) -> Step:
         node, below = self._nodes[place]
         key, side = self._keys[place], self._sides[place]
+        returns, check = _type(node)
         return Step(
             place=place,
             process=node.process,
             below=below,
-            check=_check(node),
+            returns=returns,
+            check=check,
             key=key,
             side=side,
             twin=twins.get(key) if side == 1 else None,
@@ -237,17 +240,15 @@ def _returns(node: Any) -> Any:
     return getattr(node, "returns", None)
 
 
-def _check(node: Any) -> Callable[[Any], Any] | None:
-    """Return what a feature does to the value of its process; None where that is nothing."""
+def _type(node: Any) -> tuple[type | tuple[type, ...], Callable[[Any], Any]]:
+    """Return which values of a node's process stay as they are, and what is done to the others."""
     feature = resources.module("features.feature").Feature
     if not isinstance(node, feature):
-        return None
+        return object, _as_it_is
     if type(node).validate is not feature.validate:
-        check: Callable[[Any], Any] = node.validate
-        return check
-    returns = node.returns
+        return (), node.validate
+    return node.returns, node.validate
 
-    def to_type(value: Any) -> Any:
-        return value if isinstance(value, returns) else node.validate(value)
 
-    return to_type
+def _as_it_is(value: Any) -> Any:
+    return value

@@ -14,8 +14,6 @@ from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
-from msgspec.structs import replace
-
 from models.engine import analysis, document, rules
 from models.engine.extractor import Extractor
 from models.engine.matches import Matcher
@@ -136,7 +134,7 @@ def _wrap(clock: PhaseClock, stack: ExitStack, extractor: Extractor) -> None:
         for each in analyses.values():
             stack.enter_context(patch.object(each, "split", clock.wrapped(each.split, "blocks")))
         steps = tuple(
-            replace(step, process=clock.wrapped(step.process, phase)) if (phase := _phase_of(step)) else step
+            step._replace(process=clock.wrapped(step.process, phase)) if (phase := _phase_of(step)) else step
             for step in plan._steps
         )
         stack.enter_context(patch.object(plan, "_steps", steps))
