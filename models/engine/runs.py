@@ -6,9 +6,11 @@ from typing import Final
 import numpy as np
 
 word_runs: Final = re.compile(r"\w+").findall
-_REPEATED = re.compile(r"(.)\1+", re.DOTALL)
+_TWO = re.compile(r"(.)\1", re.DOTALL)
+_THREE = re.compile(r"(.)\1\1", re.DOTALL)
+_THREE_AND_MORE = re.compile(r"(.)\1{2,}", re.DOTALL)
 # Below so many characters a search is quicker than setting numpy up.
-_FEW = 300
+_FEW = 1_000
 
 
 def longest_run(text: str) -> int:
@@ -18,10 +20,17 @@ def longest_run(text: str) -> int:
     """
     lowered = text.lower()
     if len(lowered) < _FEW:
-        return max((match.end() - match.start() for match in _REPEATED.finditer(lowered)), default=1)
+        return _longest_of_few(lowered)
     points = np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     ends = np.flatnonzero(points[1:] != points[:-1])
     if not len(ends):
         return len(points)
     longest = int(np.diff(ends).max()) if len(ends) > 1 else 0
     return max(longest, int(ends[0]) + 1, len(points) - 1 - int(ends[-1]))
+
+
+def _longest_of_few(text: str) -> int:
+    # Doubled letters are in every word or two, and three in a row are rare.
+    if _THREE.search(text):
+        return max(match.end() - match.start() for match in _THREE_AND_MORE.finditer(text))
+    return 2 if _TWO.search(text) else 1
