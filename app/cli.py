@@ -18,6 +18,7 @@ from app.cli_options import (
     require_positive,
     takes_settings,
 )
+from app.cli_rules import rules
 from app.settings import Settings
 from schemas.errors import SettingsError
 
@@ -115,3 +116,4 @@ def doctor(settings: Settings, as_json: bool) -> None:
 
 
 main.add_command(models)
+main.add_command(rules)

@@ -185,6 +185,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             min_length=1,
         ),
     ] = msgspec.field(default_factory=lambda: dict(DEFAULT_WIKIS))
+    rules: Annotated[
+        str,
+        Meta(
+            description="Path of a YAML file of rules, which say what events are scored by which models. "
+            "Without one, every new revision is scored by all models of its wiki."
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="Least level logged. Libraries: from `warning` on; with `debug`, from `info` on."),
