@@ -1,8 +1,9 @@
 """What happens to one event: decode, decide, fetch, score, upsert, emit."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Protocol
@@ -10,18 +11,21 @@ from typing import Any, Protocol
 from faust.types import AppT
 from msgspec import Struct
 
-from agents.decide import Skip, decide
+from agents.decide import Decision, Known, Restore, ScoreWith, Skip, Withdraw, decide, same_text_rev_id
 from agents.ordered import UnacknowledgedEvent
+from agents.rules.book import RuleBook
+from agents.rules.decide import Plan
 from agents.scoring import RevisionScoring
+from agents.withdrawals import Withdrawals
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.dead_letter import dead_letter
 from schemas.decode import decode_event
-from schemas.errors import ContentError, EventError, StoreError
+from schemas.errors import ContentError, ContentModelUnsupported, EventError, StoreError
 from schemas.keys import DEAD_LETTER_TOPIC
 from schemas.page_change import Canary, PageChange
 from schemas.prediction import PredictionRow, Provenance, ScoredModel, ScoreFailure, StoredScore
 from schemas.revision import RevisionRequest
-from schemas.revision_score import revision_score_event
+from schemas.revision_score import RevisionScoreEvent, revision_score_event
 from tables.predictions import Predictions
 
 Settle = Callable[[Sequence[Awaitable[Any]]], Awaitable[None]]
@@ -31,9 +35,10 @@ class EventReport(Struct, frozen=True):
     """What became of one event, for the log line and the metrics.
 
     Attributes:
-        outcome: ``scored``, ``failed`` (every model gave a failure), ``skipped`` or ``dead_letter``.
+        outcome: ``scored``, ``failed`` (every model gave a failure), ``withdrawn``, ``restored`` (and
+            nothing was scored), ``skipped`` or ``dead_letter``.
         began: When it was taken up, on the monotonic clock, in seconds.
-        reason: Of a skip, or the code of a dead letter; None otherwise.
+        reason: Of a skip, what was withdrawn or restored, or the code of a dead letter; None otherwise.
         message: Of a dead letter: what is wrong with it and what to do; None otherwise.
         change: The event; None where it could not be decoded, or was a canary.
         scored: One per model.
@@ -87,6 +92,9 @@ class Pipeline:
             acknowledged only when its outputs are safe.
         retry: For wikis that do not answer.
         observer: Hears of each event.
+        erases: Whether the log is one that what was suppressed can be erased from: a request follows each
+            suppression. Kafka's is not, see README.md.
+        rules: Say which models score an event, and where the scores go; without any, all of the wiki do.
     """
 
     def __init__(
@@ -99,6 +107,8 @@ class Pipeline:
         settle: Settle,
         retry: ContentRetry,
         observer: Observer,
+        erases: bool = False,
+        rules: RuleBook | None = None,
     ) -> None:
         self._app = app
         self._catalogue = catalogue
@@ -107,15 +117,17 @@ class Pipeline:
         self._settle = settle
         self._retry = retry
         self._observer = observer
+        self._rules = rules
+        self._withdrawals = Withdrawals(app, predictions, erases=erases)
 
     async def handle(self, event: UnacknowledgedEvent) -> None:
         """Handle one event to its end.
 
         1. Decode it; what cannot be decoded goes to the dead letters, bytes and all.
-        2. Decide whether to score it, and with which models.
-        3. Fetch and score. Whatever is wrong with the revision becomes a failure in its row.
-        4. Upsert the row.
-        5. Emit one output event per model.
+        2. Decide what to do about it, by what the tables hold.
+        3. Withdraw predictions, or show them again.
+        4. Fetch and score. Whatever is wrong with the revision becomes a failure in its row.
+        5. Upsert the row, and emit one output event per model, or those that the rules ask for.
 
         Raises:
             EngineError: Nothing can be scored, whichever the event.
@@ -131,22 +143,26 @@ class Pipeline:
                 EventReport("dead_letter", began, reason=error.code, message=error.message)
             )
             return
-        decision = decide(change, self._catalogue)  # 2
-        if isinstance(decision, Skip) or isinstance(change, Canary):
-            known = None if isinstance(change, Canary) else change
-            reason = decision.reason if isinstance(decision, Skip) else None
-            self._observer.event_handled(EventReport("skipped", began, reason=reason, change=known))
+        if isinstance(change, Canary):
+            self._observer.event_handled(_unscored(began, None, decide(change, self._catalogue)))
+            return
+        plan = None if self._rules is None else self._rules.plan(value, event.message.topic, change.wiki_id)
+        ruled = None if plan is None else plan.models
+        decision = decide(change, self._catalogue, self._known(event, change), ruled)  # 2
+        sent = await self._withdrawals.apply(event, change, decision)  # 3
+        scoring = decision.scoring if isinstance(decision, Restore) else decision
+        if not isinstance(scoring, ScoreWith):
+            await self._settle(sent)
+            self._observer.event_handled(_unscored(began, change, decision))
             return
         scoring_began = monotonic()
-        scored = await self._score(change, decision.models)  # 3
+        async with self._places(plan):
+            scored = await self._score_all(change, scoring)  # 4
         scoring_seconds = monotonic() - scoring_began
         if event.message.generation_id != self._app.consumer_generation_id:
             return  # The partition was given back meanwhile; its new owner does this again.
-        sent: list[Awaitable[Any]] = [
-            *await self._predictions.upsert(event, _row(event, change, scored))
-        ]  # 4
-        for one in scored:  # 5
-            output = revision_score_event(change, (one,))
+        sent += await self._predictions.upsert(event, _row(event, change, scored))  # 5
+        for output in _outputs(change, scored, plan):
             sent.append(
                 await self._app.producer.send(output.stream, output.key, output.value, None, None, None)
             )
@@ -156,6 +172,32 @@ class Pipeline:
         self._observer.event_handled(
             EventReport(outcome, began, change=change, scored=scored, scoring_seconds=scoring_seconds)
         )
+
+    def _places(self, plan: Plan | None) -> contextlib.AbstractAsyncContextManager[None]:
+        if self._rules is None or plan is None:
+            return contextlib.nullcontext()
+        return self._rules.places(plan)
+
+    def _known(self, event: UnacknowledgedEvent, change: PageChange) -> Known:
+        wiki_id, tables = change.wiki_id, self._predictions
+        same_text = same_text_rev_id(change)
+        return Known(
+            tables.newest_page(event, wiki_id, change.page.page_id),
+            tables.newest_revision(event, wiki_id, change.revision.rev_id),
+            None if same_text is None else tables.newest_revision(event, wiki_id, same_text),
+        )
+
+    async def _score_all(self, change: PageChange, decision: ScoreWith) -> list[ScoredModel]:
+        """Return an answer of each model, in their order. Asks none whose answer is carried or refused."""
+        done = decision.carried.keys() | decision.refused
+        asked = {name: info for name, info in decision.models.items() if name not in done}
+        scored = iter(await self._score(change, asked) if asked else ())
+        return [
+            next(scored)
+            if name in asked
+            else ScoredModel(info.id, decision.carried.get(name) or _refusal(change, info))
+            for name, info in decision.models.items()
+        ]
 
     async def _score(self, change: PageChange, models: Any) -> list[ScoredModel]:
         """Score a change, asking again for as long as its wiki does not answer."""
@@ -194,7 +236,7 @@ def _row(event: UnacknowledgedEvent, change: PageChange, scored: Sequence[Scored
         source_topic=message.topic,
         source_partition=message.partition,
         source_offset=message.offset,
-        event_dt=change.meta_dt or change.dt,
+        event_dt=change.acted_dt,
         scored_dt=datetime.now(UTC),
     )
     scores = [StoredScore(one.model, one.outcome, provenance) for one in scored]
@@ -206,6 +248,44 @@ def _row(event: UnacknowledgedEvent, change: PageChange, scored: Sequence[Scored
         rev_dt=change.revision.rev_dt,
         scores=tuple(scores),
     )
+
+
+def _outputs(
+    change: PageChange, scored: Sequence[ScoredModel], plan: Plan | None
+) -> Iterator[RevisionScoreEvent]:
+    if plan is None:
+        for one in scored:
+            yield revision_score_event(change, (one,))
+        return
+    answers = {one.model: one for one in scored}
+    for output in plan.outputs:
+        asked = (answers.get(plan.models[name].id) for name in output.models)
+        told = [one for one in asked if one is not None and not _is_ignored(one, output.ignore)]
+        if told:
+            yield revision_score_event(change, told, stream=output.stream)
+
+
+def _is_ignored(one: ScoredModel, ignore: frozenset[str]) -> bool:
+    return isinstance(one.outcome, ScoreFailure) and one.outcome.code in ignore
+
+
+def _refusal(change: PageChange, info: ModelInfo) -> ScoreFailure:
+    revision = change.revision
+    return ScoreFailure(
+        ContentModelUnsupported.code,
+        f"revision {revision.rev_id} of {change.wiki_id} holds {revision.content_model!r}, but the model "
+        f"reads {', '.join(info.content_models)} only; it cannot score this page",
+    )
+
+
+def _unscored(began: float, change: PageChange | None, decision: Decision) -> EventReport:
+    if isinstance(decision, Withdraw):
+        reason = f"{decision.scope}_{'suppressed' if decision.is_erasure else 'hidden'}"
+        return EventReport("withdrawn", began, reason=reason, change=change)
+    if isinstance(decision, Restore):
+        return EventReport("restored", began, reason=decision.scope, change=change)
+    skipped = decision.reason if isinstance(decision, Skip) else None
+    return EventReport("skipped", began, reason=skipped, change=change)
 
 
 def _all_failed(models: Sequence[ModelInfo], error: ContentError) -> list[ScoredModel]:

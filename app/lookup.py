@@ -5,11 +5,21 @@ import json
 from typing import Final
 from urllib.parse import quote
 
-from schemas.errors import NotReady, PredictionNotFound, RequestInvalid, RevstreamError, WikiUnknown
+from schemas.errors import (
+    NotReady,
+    PredictionNotFound,
+    PredictionWithdrawn,
+    RequestInvalid,
+    RevstreamError,
+    WikiUnknown,
+)
 
 TIMEOUT_SECONDS: Final = 10.0
 
-_ERRORS: Final = {kind.code: kind for kind in (NotReady, PredictionNotFound, RequestInvalid, WikiUnknown)}
+_ERRORS: Final = {
+    kind.code: kind
+    for kind in (NotReady, PredictionNotFound, PredictionWithdrawn, RequestInvalid, WikiUnknown)
+}
 
 
 def look_up(host: str, port: int, wiki_id: str, *, rev_id: int | None, page_id: int | None) -> str:

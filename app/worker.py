@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import structlog
 
+from agents.embedded.erasure import Eraser
 from agents.embedded.house import backlog, keep_house
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
@@ -16,6 +17,7 @@ from agents.embedded.transport import Transport as EmbeddedTransport
 from agents.kafka import TopicSpec, declare_topics
 from agents.ordered import OrderedWindow
 from agents.pipeline import ContentRetry, Pipeline, settle_by_delivery, settle_with_commit
+from agents.rules.decide import named_streams
 from agents.scoring import RevisionScoring
 from agents.sources import EventSource
 from app.api.asgi import create_api
@@ -28,6 +30,7 @@ from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand import WorkerOnDemand
 from app.pool_metrics import PoolMetrics
+from app.rules import open_rules
 from app.scorers import Scorers
 from app.settings import Settings
 from app.source import open_settings_source
@@ -95,6 +98,7 @@ class Worker:
             # On a terminal the scores themselves are shown.
             logs_events=not (takes_source and sys.stderr.isatty()),
         )
+        self.rules = open_rules(settings, self.catalogue)
         self.pipeline = Pipeline(
             self.app,
             catalogue=self.catalogue,
@@ -102,7 +106,9 @@ class Worker:
             predictions=self.predictions,
             settle=settle_with_commit if settings.is_embedded else settle_by_delivery,
             retry=ContentRetry(give_up_seconds=settings.content_retry_seconds),
+            rules=self.rules,
             observer=self.observer,
+            erases=settings.is_embedded,
         )
         self.window: OrderedWindow | None = None
         self._add_agent()
@@ -225,18 +231,23 @@ class Worker:
                 retention_seconds=settings.log_retention_seconds,
             )
             self._working.append(self._guard(housekeeping))
+            eraser = Eraser(self._embedded_log(), settings.app_id, self.predictions.rewrite)
+            self._working.append(self._guard(eraser.run()))
         self.observer.serve_at(self.address)
         _log.info("listening", address=self.address, broker=settings.broker_url)
 
     async def _declare_topics(self) -> None:
         model_names = {name for wiki in self.catalogue.wikis.values() for name in wiki}
+        streams = {STREAM_PREFIX + name for name in model_names}
+        if self.rules is not None:
+            streams |= named_streams(self.rules.rules, self.catalogue)
         changelogs = self.predictions.changelog_topics.values()
         await declare_topics(
             ",".join(self.settings.kafka_addresses),
             [
                 TopicSpec(PAGE_CHANGE_TOPIC, is_cut_alike=True),
                 *(TopicSpec(name, is_compacted=True, is_cut_alike=True) for name in changelogs),
-                *(TopicSpec(STREAM_PREFIX + name) for name in sorted(model_names)),
+                *(TopicSpec(name) for name in sorted(streams)),
                 TopicSpec(DEAD_LETTER_TOPIC),
             ],
             partitions=self.settings.partitions,

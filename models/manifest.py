@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from models.features.definitions import Definition
+from models.features.text_alone import reads_text_alone
 from models.statistics.info import describe_model
 from schemas.catalogue import ModelInfo
 from schemas.prediction import FeatureValue, ModelId, ScoreKind
@@ -197,4 +198,6 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             card=self.card,
             reads_content=self.reads_content,
             is_inline=self.is_inline,
+            reads_text_alone=self.reads_content and reads_text_alone(self.features, self.definitions),
+            content_models=self.content_models if self.reads_content else (),
         )

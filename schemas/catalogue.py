@@ -55,6 +55,9 @@ class ModelInfo(Struct, frozen=True):
         reads_content: False for a model that scores the revision id alone: nothing is fetched for it.
         is_inline: True where scoring costs microseconds, so that it runs on the event loop and not in
             the pool.
+        reads_text_alone: True where the revision's own text settles the score: neither its parent, nor who
+            saved it, nor when. Such a score is carried to a revision with the same text.
+        content_models: Those it reads; empty where nobody says.
     """
 
     artefact: str
@@ -65,6 +68,8 @@ class ModelInfo(Struct, frozen=True):
     card: Mapping[str, str]
     reads_content: bool = True
     is_inline: bool = False
+    reads_text_alone: bool = False
+    content_models: tuple[str, ...] = ()
 
 
 class Catalogue(Struct, frozen=True):

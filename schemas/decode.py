@@ -8,67 +8,93 @@ Where a JSON object gives a key twice the last one counts, in `decode_event` and
 """
 
 import re
-from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any
-from uuid import UUID
 
 from msgspec.json import Decoder
 
+from schemas.decode_old import SUPPRESS_STREAM, from_old_change, from_revision_create
+from schemas.decode_parts import event_id_of, stream_of, utc, without_datacentre
 from schemas.errors import EventError, EventSchemaUnsupported, EventUndecodable
-from schemas.identity import derived_id
 from schemas.keys import PAGE_CHANGE_TOPIC, REVISION_CREATE_TOPIC, page_topic_key
 from schemas.page_change import Canary, ChangedRevision, Page, PageChange, PageChangeKind, PriorState, User
 from schemas.wire import (
     WIKI_ID,
     HeaderWire,
-    MetaWire,
+    OldChangeWire,
     PageChangeWire,
     PriorPageWire,
     PriorRevisionWire,
     PriorStateWire,
     RevisionCreateWire,
+    RevisionWire,
     UserWire,
 )
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """Larger events are refused unread. A page change takes some kilobytes."""
 
-_READS = "/mediawiki/page/change 1.x and /mediawiki/revision/create 1.x and 2.x"
-_EVENT_IDS = UUID("6b1f8a6e-5d0c-5a52-9c39-0d3c1f0e7a11")
+_READS = (
+    "/mediawiki/page/change 1.x, /mediawiki/revision/create 1.x and 2.x, and 1.x of /mediawiki/page/delete, "
+    "/mediawiki/page/undelete, /mediawiki/page/move and /mediawiki/revision/visibility-change"
+)
 _CANARY = "canary"
 
 
 class _Layout(Enum):
     PAGE_CHANGE = auto()
     REVISION_CREATE = auto()
+    PAGE_DELETE = auto()
+    PAGE_UNDELETE = auto()
+    PAGE_MOVE = auto()
+    VISIBILITY_CHANGE = auto()
 
 
 _SCHEMAS = (
     (re.compile(r"/mediawiki/page/change/1(\.|\Z)"), _Layout.PAGE_CHANGE),
     (re.compile(r"/mediawiki/revision/create/[12](\.|\Z)"), _Layout.REVISION_CREATE),
+    (re.compile(r"/mediawiki/page/delete/1(\.|\Z)"), _Layout.PAGE_DELETE),
+    (re.compile(r"/mediawiki/page/undelete/1(\.|\Z)"), _Layout.PAGE_UNDELETE),
+    (re.compile(r"/mediawiki/page/move/1(\.|\Z)"), _Layout.PAGE_MOVE),
+    (re.compile(r"/mediawiki/revision/visibility-change/1(\.|\Z)"), _Layout.VISIBILITY_CHANGE),
 )
 # Old events have no $schema; some name it in meta.schema_uri, and count its versions otherwise.
-_OLD_REVISION_CREATE = re.compile(r"/?mediawiki/revision/create/[0-9]+\Z")
+_OLD_SCHEMA = re.compile(r"/?mediawiki/([a-z]+/[a-z-]+)/[0-9]+\Z")
+_OLD_SCHEMAS = {
+    "revision/create": _Layout.REVISION_CREATE,
+    "page/delete": _Layout.PAGE_DELETE,
+    "page/undelete": _Layout.PAGE_UNDELETE,
+    "page/move": _Layout.PAGE_MOVE,
+    "revision/visibility-change": _Layout.VISIBILITY_CHANGE,
+}
 _STREAMS = {
     "mediawiki.page_change": _Layout.PAGE_CHANGE,
     PAGE_CHANGE_TOPIC: _Layout.PAGE_CHANGE,
     REVISION_CREATE_TOPIC: _Layout.REVISION_CREATE,
+    "mediawiki.page-delete": _Layout.PAGE_DELETE,
+    SUPPRESS_STREAM: _Layout.PAGE_DELETE,
+    "mediawiki.page-undelete": _Layout.PAGE_UNDELETE,
+    "mediawiki.page-move": _Layout.PAGE_MOVE,
+    "mediawiki.revision-visibility-change": _Layout.VISIBILITY_CHANGE,
 }
-_INFERRED_URI = {
-    _Layout.PAGE_CHANGE: "/mediawiki/page/change/1.0.0",
-    _Layout.REVISION_CREATE: "/mediawiki/revision/create/1.0.0",
+_OLD_KINDS = {
+    _Layout.PAGE_DELETE: PageChangeKind.DELETE,
+    _Layout.PAGE_UNDELETE: PageChangeKind.UNDELETE,
+    _Layout.PAGE_MOVE: PageChangeKind.MOVE,
+    _Layout.VISIBILITY_CHANGE: PageChangeKind.VISIBILITY_CHANGE,
 }
-_DATACENTRE = re.compile(r"\A[a-z]+\.(?=mediawiki\.)")
+_PAGE_CHANGE_URI = "/mediawiki/page/change/1.0.0"
 _KINDS: dict[str, PageChangeKind] = {kind.value: kind for kind in PageChangeKind}
 # Here someone else may have acted. Else the performer is the editor, and hidden where the editor is.
 _ACTS_OF_OTHERS = frozenset(
     (PageChangeKind.DELETE, PageChangeKind.UNDELETE, PageChangeKind.VISIBILITY_CHANGE)
 )
+_WITHDRAWING = frozenset((PageChangeKind.DELETE, PageChangeKind.VISIBILITY_CHANGE))
 _BAD_JSON = (ValueError, RecursionError)
 
 _decode_page_change = Decoder(PageChangeWire).decode
 _decode_revision_create = Decoder(RevisionCreateWire).decode
+_decode_old_change = Decoder(OldChangeWire).decode
 _decode_header = Decoder(HeaderWire).decode
 
 
@@ -76,8 +102,9 @@ def decode_event(value: bytes) -> PageChange | Canary:
     """Decode one input event, whatever stream it came from.
 
     Args:
-        value: A JSON object: ``mediawiki.page_change`` 1.x, or ``mediawiki.revision-create`` 1.x or 2.x
-            (with or without ``$schema``, ``dt`` and ``meta.id``), or a canary of any stream.
+        value: A JSON object: ``mediawiki.page_change`` 1.x, or ``mediawiki.revision-create`` 1.x or 2.x,
+            or 1.x of the older page-delete, page-undelete, page-move and revision-visibility-change (with
+            or without ``$schema``, ``dt`` and ``meta.id``), or a canary of any stream.
 
     Returns:
         The change, with ids in [1, 2**53), times in UTC, and nothing that the event says is hidden; or the
@@ -104,7 +131,7 @@ def decode_event(value: bytes) -> PageChange | Canary:
                 revision_create.meta.domain != _CANARY
                 and _layout(revision_create.schema) is _Layout.REVISION_CREATE
             ):
-                return _from_revision_create(revision_create)
+                return from_revision_create(revision_create)
     except _BAD_JSON:
         pass
     except OverflowError as error:
@@ -129,7 +156,7 @@ def peek_key(value: bytes) -> bytes:
     if layout is _Layout.PAGE_CHANGE:
         wiki_id = header.wiki_id
         page_id = header.page.get("page_id") if isinstance(header.page, dict) else None
-    elif layout is _Layout.REVISION_CREATE:
+    elif layout is not None:
         wiki_id, page_id = header.database, header.page_id
     else:
         return b""
@@ -157,7 +184,9 @@ def _decode_by_header(value: bytes) -> PageChange | Canary:
     try:
         if layout is _Layout.PAGE_CHANGE:
             return _from_page_change(_decode_page_change(value))
-        return _from_revision_create(_decode_revision_create(value))
+        if layout is _Layout.REVISION_CREATE:
+            return from_revision_create(_decode_revision_create(value))
+        return from_old_change(_decode_old_change(value), _OLD_KINDS[layout])
     except OverflowError as error:
         raise _undecodable("a time falls outside the years 1 to 9999 in UTC") from error
     except _BAD_JSON as error:
@@ -170,10 +199,11 @@ def _find_layout(header: HeaderWire) -> _Layout | None:
     meta = header.meta if isinstance(header.meta, dict) else {}
     old_uri = meta.get("schema_uri")
     if isinstance(old_uri, str):
-        return _Layout.REVISION_CREATE if _OLD_REVISION_CREATE.match(old_uri) else None
+        old = _OLD_SCHEMA.match(old_uri)
+        return None if old is None else _OLD_SCHEMAS.get(old[1])
     for name in (meta.get("stream"), meta.get("topic")):
         if isinstance(name, str):
-            return _STREAMS.get(_DATACENTRE.sub("", name))
+            return _STREAMS.get(without_datacentre(name))
     return None
 
 
@@ -191,19 +221,19 @@ def _from_page_change(wire: PageChangeWire) -> PageChange:
     slots = revision.content_slots
     is_editor_visible = revision.is_editor_visible is not False
     is_comment_visible = revision.is_comment_visible is not False
-    dt = _utc(wire.dt)
-    stream = _stream(meta, PAGE_CHANGE_TOPIC)
+    dt = utc(wire.dt)
+    stream = stream_of(meta, PAGE_CHANGE_TOPIC)
     return PageChange(
-        meta.id or _derived_id(stream, wire.wiki_id, revision.rev_id, kind, dt),
+        meta.id or event_id_of(stream, wire.wiki_id, revision.rev_id, kind, dt),
         stream,
-        wire.schema or _INFERRED_URI[_Layout.PAGE_CHANGE],
+        wire.schema or _PAGE_CHANGE_URI,
         kind,
         dt,
         wire.wiki_id,
         Page(page.page_id, page.page_title, page.namespace_id, page.is_redirect is True),
         ChangedRevision(
             revision.rev_id,
-            _utc(revision.rev_dt),
+            utc(revision.rev_dt),
             revision.rev_parent_id or None,
             revision.rev_size,
             revision.rev_sha1,
@@ -214,59 +244,35 @@ def _from_page_change(wire: PageChangeWire) -> PageChange:
             is_comment_visible,
             revision.is_minor_edit is True,
             slots.main.content_model if slots is not None and slots.main is not None else None,
+            _restored(revision),
         ),
         _user(wire.performer) if is_editor_visible or kind in _ACTS_OF_OTHERS else None,
         None if prior is None else _prior_state(prior),
-        None if meta.dt is None else _utc(meta.dt),
+        None if meta.dt is None else utc(meta.dt),
         meta.domain or None,
         meta.uri or None,
         meta.request_id or None,
+        _is_suppression(wire, kind),
     )
 
 
-def _from_revision_create(wire: RevisionCreateWire) -> PageChange:
-    meta, user = wire.meta, wire.performer
-    rev_dt = _utc(wire.rev_timestamp)
-    kind = PageChangeKind.EDIT if wire.rev_parent_id else PageChangeKind.CREATE
-    stream = _stream(meta, REVISION_CREATE_TOPIC)
-    content_model = wire.rev_content_model
-    if content_model is None and wire.rev_slots is not None and wire.rev_slots.main is not None:
-        content_model = wire.rev_slots.main.rev_slot_content_model
-    editor = None
-    if user is not None:
-        editor = User(
-            user.user_text or None,
-            user.user_id or None,
-            user.user_groups or (),
-            user.user_is_bot is True,
-            None if user.user_registration_dt is None else _utc(user.user_registration_dt),
-            user.user_edit_count,
+def _is_suppression(wire: PageChangeWire, kind: PageChangeKind) -> bool:
+    """Tell whether an act is a suppression: its performer is left out, and something is hidden after it."""
+    revision = wire.revision
+    return (
+        kind in _WITHDRAWING
+        and wire.performer is None
+        and not (
+            revision.is_content_visible is not False
+            and revision.is_editor_visible is not False
+            and revision.is_comment_visible is not False
         )
-    return PageChange(
-        event_id=meta.id or _derived_id(stream, wire.database, wire.rev_id, kind, rev_dt),
-        stream=stream,
-        schema_uri=wire.schema or _INFERRED_URI[_Layout.REVISION_CREATE],
-        page_change_kind=kind,
-        dt=rev_dt if wire.dt is None else _utc(wire.dt),
-        wiki_id=wire.database,
-        page=Page(wire.page_id, wire.page_title, wire.page_namespace, wire.page_is_redirect is True),
-        revision=ChangedRevision(
-            rev_id=wire.rev_id,
-            rev_dt=rev_dt,
-            rev_parent_id=wire.rev_parent_id or None,
-            rev_size=wire.rev_len,
-            rev_sha1=wire.rev_sha1,
-            comment=wire.comment,
-            editor=editor,
-            is_minor_edit=wire.rev_minor_edit is True,
-            content_model=content_model,
-        ),
-        performer=editor,
-        meta_dt=None if meta.dt is None else _utc(meta.dt),
-        domain=meta.domain or None,
-        uri=meta.uri or None,
-        request_id=meta.request_id or None,
     )
+
+
+def _restored(revision: RevisionWire) -> int | None:
+    revert = revision.revert
+    return revert.rev_original_id or None if revert is not None and revert.is_exact is True else None
 
 
 def _prior_state(wire: PriorStateWire) -> PriorState:
@@ -276,7 +282,7 @@ def _prior_state(wire: PriorStateWire) -> PriorState:
         page.page_title,
         page.namespace_id,
         revision.rev_id or None,
-        None if revision.rev_dt is None else _utc(revision.rev_dt),
+        None if revision.rev_dt is None else utc(revision.rev_dt),
         revision.rev_sha1,
         revision.is_content_visible,
         revision.is_editor_visible,
@@ -292,25 +298,9 @@ def _user(wire: UserWire | None) -> User | None:
         wire.user_id or None,
         wire.groups or (),
         wire.is_bot is True,
-        None if wire.registration_dt is None else _utc(wire.registration_dt),
+        None if wire.registration_dt is None else utc(wire.registration_dt),
         wire.edit_count,
     )
-
-
-def _utc(dt: datetime) -> datetime:
-    return dt if dt.tzinfo is UTC else dt.astimezone(UTC)
-
-
-def _stream(meta: MetaWire, default: str) -> str:
-    return meta.stream or (_DATACENTRE.sub("", meta.topic) if meta.topic else default)
-
-
-def _derived_id(stream: str, wiki_id: str, rev_id: int, kind: PageChangeKind, dt: datetime) -> str:
-    """Return the same id for the same event, and another for each later act on the same revision."""
-    parts: tuple[object, ...] = (stream, wiki_id, rev_id)
-    if kind not in (PageChangeKind.CREATE, PageChangeKind.EDIT):
-        parts = (*parts, kind, dt)
-    return derived_id(_EVENT_IDS, *parts)
 
 
 def _undecodable(what: str, cure: str = "compare it with its schema and mend its producer") -> EventError:

@@ -42,6 +42,7 @@ The tree, with the code that API, events and tables carry::
         ├── RequestInvalid         request_invalid
         ├── WikiUnknown            wiki_unknown
         ├── PredictionNotFound     prediction_not_found
+        ├── PredictionWithdrawn    prediction_withdrawn
         └── NotReady               not_ready                (retryable)
 
 A message says what happened to which thing, the likely cause, and what to do. ``code`` is stable and
@@ -311,6 +312,12 @@ class PredictionNotFound(RequestError):
     """No prediction is stored for that revision or page."""
 
     code = "prediction_not_found"
+
+
+class PredictionWithdrawn(RequestError):
+    """The page or the revision was deleted, hidden or suppressed, and its predictions with it."""
+
+    code = "prediction_withdrawn"
 
 
 class NotReady(RequestError):

@@ -6,6 +6,7 @@ from msgspec.json import Encoder
 PAGE_CHANGE_TOPIC = "mediawiki.page_change.v1"
 REVISION_CREATE_TOPIC = "mediawiki.revision-create"
 DEAD_LETTER_TOPIC = "revstream.dead-letter"
+ERASURE_TOPIC = "revstream.erasures"
 REVISIONS_TABLE = "revisions"
 PAGES_TABLE = "pages"
 

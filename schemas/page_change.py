@@ -63,6 +63,9 @@ class ChangedRevision(Struct, frozen=True):
         is_comment_visible: False once the comment is hidden.
         is_minor_edit: As sent.
         content_model: Of the main slot, where told.
+        restored_rev_id: Revision whose content this one brings back to the letter, where told.
+        is_rev_dt_told: False where the event does not say when the revision was saved, and ``rev_dt`` is
+            that of the event instead.
     """
 
     rev_id: int
@@ -77,6 +80,8 @@ class ChangedRevision(Struct, frozen=True):
     is_comment_visible: bool = True
     is_minor_edit: bool = False
     content_model: str | None = None
+    restored_rev_id: int | None = None
+    is_rev_dt_told: bool = True
 
 
 class PriorState(Struct, frozen=True):
@@ -93,7 +98,7 @@ class PriorState(Struct, frozen=True):
 
 
 class PageChange(Struct, frozen=True):
-    """The internal form of ``mediawiki.page_change`` 1.x and ``mediawiki.revision-create`` 1.x and 2.x.
+    """The internal form of ``mediawiki.page_change`` 1.x and of the older streams that it took the place of.
 
     Attributes:
         event_id: ``meta.id``; where an old event lacks it, a UUID derived from its stream, wiki and revision.
@@ -103,13 +108,15 @@ class PageChange(Struct, frozen=True):
         dt: Event time: of the revision on create and edit, of the action otherwise. Aware UTC.
         wiki_id: Database name.
         page: The page after the change.
-        revision: Its current revision after the change.
+        revision: Its current revision after the change; of a visibility change, the revision that it is
+            about.
         performer: Who acted; None on suppression.
         prior_state: What was different before; None where the event has none.
         meta_dt: When the event was produced; None on old events. Use it for lag, never for order.
         domain: Host name of the wiki, where told.
         uri: Address of the page, where told.
         request_id: Of the request that caused it, where told.
+        is_suppression: Whether it hides something from administrators as well.
     """
 
     event_id: str
@@ -126,6 +133,12 @@ class PageChange(Struct, frozen=True):
     domain: str | None = None
     uri: str | None = None
     request_id: str | None = None
+    is_suppression: bool = False
+
+    @property
+    def acted_dt(self) -> datetime:
+        """When it was done: an import saves a revision long after the time that the revision bears."""
+        return self.meta_dt or self.dt
 
 
 class Canary(Struct, frozen=True):

@@ -95,6 +95,23 @@ class StoredScore(Struct, frozen=True):
     provenance: Provenance
 
 
+class Withdrawal(Struct, frozen=True):
+    """What deletions, suppressions and their undoing have made of predictions.
+
+    Attributes:
+        is_hidden: Whether they are withdrawn now.
+        acted_dt: When the act that decides this was done: ``meta.dt`` of its event, else the event's time.
+        source_offset: Offset of its event, which orders acts of one moment.
+        erased_dt: When the latest suppression was done. Scores of events up to then are gone for good; those
+            in the row, if any, are of later ones. None where nothing was ever suppressed.
+    """
+
+    is_hidden: bool
+    acted_dt: datetime
+    source_offset: int
+    erased_dt: datetime | None = None
+
+
 class PredictionRow(Struct, frozen=True):
     """All scores of one revision. No title, no user, no text: nothing that can be suppressed.
 
@@ -103,7 +120,10 @@ class PredictionRow(Struct, frozen=True):
         page_id: Page the revision belongs to.
         rev_id: Revision.
         rev_dt: When it was saved.
-        scores: One per (model name, model version), sorted by both.
+        scores: One per (model name, model version), sorted by both; empty where all are erased, or where
+            nothing was scored before it was withdrawn.
+        withdrawal: Of the revision alone in a row of a revision, of the whole page in the row of a page;
+            None where it was never withdrawn. A prediction is shown if neither is hidden.
     """
 
     wiki_id: str
@@ -111,3 +131,4 @@ class PredictionRow(Struct, frozen=True):
     rev_id: int
     rev_dt: datetime
     scores: tuple[StoredScore, ...]
+    withdrawal: Withdrawal | None = None

@@ -66,6 +66,13 @@ class SlotsWire(Struct):
     main: SlotWire | None = None
 
 
+class RevertWire(Struct):
+    """``revision.revert`` of a page change."""
+
+    is_exact: bool | None = None
+    rev_original_id: Count | None = None
+
+
 class RevisionWire(Struct):
     """``revision`` of a page change."""
 
@@ -81,6 +88,7 @@ class RevisionWire(Struct):
     is_comment_visible: bool | None = None
     is_minor_edit: bool | None = None
     content_slots: SlotsWire | None = None
+    revert: RevertWire | None = None
 
 
 class PriorPageWire(Struct):
@@ -166,6 +174,46 @@ class RevisionCreateWire(Struct):
     rev_slots: CreatedSlotsWire | None = None
     comment: str | None = None
     performer: PerformerWire | None = None
+
+
+class VisibilityWire(Struct):
+    """``visibility`` of a revision-visibility-change: what readers see after it, or saw before."""
+
+    text: bool
+    user: bool
+    comment: bool
+
+
+class OldPriorStateWire(Struct):
+    """``prior_state`` of the older page and revision streams."""
+
+    page_title: Name | None = None
+    page_namespace: Namespace | None = None
+    rev_id: Count | None = None
+    visibility: VisibilityWire | None = None
+
+
+class OldChangeWire(Struct):
+    """``mediawiki.page-delete``, ``page-undelete``, ``page-move`` and ``revision-visibility-change``."""
+
+    meta: MetaWire
+    database: WikiId
+    page_id: Id
+    page_title: Name
+    page_namespace: Namespace
+    rev_id: Id
+    schema: ShortText | None = field(name="$schema", default=None)
+    dt: Time | None = None
+    page_is_redirect: bool | None = None
+    rev_timestamp: Time | None = None
+    rev_parent_id: Count | None = None
+    rev_len: Count | None = None
+    rev_sha1: ShortText | None = None
+    rev_minor_edit: bool | None = None
+    rev_content_model: str | None = None
+    performer: PerformerWire | None = None
+    visibility: VisibilityWire | None = None
+    prior_state: OldPriorStateWire | None = None
 
 
 class HeaderWire(Struct):

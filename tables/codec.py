@@ -7,7 +7,6 @@ is resolved to the current one by Avro's rules.
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
@@ -24,6 +23,7 @@ from schemas.prediction import (
     ScoreFailure,
     ScoreKind,
     StoredScore,
+    Withdrawal,
 )
 from tables import row_binary
 
@@ -112,21 +112,18 @@ def decode_row(data: bytes) -> PredictionRow:
     return _READER.read(data)
 
 
-def row_place(data: bytes) -> tuple[datetime, int]:
-    """Return (rev_dt, rev_id) of the row that some bytes hold, by which rows of a page are ordered.
-
-    Takes a tenth of `decode_row`.
+def row_page(data: bytes) -> int:
+    """Return the page that the row in some bytes belongs to. Takes a tenth of `decode_row`.
 
     Raises:
         StoreFormatUnsupported: As `decode_row`.
     """
     if data.startswith(_HEADER):
         try:
-            return row_binary.place(data, _HEADER_BYTES)
+            return row_binary.page_of(data, _HEADER_BYTES)
         except (ValueError, IndexError, OverflowError):
             pass
-    row = decode_row(data)
-    return row.rev_dt, row.rev_id
+    return decode_row(data).page_id
 
 
 def _damaged(name: bytes, what: str) -> StoreFormatUnsupported:
@@ -147,7 +144,14 @@ def _row(record: Mapping[str, Any]) -> PredictionRow:
             StoredScore(_model(each["model"]), _outcome(each["outcome"]), _provenance(each["provenance"]))
             for each in record["scores"]
         ),
+        _withdrawal(record["withdrawal"]),
     )
+
+
+def _withdrawal(record: Mapping[str, Any] | None) -> Withdrawal | None:
+    if record is None:
+        return None
+    return Withdrawal(record["is_hidden"], record["acted_dt"], record["source_offset"], record["erased_dt"])
 
 
 def _model(record: Mapping[str, Any]) -> ModelId:

@@ -1,21 +1,28 @@
 """The tables of predictions, written through Faust."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import lru_cache
+from time import monotonic
+from typing import Any, Final, cast
 
 from faust import Table
 from faust.tables.manager import TableManager
 from faust.types import TP, AppT, EventT, RecordMetadata
+from msgspec.structs import replace
 
 from schemas.errors import StoreError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow
-from tables.codec import decode_row, encode_row, row_place
+from tables.codec import decode_row, encode_row, row_page
 from tables.merge import merge_page, merge_revision
 from tables.store import CommittedStore
+from tables.withdrawal import Act, acted_on, admitted, emptied
 
 Sent = asyncio.Future[RecordMetadata]
+
+# How long a look at many rows may hold the event loop.
+_SLICE_SECONDS: Final = 0.005
 
 
 class PredictionTable(Table[bytes, bytes]):
@@ -23,8 +30,14 @@ class PredictionTable(Table[bytes, bytes]):
 
     data: CommittedStore
 
-    async def put(self, event: EventT[Any], key: bytes, row: bytes) -> Sent:
+    async def put(self, event: EventT[Any], key: bytes, row: bytes, *, is_urgent: bool = False) -> Sent:
         """Send a row to the changelog and hold it until its event is committed.
+
+        Args:
+            event: What caused it.
+            key: Of the row.
+            row: In bytes.
+            is_urgent: Show it to readers at once.
 
         Returns:
             Done when the changelog record is in the log.
@@ -35,7 +48,7 @@ class PredictionTable(Table[bytes, bytes]):
         )
         future = cast(Sent, sent)
         if message.generation_id == self.app.consumer_generation_id:
-            self.data.hold(message.tp, message.offset, key, row, future)
+            self.data.hold(message.tp, message.offset, key, row, future, is_urgent=is_urgent)
         return future
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
@@ -89,7 +102,8 @@ class Predictions:
 
         Idempotent: the same row again changes nothing, and a row never goes backwards in (rev_dt, rev_id).
         The merged row is always sent, even where it equals the stored one, so that a changelog that missed
-        a row gets it when its event is consumed again.
+        a row gets it when its event is consumed again. Scores of what is withdrawn stay hidden, and what was
+        erased is not filled again by an event from before.
 
         Calls for one page must not overlap.
 
@@ -104,13 +118,95 @@ class Predictions:
         revision_key = row_key(row.wiki_id, row.rev_id)
         page_key = row_key(row.wiki_id, row.page_id)
         stored = self._revisions.data.newest(partition, revision_key)
-        merged = row if stored is None else merge_revision(decode_row(stored), row)
+        merged = row if stored is None else _merged(_remembered(stored), row)
         encoded = encode_row(merged)
         latest = self._pages.data.newest(partition, page_key)
         return (
             await self._revisions.put(event, revision_key, encoded),
             await self._pages.put(event, page_key, _later(latest, merged, encoded)),
         )
+
+    async def act_on_page(self, event: EventT[Any], act: Act) -> tuple[Sequence[Sent], tuple[int, ...]]:
+        """Hide a page's predictions, show them again, or erase them.
+
+        One row says that a page is hidden. An erasure takes the scores out of the rows of its revisions as
+        well, which takes a look at all rows of the wiki in the event's partition: some seconds per million.
+
+        Idempotent. Calls for one page must not overlap, with `upsert` neither.
+
+        Args:
+            event: The page change that caused it.
+            act: What was done.
+
+        Returns:
+            Futures as of `upsert`, and the revisions whose rows were emptied.
+        """
+        partition = event.message.partition
+        page_key = row_key(act.wiki_id, act.page_id)
+        page = acted_on(_decoded(self._pages.data.newest(partition, page_key)), act)
+        is_urgent = act.is_hidden
+        sent = [await self._pages.put(event, page_key, encode_row(page), is_urgent=is_urgent)]
+        if not act.is_erasure:
+            return sent, ()
+        rows = {
+            row_key(act.wiki_id, act.rev_id): emptied(
+                self.newest_revision(event, act.wiki_id, act.rev_id), act
+            )
+        }
+        async for key, row in self._revisions_of(partition, act.wiki_id, act.page_id):
+            rows[key] = emptied(row, act)
+        for key, row in rows.items():
+            sent.append(await self._revisions.put(event, key, encode_row(row), is_urgent=is_urgent))
+        return sent, tuple(sorted(row.rev_id for row in rows.values()))
+
+    async def act_on_revision(self, event: EventT[Any], act: Act) -> Sequence[Sent]:
+        """Hide a revision's predictions, show them again, or erase them; as `act_on_page`."""
+        partition = event.message.partition
+        revision = acted_on(self.newest_revision(event, act.wiki_id, act.rev_id), act)
+        key = row_key(act.wiki_id, act.rev_id)
+        sent = [await self._revisions.put(event, key, encode_row(revision), is_urgent=act.is_hidden)]
+        page_key = row_key(act.wiki_id, act.page_id)
+        page = _decoded(self._pages.data.newest(partition, page_key))
+        if act.is_erasure and page is not None and page.rev_id == act.rev_id:
+            sent.append(
+                await self._pages.put(event, page_key, encode_row(emptied(page, act)), is_urgent=True)
+            )
+        return sent
+
+    def newest_page(self, event: EventT[Any], wiki_id: str, page_id: int) -> PredictionRow | None:
+        """Return the newest row of a page, uncommitted or not: what the event finds."""
+        return _decoded(self._pages.data.newest(event.message.partition, row_key(wiki_id, page_id)))
+
+    def newest_revision(self, event: EventT[Any], wiki_id: str, rev_id: int) -> PredictionRow | None:
+        """Return the newest row of a revision; see `newest_page`."""
+        return _decoded(self._revisions.data.newest(event.message.partition, row_key(wiki_id, rev_id)))
+
+    async def _revisions_of(
+        self, partition: int, wiki_id: str, page_id: int
+    ) -> AsyncIterator[tuple[bytes, PredictionRow]]:
+        """Yield the rows of a page's revisions in a partition, and let other work in between."""
+        prefix = row_key(wiki_id, 0)[:-8]
+        deadline = monotonic() + _SLICE_SECONDS
+        for key, row in self._revisions.data.rows(partition, prefix):
+            if row_page(row) == page_id:
+                yield key, decode_row(row)
+            if monotonic() > deadline:
+                await asyncio.sleep(0)
+                deadline = monotonic() + _SLICE_SECONDS
+
+    def rewrite(self, partition: int, wiki_id: str, page_id: int, rev_ids: Sequence[int]) -> None:
+        """Rewrite the files that may hold earlier rows of a page or of its revisions. Blocks for the disk.
+
+        Args:
+            partition: Of the page's events.
+            wiki_id: Database name.
+            page_id: The page.
+            rev_ids: Sorted; may be empty.
+        """
+        self._pages.data.rewrite(partition, row_key(wiki_id, page_id), row_key(wiki_id, page_id))
+        if rev_ids:
+            first, last = row_key(wiki_id, rev_ids[0]), row_key(wiki_id, rev_ids[-1])
+            self._revisions.data.rewrite(partition, first, last)
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return a committed row of ``revisions`` or ``pages``."""
@@ -125,14 +221,27 @@ class Predictions:
         }
 
 
+def _decoded(row: bytes | None) -> PredictionRow | None:
+    return None if row is None else _remembered(row)
+
+
+# What an event is decided by is what it is merged with a little later.
+_remembered = lru_cache(maxsize=256)(decode_row)
+
+
+def _merged(stored: PredictionRow, row: PredictionRow) -> PredictionRow:
+    return merge_revision(stored, admitted(row, stored.withdrawal))
+
+
 def _later(latest: bytes | None, merged: PredictionRow, encoded: bytes) -> bytes:
-    """Return the row of a page after a revision's, as `merge_page` but decoding only where it must."""
+    """Return the row of a page after a revision's: what befell the revision is not said of the page."""
     if latest is None:
+        return encoded if merged.withdrawal is None else encode_row(replace(merged, withdrawal=None))
+    page = _remembered(latest)
+    is_plain = page.withdrawal is None and merged.withdrawal is None
+    if is_plain and (page.rev_dt, page.rev_id) < (merged.rev_dt, merged.rev_id):
         return encoded
-    stored, new = row_place(latest), (merged.rev_dt, merged.rev_id)
-    if stored == new:
-        return encode_row(merge_page(decode_row(latest), merged))
-    return latest if stored > new else encoded
+    return encode_row(merge_page(page, replace(merged, withdrawal=page.withdrawal)))
 
 
 def _table(app: AppT, name: str, partitions: int) -> PredictionTable:

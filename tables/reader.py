@@ -7,6 +7,7 @@ from msgspec import Struct
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow
 from tables.codec import decode_row
+from tables.withdrawal import refuse_withdrawn
 
 
 class Freshness(Struct, frozen=True):
@@ -59,18 +60,29 @@ class PredictionReader:
             rev_id: In [0, 2**63).
 
         Returns:
-            The row, or None where none is stored.
+            The row, with a score at least; None where none is stored.
 
         Raises:
+            PredictionWithdrawn: The revision or its page is deleted or hidden.
             ValueError: The ids make no key.
             StoreFormatUnsupported: The row was written by a later version than this one.
         """
-        row = self.row(REVISIONS_TABLE, row_key(wiki_id, rev_id))
-        return None if row is None else decode_row(row)
+        row = self._decoded(REVISIONS_TABLE, wiki_id, rev_id)
+        if row is None:
+            return None
+        refuse_withdrawn(row, self._decoded(PAGES_TABLE, wiki_id, row.page_id), rev_id=rev_id)
+        return row if row.scores else None
 
     def page(self, wiki_id: str, page_id: int) -> PredictionRow | None:
         """Return the scores of the latest scored revision of a page; see `revision`."""
-        row = self.row(PAGES_TABLE, row_key(wiki_id, page_id))
+        row = self._decoded(PAGES_TABLE, wiki_id, page_id)
+        if row is None:
+            return None
+        refuse_withdrawn(self._decoded(REVISIONS_TABLE, wiki_id, row.rev_id), row, page_id=page_id)
+        return row if row.scores else None
+
+    def _decoded(self, table: str, wiki_id: str, number: int) -> PredictionRow | None:
+        row = self.row(table, row_key(wiki_id, number))
         return None if row is None else decode_row(row)
 
     def freshness(self) -> Freshness:

@@ -17,9 +17,10 @@ from schemas.prediction import (
     ScoreFailure,
     ScoreKind,
     StoredScore,
+    Withdrawal,
 )
 
-FINGERPRINT = bytes.fromhex("a1087eaaff7e28af")
+FINGERPRINT = bytes.fromhex("cb82e57eab94493b")
 """CRC-64-AVRO of the schema that this module writes and reads, little-endian."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,6 +31,8 @@ _DOUBLE = Layout("<d")
 _SMALL = tuple(bytes((number << 1,)) for number in range(64))
 _END = b"\0"
 _HIGH_BITS = sum(128 << 7 * byte for byte in range(7))
+_NULL = _SMALL[0]
+_PRESENT = _SMALL[1]
 _SCORE = _SMALL[0]
 _FAILURE = _SMALL[1]
 _KIND_BYTES = {kind: _SMALL[index] for index, kind in enumerate(_KINDS)}
@@ -75,6 +78,7 @@ def encode(row: PredictionRow) -> bytes:
                 _time(origin.scored_dt),
             )
     parts.append(_END)
+    parts.append(_NULL if row.withdrawal is None else _withdrawal(row.withdrawal))
     return b"".join(parts)
 
 
@@ -98,23 +102,51 @@ def decode(data: bytes, start: int) -> PredictionRow:
         scores.append(score)
     if count:
         at = _read_end(data, at)
+    withdrawal = None
+    if data[at] != 0:
+        withdrawal, at = _read_withdrawal(data, at)
+    else:
+        at += 1
     if at != len(data):
         raise ValueError("bytes are left over")
-    return PredictionRow(wiki_id, page_id, rev_id, rev_dt, tuple(scores))
+    return PredictionRow(wiki_id, page_id, rev_id, rev_dt, tuple(scores), withdrawal)
 
 
-def place(data: bytes, start: int) -> tuple[datetime, int]:
-    """Read only when the revision was saved, and its id.
+def page_of(data: bytes, start: int) -> int:
+    """Read only the page that the revision belongs to.
 
     Raises:
         ValueError: As `decode`.
         IndexError: As `decode`.
-        OverflowError: As `decode`.
     """
     _, at = _read_text(data, start)
-    _, at = _read_long(data, at)
-    rev_id, at = _read_long(data, at)
-    return _read_time(data, at)[0], rev_id
+    return _read_long(data, at)[0]
+
+
+def _withdrawal(withdrawal: Withdrawal) -> bytes:
+    erased_dt = withdrawal.erased_dt
+    return b"".join(
+        (
+            _PRESENT,
+            b"\x01" if withdrawal.is_hidden else b"\0",
+            _time(withdrawal.acted_dt),
+            _long(withdrawal.source_offset),
+            _NULL if erased_dt is None else _PRESENT + _time(erased_dt),
+        )
+    )
+
+
+def _read_withdrawal(data: bytes, at: int) -> tuple[Withdrawal, int]:
+    branch, hidden = data[at : at + 1], data[at + 1]
+    if branch != _PRESENT or hidden > 1:
+        raise ValueError("a withdrawal is neither absent nor there")
+    acted_dt, at = _read_time(data, at + 2)
+    source_offset, at = _read_long(data, at)
+    branch = data[at : at + 1]
+    erased_dt, at = (None, at + 1) if branch != _PRESENT else _read_time(data, at + 1)
+    if branch not in (_NULL, _PRESENT):
+        raise ValueError("the time of an erasure is neither absent nor there")
+    return Withdrawal(bool(hidden), acted_dt, source_offset, erased_dt), at
 
 
 def _read_score(data: bytes, at: int) -> tuple[StoredScore, int]:

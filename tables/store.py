@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import gc
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import rocksdict
 from faust.stores import rocksdb
@@ -59,6 +59,8 @@ class CommittedStore(rocksdb.Store):
         super().__init__(*args, **kwargs)
         self._held: defaultdict[int, list[_Held]] = defaultdict(list)
         self._cells: defaultdict[int, dict[bytes, _Cell]] = defaultdict(dict)
+        # Of these the newest value is shown before it is committed.
+        self._urgent: dict[bytes, int] = {}
 
     # Writing
 
@@ -69,6 +71,8 @@ class CommittedStore(rocksdb.Store):
         key: bytes,
         value: bytes | None,
         sent: "asyncio.Future[RecordMetadata]",
+        *,
+        is_urgent: bool = False,
     ) -> None:
         """Take a row (None deletes) that becomes visible when its event is committed.
 
@@ -78,8 +82,12 @@ class CommittedStore(rocksdb.Store):
             key: Key of the row.
             value: The row.
             sent: Gives the place of the row's changelog record once that is in the log.
+            is_urgent: Show it at once, and what follows it under its key until all is committed: what
+                withdraws a prediction must not wait for slower events before it.
         """
         partition = source.partition
+        if is_urgent:
+            self._urgent[key] = partition
         self._held[partition].append(_Held(source, offset, key, value, sent))
         cell = self._cells[partition].get(key)
         if cell is None:
@@ -120,6 +128,7 @@ class CommittedStore(rocksdb.Store):
             cell.writes -= 1
             if not cell.writes:
                 del cells[one.key]
+                self._urgent.pop(one.key, None)
 
     def _write_batch(self, partition: int, batch: rocksdict.WriteBatch) -> None:
         try:
@@ -165,12 +174,34 @@ class CommittedStore(rocksdb.Store):
         return self._db_for_partition(partition).get(key) if cell is None else cell.value
 
     def committed(self, key: bytes) -> bytes | None:
-        """Return the committed row of a key, wherever its partition: what readers may see."""
+        """Return the committed row of a key, wherever its partition, or the urgent one: what readers see."""
+        if key in self._urgent:
+            return self._cells[self._urgent[key]][key].value
         for db in self._dbs.values():
             row = db.get(key)
             if row is not None:
                 return row  # type: ignore[no-any-return]  # rocksdict does not type raw mode
         return None
+
+    def rows(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the newest rows of all keys with a prefix, uncommitted ones included, in any order."""
+        cells = dict(self._cells[partition])
+        for item in self._db_for_partition(partition).items(from_key=prefix):
+            key, value = cast(tuple[bytes, bytes], item)
+            if not key.startswith(prefix):
+                break
+            if key not in cells:
+                yield key, value
+        for key, cell in cells.items():
+            if key.startswith(prefix) and cell.value is not None:
+                yield key, cell.value
+
+    def rewrite(self, partition: int, first: bytes, last: bytes) -> None:
+        """Rewrite the files that hold keys of a range, so that no older value is left in any. Blocks."""
+        db = self._dbs.get(partition)
+        if db is not None:
+            db.flush()
+            db.compact_range(first, last + b"\0")
 
     def _get(self, key: bytes) -> bytes | None:
         return self.committed(key)
@@ -190,12 +221,14 @@ class CommittedStore(rocksdb.Store):
             if tp.topic in table.changelog_topic.topics:
                 self._held.pop(tp.partition, None)
                 self._cells.pop(tp.partition, None)
+                self._urgent = {key: at for key, at in self._urgent.items() if at != tp.partition}
         super().revoke_partitions(table, tps)
 
     def forget_uncommitted(self) -> None:
         """Forget all rows of uncommitted events, which will be consumed again."""
         self._held.clear()
         self._cells.clear()
+        self._urgent.clear()
 
     async def _try_open_db_for_partition(self, partition: int, *_: Any, **__: Any) -> Any:
         """Open a partition, or fail at once: Faust would try for half a minute.

@@ -12,6 +12,7 @@ from schemas.prediction import (
     ScoreFailure,
     ScoreKind,
     StoredScore,
+    Withdrawal,
 )
 
 texts = st.text(st.characters(codec="utf-8"), max_size=90)
@@ -39,6 +40,13 @@ provenances = st.builds(
     scored_dt=times,
 )
 stored_scores = st.builds(StoredScore, model=models, outcome=scores | failures, provenance=provenances)
+withdrawals = st.builds(
+    Withdrawal,
+    is_hidden=st.booleans(),
+    acted_dt=times,
+    source_offset=longs,
+    erased_dt=st.none() | times,
+)
 rows = st.builds(
     PredictionRow,
     wiki_id=texts,
@@ -46,6 +54,7 @@ rows = st.builds(
     rev_id=longs,
     rev_dt=times,
     scores=st.lists(stored_scores, max_size=4).map(tuple),
+    withdrawal=st.none() | withdrawals,
 )
 
 # Few values each, so that rows meet: the same model, the same time, the same revision.
@@ -69,9 +78,16 @@ _few_scores = st.builds(
         source_topic=st.just("t"),
         source_partition=st.just(0),
         source_offset=st.integers(0, 1),
-        event_dt=st.just(START),
+        event_dt=_few_times,
         scored_dt=_few_times,
     ),
+)
+few_withdrawals = st.none() | st.builds(
+    Withdrawal,
+    is_hidden=st.booleans(),
+    acted_dt=_few_times,
+    source_offset=st.integers(0, 1),
+    erased_dt=st.none() | _few_times,
 )
 
 
@@ -91,4 +107,5 @@ def few_rows(
         rev_id=rev_ids,
         rev_dt=_few_times,
         scores=st.lists(_few_scores, max_size=4).map(_kept),
+        withdrawal=few_withdrawals,
     )

@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 from rocksdict import AccessType, Options, Rdict
 
 from agents.decide import ScoreWith, decide
+from agents.embedded.erasure import is_trace
 from agents.embedded.house import backlog as uncommitted
 from agents.embedded.log import Log, LogRecord
 from batch.local_source import DumpRevisionSource
 from models.scoring import Scorer, score_revision
 from schemas.catalogue import Catalogue
-from schemas.decode import decode_event
+from schemas.decode import decode_event, peek_key
+from schemas.erasure import Erasure
 from schemas.errors import ContentError, EventError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC, PAGES_TABLE, REVISIONS_TABLE, row_key
-from schemas.page_change import PageChange
+from schemas.page_change import PageChange, PageChangeKind
 from schemas.prediction import ModelId, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
 from schemas.revision import RevisionRequest
 from schemas.revision_score import STREAM_PREFIX, revision_score_event
@@ -184,12 +187,14 @@ class _Auditor:
         found.events = len(lines)
         given = Counter(lines)
         taken = Counter(record.value or b"" for _, record in records(self._log, PAGE_CHANGE_TOPIC))
-        found.not_taken = (given - taken).total()
+        erased = _erased(lines)
+        found.not_taken = (given - taken - Counter(line for line in lines if line in erased)).total()
         found.taken_twice = (taken - given).total()
         found.not_consumed = backlog(self._log, self._app_id)
         wanted, letters = self._wanted(lines)
-        self._check_letters(letters)
-        self._check_outputs(wanted)
+        self._check_letters(letters, len([line for line in letters if line in erased]))
+        self._check_outputs(wanted, self._wanted([line for line in lines if line not in erased])[0])
+        found.scored_events = len(wanted)
         changelogs = {
             name: newest_of_changelog(self._log, f"{self._app_id}-{name}-changelog")
             for name in (REVISIONS_TABLE, PAGES_TABLE)
@@ -206,38 +211,43 @@ class _Auditor:
         await self._content.close()
         return found
 
-    def _wanted(self, lines: list[bytes]) -> tuple[list[tuple[PageChange, ScoreWith]], int]:
-        wanted, letters = [], 0
+    def _wanted(self, lines: list[bytes]) -> tuple[list[tuple[PageChange, ScoreWith]], list[bytes]]:
+        wanted, letters = [], list[bytes]()
         for line in lines:
             try:
                 change = decode_event(line)
             except EventError:
-                letters += 1
+                letters.append(line)
                 continue
             decision = decide(change, self._catalogue)
             if isinstance(decision, ScoreWith) and isinstance(change, PageChange):
                 wanted.append((change, decision))
-        self._found.scored_events = len(wanted)
         return wanted, letters
 
-    def _check_letters(self, expected: int) -> None:
+    def _check_letters(self, expected: list[bytes], erased: int) -> None:
         offsets = Counter(record.key for _, record in records(self._log, DEAD_LETTER_TOPIC))
         repeated = 0 if self._is_at_least_once else offsets.total() - len(offsets)
-        self._found.without_letter = abs(expected - len(offsets)) + repeated
+        missing = len(expected) - len(offsets)
+        self._found.without_letter = max(missing - erased, -missing, 0) + repeated
 
-    def _check_outputs(self, wanted: list[tuple[PageChange, ScoreWith]]) -> None:
+    def _check_outputs(
+        self, wanted: list[tuple[PageChange, ScoreWith]], kept: list[tuple[PageChange, ScoreWith]]
+    ) -> None:
         for model_name in {name for _, decision in wanted for name in decision.models}:
             values = [record.value or b"" for _, record in records(self._log, STREAM_PREFIX + model_name)]
             if self._is_at_least_once:
                 values = list(set(values))
             ids = Counter(msgspec.json.decode(value, type=_Output).meta.id for value in values)
-            expected = {
-                _output_id(change, decision.models[model_name].id)
-                for change, decision in wanted
-                if model_name in decision.models
-            }
+            expected, needed = (
+                {
+                    _output_id(change, decision.models[model_name].id)
+                    for change, decision in changes
+                    if model_name in decision.models
+                }
+                for changes in (wanted, kept)
+            )
             self._found.duplicate_outputs += ids.total() - len(ids)
-            self._found.without_output += len(expected - ids.keys())
+            self._found.without_output += len(needed - ids.keys())
             self._found.unasked_outputs += len(ids.keys() - expected)
 
     async def _check_rows(
@@ -250,6 +260,8 @@ class _Auditor:
                 self._found.without_outcome += 1
                 continue
             row = decode_row(held)
+            if row.withdrawal is not None and row.withdrawal.erased_dt is not None:
+                continue
             self._found.table_differs_from_source += not await self._is_as_scored_again(change, decision, row)
             page = (change.wiki_id, change.page.page_id)
             before = latest.get(page)
@@ -257,7 +269,10 @@ class _Auditor:
                 latest[page] = row
         for (wiki_id, page_id), row in latest.items():
             held = tables[PAGES_TABLE].get(row_key(wiki_id, page_id))
-            self._found.table_differs_from_source += held is None or decode_row(held) != row
+            # Whether a page is withdrawn is not a matter of its scores; a bare row has nothing but that.
+            self._found.table_differs_from_source += held is None or (
+                replace(decode_row(held), withdrawal=None) != replace(row, withdrawal=None)
+            )
 
     async def _is_as_scored_again(self, change: PageChange, decision: ScoreWith, row: PredictionRow) -> bool:
         stored = {score.model: score for score in row.scores}
@@ -277,6 +292,27 @@ class _Auditor:
             return {info.id: ScoreFailure(error.code, error.message) for info in models}
         scored = score_revision([self._scorers[info.artefact] for info in models], revision)
         return {info.id: one.outcome for info, one in zip(models, scored, strict=True)}
+
+
+def _erased(lines: list[bytes]) -> set[bytes]:
+    """Return the lines of which the embedded log may hold nothing any more: they tell what was suppressed."""
+    erased: set[bytes] = set()
+    for number, line in enumerate(lines):
+        try:
+            change = decode_event(line)
+        except EventError:
+            continue
+        if not isinstance(change, PageChange) or not change.is_suppression:
+            continue
+        is_page = change.page_change_kind is PageChangeKind.DELETE
+        rev_ids = (change.revision.rev_id,)
+        erasure = Erasure(change.wiki_id, change.page.page_id, is_page, rev_ids, "", 0, number)
+        erased.update(
+            each
+            for each in lines
+            if is_trace(LogRecord(0, 0, peek_key(each), each, None), erasure, is_keyed=bool(peek_key(each)))
+        )
+    return erased
 
 
 def _output_id(change: PageChange, model: ModelId) -> str:

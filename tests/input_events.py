@@ -92,6 +92,27 @@ def revision_create(**fields: Any) -> dict[str, Any]:
     } | fields
 
 
+def old_change(schema: str, *, stream: str | None = None, **fields: Any) -> bytes:
+    """Return an event of an older stream of pages and visibility, ``page/delete`` for one."""
+    event: dict[str, Any] = {
+        "$schema": f"/mediawiki/{schema}/1.0.0",
+        "database": "mosswiki",
+        "meta": {
+            "stream": stream or f"mediawiki.{schema.replace('/', '-')}",
+            "id": "3b1b3a52-6d0e-4a07-9a55-0c6f2b9f1e04",
+            "dt": "2026-11-02T10:00:00Z",
+            "domain": "moss.example.org",
+        },
+        "page_id": 31,
+        "page_title": "Moss",
+        "page_namespace": 0,
+        "page_is_redirect": False,
+        "rev_id": 5002,
+        "performer": {"user_text": "Warden", "user_groups": ["sysop"], "user_is_bot": False, "user_id": 9},
+    }
+    return encoded(event | fields)
+
+
 def encoded(event: object) -> bytes:
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 

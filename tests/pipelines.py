@@ -15,18 +15,21 @@ from agents.embedded.transport import Transport
 from agents.intake import SourceEvent
 from agents.ordered import OrderedWindow
 from agents.pipeline import ContentRetry, EventReport, Pipeline, settle_with_commit
+from agents.rules.book import RuleBook
+from agents.rules.file import parse_rules
 from agents.scoring import RevisionScoring
 from app.stream_app import StreamApp
 from models.store import ModelStore
 from models.work import load_work
 from schemas.catalogue import Catalogue
 from schemas.decode import peek_key
-from schemas.errors import ContentError
+from schemas.errors import ContentError, PredictionWithdrawn
 from schemas.keys import PAGE_CHANGE_TOPIC, PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow
 from schemas.revision_score import STREAM_PREFIX
 from tables.codec import decode_row
 from tables.predictions import CommittingTables, Predictions, PredictionTable
+from tables.reader import Freshness, PredictionReader
 from tests.artefacts import write_artefact
 from tests.audit import backlog, records, taken
 from tests.input_events import encoded, page_change
@@ -62,6 +65,16 @@ class Observed:
         self.retried.append(error.code)
 
 
+class CommittedRows:
+    """The rows of a pipeline as a `tables.reader.RowSource`."""
+
+    def __init__(self, predictions: Predictions) -> None:
+        self.get = predictions.get
+
+    def freshness(self) -> Freshness:
+        return Freshness(True, (), None)
+
+
 class RunningPipeline:
     """A pipeline under way: give it events, then look at what it kept and sent."""
 
@@ -93,15 +106,28 @@ class RunningPipeline:
     def outcomes(self) -> list[str]:
         return [report.outcome for report in self.observed.reports]
 
-    def row(self, rev_id: int) -> PredictionRow | None:
+    def row(self, rev_id: int, *, wiki_id: str = WIKI) -> PredictionRow | None:
         """Return the committed row of a revision."""
-        found = self.predictions.get(REVISIONS_TABLE, row_key(WIKI, rev_id))
+        found = self.predictions.get(REVISIONS_TABLE, row_key(wiki_id, rev_id))
         return None if found is None else decode_row(found)
 
-    def page(self, page_id: int = 31) -> PredictionRow | None:
+    def page(self, page_id: int = 31, *, wiki_id: str = WIKI) -> PredictionRow | None:
         """Return the committed row of a page."""
-        found = self.predictions.get(PAGES_TABLE, row_key(WIKI, page_id))
+        found = self.predictions.get(PAGES_TABLE, row_key(wiki_id, page_id))
         return None if found is None else decode_row(found)
+
+    @property
+    def reader(self) -> PredictionReader:
+        """Return what look-ups ask."""
+        return PredictionReader(CommittedRows(self.predictions))
+
+    def withdrawn(self, rev_id: int) -> str | None:
+        """Return what withdraws a revision, ``page`` or ``revision``; None where it is shown."""
+        try:
+            assert self.reader.revision(WIKI, rev_id) is not None
+        except PredictionWithdrawn as error:
+            return str(error.fields["withdrawn"])
+        return None
 
     def sent(self, topic: str = f"{STREAM_PREFIX}moss") -> list[Any]:
         """Return the events of a topic."""
@@ -109,14 +135,22 @@ class RunningPipeline:
 
 
 @contextlib.asynccontextmanager
-async def pipeline(folder: Path) -> AsyncIterator[RunningPipeline]:
-    """Run a pipeline with one model which reads texts, ``moss``, and one which does not, ``revid``."""
+async def pipeline(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPipeline]:
+    """Run a pipeline with one model which reads texts, ``moss``, and one which does not, ``revid``.
+
+    On the wiki ``fernwiki`` there is ``fern``, for which the text alone counts, and ``moss``.
+
+    Args:
+        folder: For its files.
+        rules: A rule file; none where empty.
+    """
     write_artefact(folder / "models", "tiny")
     inline = ModelStore([folder / "models"]).load("tiny")
     infos = {
         name: replace(inline.info, id=replace(inline.info.id, model_name=name), reads_content=name == "moss")
         for name in ("moss", "revid")
     }
+    fern = replace(infos["moss"], id=replace(infos["moss"].id, model_name="fern"), reads_text_alone=True)
     app = StreamApp(
         APP_ID,
         broker=f"embedded://{folder}/log.db",
@@ -136,14 +170,23 @@ async def pipeline(folder: Path) -> AsyncIterator[RunningPipeline]:
     content = ScriptedContent()
     under_way = RunningPipeline(app, Predictions(app, partitions=1), content)
     async with running(functools.partial(load_work, (folder / "models",), ("tiny",))) as pool:
+        models = Catalogue(
+            {
+                WIKI: {"moss": infos["moss"]},
+                "plainwiki": infos,
+                "fernwiki": {"fern": fern, "moss": infos["moss"]},
+            }
+        )
         whole = Pipeline(
             app,
-            catalogue=Catalogue({WIKI: {"moss": infos["moss"]}, "plainwiki": infos}),
+            catalogue=models,
+            rules=RuleBook(parse_rules(rules, "rules.yaml"), models) if rules else None,
             scoring=RevisionScoring(content, pool, {"tiny": inline}, max_text_bytes=1000),
             predictions=under_way.predictions,
             settle=settle_with_commit,
             retry=_RETRY,
             observer=under_way.observed,
+            erases=True,
         )
         async with _started(app, whole):
             yield under_way

@@ -7,7 +7,16 @@ from msgspec import Struct
 from app.api.on_demand import DirectScoring, OnDemand
 from app.metrics import FaceCounters, Metrics, Outcome
 from schemas.catalogue import Catalogue, ModelInfo
-from schemas.errors import ContentError, ModelError, NotReady, PredictionNotFound, ScoringError
+from schemas.errors import (
+    ContentError,
+    ModelError,
+    NotReady,
+    PredictionNotFound,
+    PredictionWithdrawn,
+    RevisionDeleted,
+    RevisionNotFound,
+    ScoringError,
+)
 from schemas.prediction import ModelId, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
 from tables.reader import PredictionReader
 
@@ -52,7 +61,7 @@ async def answer(
     """Return an answer of each model about one revision, in the order of the models.
 
     A stored answer counts only in the version that the catalogue serves. Features are not stored, so
-    asking for them means scoring.
+    asking for them means scoring. What was withdrawn is neither shown nor scored.
 
     Args:
         resources: What to ask.
@@ -66,8 +75,13 @@ async def answer(
         NotReady: Nothing is known of the revision, and the tables are not complete or the scorers full.
     """
     found: dict[str, ScoredModel] = {}
-    row = None if with_features else resources.reader.revision(wiki_id, rev_id)
-    if row is not None:
+    try:
+        row = resources.reader.revision(wiki_id, rev_id)
+    except PredictionWithdrawn as error:
+        counters.answers[Outcome.ABSENT] += len(models)
+        failure = _as_the_wiki_says(error)
+        return {name: ScoredModel(info.id, failure) for name, info in models.items()}
+    if row is not None and not with_features:
         for name, info in models.items():
             stored = of_version(row, info.id.model_name, info.id.model_version)
             if stored is not None:
@@ -89,6 +103,12 @@ def _reference(resources: Resources, wiki_id: str, info: ModelInfo) -> str:
     name = info.id.model_name
     default = resources.catalogue.models(wiki_id).get(name)
     return name if default is not None and default.id == info.id else f"{name}@{info.id.model_version}"
+
+
+def _as_the_wiki_says(error: PredictionWithdrawn) -> ScoreFailure:
+    """Return what scoring the revision anew would give, in the codes for which clients have words."""
+    is_page = error.fields["withdrawn"] == "page"
+    return ScoreFailure(RevisionNotFound.code if is_page else RevisionDeleted.code, error.message)
 
 
 async def _score(

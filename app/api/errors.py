@@ -20,6 +20,7 @@ _STATUSES: Mapping[str, int] = {
     "revision_not_found": 404,
     "revision_deleted": 404,
     "revision_suppressed": 404,
+    "prediction_withdrawn": 410,
     "parent_not_found": 422,
     "content_model_unsupported": 422,
     "content_too_large": 422,

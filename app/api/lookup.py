@@ -13,11 +13,14 @@ from schemas.catalogue import ModelInfo
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow, ScoredModel
 from tables.codec import decode_row
+from tables.withdrawal import is_hidden
 
 Headers = tuple[tuple[bytes, bytes], ...]
-# Face, table, key, row, headers, body, models in it. Nothing in it refers back to anything, so that the
-# garbage collector leaves it alone: thousands of these would otherwise be walked again and again.
-_Kept = tuple[str, str, bytes, bytes, Headers, bytes, int]
+# Table, key and row, and the same of the row that could withdraw it.
+_Rows = tuple[str, bytes, bytes, str, bytes, bytes | None]
+# Face, rows, headers, body, models in it. Nothing in it refers back to anything, so that the garbage
+# collector leaves it alone: thousands of these would otherwise be walked again and again.
+_Kept = tuple[str, _Rows, Headers, bytes, int]
 
 # With ten models a body has about 8 kB, so the memo stays below 70 MB; with two it takes 10 MB.
 _MEMO_ENTRIES = 4096
@@ -30,10 +33,10 @@ class Lookups:
     """Answers ``/scores/{wiki}/{rev}``, ``/pages/{wiki}/{page}`` and ``/v3/scores/{wiki}/{rev}[/{model}]``.
 
     Whatever is not a plain hit is left to the full handlers, which answer hits in the same way: a query
-    that asks for more, a missing row, an unknown wiki, a malformed number.
+    that asks for more, a missing or withdrawn row, an unknown wiki, a malformed number.
 
-    The row is read for every request. What it was rendered to is kept, and given again only while the row
-    has the same bytes, so that no answer outlives its row.
+    The rows of the revision and of its page are read for every request. What they were rendered to is kept,
+    and given again only while they have the same bytes, so that no answer outlives its row.
     """
 
     def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
@@ -59,18 +62,37 @@ class Lookups:
             StoreFormatUnsupported: The row was written by a later version than this one.
         """
         kept = self._memo.get((path, query))
-        if kept is None or self._get(kept[1], kept[2]) != kept[3]:
+        if kept is None or not self._is_current(kept[1]):
             kept = self._rendered(path, query)
             if kept is None:
                 return None
-            if len(kept[5]) <= _MEMO_BODY_BYTES:
+            if len(kept[3]) <= _MEMO_BODY_BYTES:
                 self._memo.put((path, query), kept)
-        face, _, _, _, headers, body, models = kept
+        face, _, headers, body, models = kept
         counters = self._counters[face]
         counters.answers[Outcome.STORED] += models
         if face != Face.ORES:
             headers += self._age_now()
         return counters, headers, body
+
+    def _is_current(self, rows: _Rows) -> bool:
+        return self._get(rows[0], rows[1]) == rows[2] and self._get(rows[3], rows[4]) == rows[5]
+
+    def _shown(self, table: str, wiki_id: str, number: int) -> tuple[PredictionRow, _Rows] | None:
+        """Return a row with scores that nothing withdraws, and all rows that say so; None for any other."""
+        key = row_key(wiki_id, number)
+        data = self._get(table, key)
+        if data is None:
+            return None
+        row = decode_row(data)
+        is_revision = table == REVISIONS_TABLE
+        other_table = PAGES_TABLE if is_revision else REVISIONS_TABLE
+        other_key = row_key(wiki_id, row.page_id if is_revision else row.rev_id)
+        other_data = self._get(other_table, other_key)
+        other = None if other_data is None else decode_row(other_data)
+        if not row.scores or is_hidden(row) or (other is not None and is_hidden(other)):
+            return None
+        return row, (table, key, data, other_table, other_key, other_data)
 
     def _rendered(self, path: str, query: bytes) -> _Kept | None:
         parts = path.split("/")
@@ -92,13 +114,13 @@ class Lookups:
         number = parse_id(text)
         if query or number is None or models is None:
             return None
-        key = row_key(wiki_id, number)
-        row = self._get(table, key)
-        if row is None:
+        shown = self._shown(table, wiki_id, number)
+        if shown is None:
             return None
-        document = row_document(decode_row(row), models)
+        row, rows = shown
+        document = row_document(row, models)
         body = compact(document)
-        return face, table, key, row, _with_length(self._our_headers, body), body, len(document["scores"])
+        return face, rows, _with_length(self._our_headers, body), body, len(document["scores"])
 
     def _of_ores(self, wiki_id: str, text: str, model_name: str | None, query: bytes) -> _Kept | None:
         models = self._wikis.get(wiki_id)
@@ -109,16 +131,15 @@ class Lookups:
             if model_name not in models:
                 return None
             models = {model_name: models[model_name]}
-        key = row_key(wiki_id, rev_id)
-        row = self._get(REVISIONS_TABLE, key)
-        found = None if row is None else _stored(decode_row(row), models)
-        if row is None or found is None:
+        shown = self._shown(REVISIONS_TABLE, wiki_id, rev_id)
+        found = None if shown is None else _stored(shown[0], models)
+        if shown is None or found is None:
             return None
         scores = {str(rev_id): ores_answers(rev_id, found)}
         document = {wiki_id: {**ores_models(models), "scores": scores}}
         body = compact(document) if query else pretty(document)
         headers = _with_length(self._ores_headers, body)
-        return Face.ORES.value, REVISIONS_TABLE, key, row, headers, body, len(found)
+        return Face.ORES.value, shown[1], headers, body, len(found)
 
     def _age_now(self) -> Headers:
         """Return the Age header, whose unit is the second, at most half of one late."""

@@ -60,6 +60,7 @@ _STORED_ANSWERS = {
     },
     "400": answer("A parameter is malformed or unknown.", "Error"),
     "404": answer("Nothing is stored, or the wiki has no models.", "Error"),
+    "410": answer("The revision or its page was deleted, hidden or suppressed.", "Error"),
     "503": answer("The tables are not complete yet.", "Error"),
 }
 _ORES_ANSWERS = {

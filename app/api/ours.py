@@ -70,8 +70,8 @@ class OurFace:
             )
         answers[Outcome.ABSENT] += 1
         raise PredictionNotFound(
-            f"No score is stored for {what} of {wiki_id}: it was not edited since scoring began, was "
-            "withdrawn, or does not exist.",
+            f"No score is stored for {what} of {wiki_id}: it was not edited since scoring began, or does "
+            "not exist.",
             wiki_id=wiki_id,
             **fields,
         )

@@ -1,6 +1,7 @@
 """Rows survive their bytes, and bytes that are no row are refused."""
 
 import json
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
@@ -8,15 +9,17 @@ import fastavro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from schemas.errors import StoreFormatUnsupported
 from schemas.prediction import PredictionRow, Score, StoredScore
-from tables.codec import MARKER, RowReader, decode_row, encode_row, schema_fingerprint
+from tables.codec import MARKER, RowReader, decode_row, encode_row, row_page, schema_fingerprint
 from tests.any_rows import rows
 from tests.conftest import ROOT
 
 SCHEMA = json.loads((ROOT / "schemas/avro/prediction_row.avsc").read_bytes())
-PARSED = fastavro.parse_schema(dict(SCHEMA))
+FIRST_SCHEMA = json.loads((ROOT / "schemas/avro/prediction_row.1.avsc").read_bytes())
 READER = RowReader(SCHEMA)
 
 
@@ -57,13 +60,14 @@ def record(row: PredictionRow) -> dict[str, Any]:
             }
             for each in row.scores
         ],
+        "withdrawal": row.withdrawal and to_builtins(row.withdrawal, builtin_types=(datetime,)),
     }
 
 
-def by_fastavro(row: PredictionRow) -> bytes:
+def by_fastavro(row: PredictionRow, schema: dict[str, Any] = SCHEMA) -> bytes:
     stream = BytesIO()
-    fastavro.schemaless_writer(stream, PARSED, record(row))
-    return MARKER + schema_fingerprint(SCHEMA) + stream.getvalue()
+    fastavro.schemaless_writer(stream, fastavro.parse_schema(dict(schema)), record(row))
+    return MARKER + schema_fingerprint(schema) + stream.getvalue()
 
 
 @given(rows)
@@ -74,6 +78,16 @@ def test_a_row_comes_back_as_it_was(row: PredictionRow) -> None:
 @given(rows)
 def test_our_bytes_are_those_of_fastavro(row: PredictionRow) -> None:
     assert encode_row(row) == by_fastavro(row)
+
+
+@given(rows)
+def test_a_row_of_the_first_schema_is_read_as_one_that_was_never_withdrawn(row: PredictionRow) -> None:
+    assert decode_row(by_fastavro(row, FIRST_SCHEMA)) == replace(row, withdrawal=None)
+
+
+@given(rows)
+def test_the_page_of_a_row_is_read_without_the_rest(row: PredictionRow) -> None:
+    assert row_page(encode_row(row)) == row_page(by_fastavro(row, FIRST_SCHEMA)) == row.page_id
 
 
 @given(rows)
@@ -90,7 +104,7 @@ def test_equal_rows_have_equal_bytes(row: PredictionRow) -> None:
         outcome = Score(stored.outcome.kind, stored.outcome.prediction, probability)
         return StoredScore(stored.model, outcome, stored.provenance)
 
-    other = PredictionRow(row.wiki_id, row.page_id, row.rev_id, row.rev_dt, tuple(map(turned, row.scores)))
+    other = replace(row, scores=tuple(map(turned, row.scores)))
     assert encode_row(other) == encode_row(row)
 
 

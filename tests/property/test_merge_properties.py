@@ -1,6 +1,7 @@
 """The merge rules are joins: order and number of arrivals leave no trace."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import reduce
 
 import pytest
@@ -18,6 +19,14 @@ page_rows = few_rows(rev_ids=st.sampled_from((5, 6, 7)), page_ids=st.just(1))
 both = pytest.mark.parametrize(
     ("merge", "rows"), [(merge_revision, revision_rows), (merge_page, page_rows)], ids=["revision", "page"]
 )
+
+
+def erased(row: PredictionRow) -> datetime:
+    return (row.withdrawal and row.withdrawal.erased_dt) or datetime.min.replace(tzinfo=UTC)
+
+
+def place(row: PredictionRow) -> tuple[datetime, datetime, int]:
+    return erased(row), row.rev_dt, row.rev_id
 
 
 def draw(data: st.DataObject, rows: st.SearchStrategy[PredictionRow], count: int) -> list[PredictionRow]:
@@ -63,7 +72,7 @@ def test_a_table_never_goes_backwards(
     # What is held takes in both: neither of them changes it again.
     assert merge(merged, old) == merged
     assert merge(merged, new) == merged
-    assert (merged.rev_dt, merged.rev_id) >= (old.rev_dt, old.rev_id)
+    assert place(merged) >= place(old)
 
 
 @both
@@ -83,9 +92,12 @@ def test_any_order_with_any_repeats_ends_in_one_row(
 
 
 @given(revision_rows, revision_rows)
-def test_no_model_that_scored_is_lost(one: PredictionRow, other: PredictionRow) -> None:
+def test_no_model_that_scored_since_the_last_erasure_is_lost(
+    one: PredictionRow, other: PredictionRow
+) -> None:
     merged = merge_revision(one, other)
-    arrived = [*one.scores, *other.scores]
+    last = max(erased(one), erased(other))
+    arrived = [score for row in (one, other) if erased(row) == last for score in row.scores]
     keys = {(each.model.model_name, each.model.model_version) for each in arrived}
     assert [(each.model.model_name, each.model.model_version) for each in merged.scores] == sorted(keys)
     for each in merged.scores:
@@ -102,5 +114,24 @@ def test_no_model_that_scored_is_lost(one: PredictionRow, other: PredictionRow) 
 
 @given(page_rows, page_rows)
 def test_a_page_shows_its_latest_revision(one: PredictionRow, other: PredictionRow) -> None:
-    merged = merge_page(one, other)
-    assert (merged.rev_dt, merged.rev_id) == max((one.rev_dt, one.rev_id), (other.rev_dt, other.rev_id))
+    assert place(merge_page(one, other)) == max(place(one), place(other))
+
+
+@both
+@given(data=st.data())
+def test_the_last_act_decides_whether_a_row_is_hidden_and_what_is_erased_stays_so(
+    data: st.DataObject, merge: Merge, rows: st.SearchStrategy[PredictionRow]
+) -> None:
+    arrived = draw(data, rows, 3)
+    merged = reduce(merge, arrived[1:], merge(None, arrived[0]))
+    assert erased(merged) == max(map(erased, arrived))
+    acts = [row.withdrawal for row in arrived if row.withdrawal is not None]
+    if not acts:
+        assert merged.withdrawal is None
+        return
+    assert merged.withdrawal is not None
+    last = max((act.acted_dt, act.source_offset) for act in acts)
+    hidden = [act.is_hidden for act in acts if (act.acted_dt, act.source_offset) == last]
+    assert (merged.withdrawal.acted_dt, merged.withdrawal.source_offset) == last
+    # Of two acts of one moment the one that hides counts.
+    assert merged.withdrawal.is_hidden is any(hidden)

@@ -1,4 +1,4 @@
-"""Rows of the first schema stay readable: by this version, and by the versions that follow it."""
+"""Rows of every schema stay readable: by this version, and by the versions that follow it."""
 
 import copy
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 import fastavro
 import pytest
+from msgspec.structs import replace
 
 from schemas.errors import StoreFormatUnsupported
 from schemas.prediction import (
@@ -18,6 +19,7 @@ from schemas.prediction import (
     ScoreFailure,
     ScoreKind,
     StoredScore,
+    Withdrawal,
 )
 from tables import row_binary
 from tables.codec import MARKER, RowReader, decode_row, encode_row, schema_fingerprint
@@ -58,7 +60,7 @@ GOLDEN_ROW = PredictionRow(
     ),
 )
 # Written by version 1 of the schema. These bytes lie on disks: they never change, whatever the schema does.
-GOLDEN_BYTES = bytes.fromhex(
+FIRST_BYTES = bytes.fromhex(
     """
     c301a1087eaaff7e28af106d6f737377696b693e944e80a0b5fa82cdaf06061861727469636c65746f7069630a312e33
     2e300f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
@@ -78,11 +80,21 @@ GOLDEN_BYTES = bytes.fromhex(
 )
 
 
+FIRST_SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas/avro/prediction_row.1.avsc").read_bytes())
+HIDDEN_ROW = replace(
+    GOLDEN_ROW, withdrawal=Withdrawal(is_hidden=True, acted_dt=EVENT_DT, source_offset=77, erased_dt=EVENT_DT)
+)
+# As version 2 wrote them: the fingerprint is another, and one byte says that nothing was withdrawn, or what.
+_SECOND_HEAD = bytes.fromhex("c301cb82e57eab94493b")
+GOLDEN_BYTES = _SECOND_HEAD + FIRST_BYTES[10:] + b"\0"
+HIDDEN_BYTES = _SECOND_HEAD + FIRST_BYTES[10:] + bytes.fromhex("0201c0b6e6fc82cdaf069a0102c0b6e6fc82cdaf06")
+
+
 def evolved() -> dict[str, Any]:
     """Return what a later schema may be: fields and symbols added, an int grown to a long."""
     schema = copy.deepcopy(SCHEMA)
     schema["fields"].insert(1, {"name": "page_title_hash", "type": ["null", "bytes"], "default": None})
-    stored_score = schema["fields"][-1]["type"]["items"]
+    stored_score = schema["fields"][-2]["type"]["items"]
     stored_score["fields"].append({"name": "is_withdrawn", "type": "boolean", "default": False})
     score = stored_score["fields"][1]["type"][0]
     score["fields"][0]["type"]["symbols"] = ["regression", "binary", "multiclass", "multilabel"]
@@ -98,16 +110,24 @@ def written(schema: dict[str, Any], record: dict[str, Any]) -> bytes:
 
 def test_the_golden_bytes_are_what_this_version_writes() -> None:
     assert encode_row(GOLDEN_ROW) == GOLDEN_BYTES
+    assert encode_row(HIDDEN_ROW) == HIDDEN_BYTES
 
 
-def test_the_golden_bytes_are_read() -> None:
+def test_the_golden_bytes_of_all_versions_are_read() -> None:
+    assert decode_row(FIRST_BYTES) == GOLDEN_ROW
     assert decode_row(GOLDEN_BYTES) == GOLDEN_ROW
+    assert decode_row(HIDDEN_BYTES) == HIDDEN_ROW
+
+
+def test_the_first_schema_is_kept_as_it_was() -> None:
+    assert schema_fingerprint(FIRST_SCHEMA) == FIRST_BYTES[2:10]
 
 
 def test_a_later_schema_reads_the_golden_bytes() -> None:
     later = evolved()
     assert schema_fingerprint(later) != schema_fingerprint(SCHEMA)
-    assert RowReader(later, [SCHEMA]).read(GOLDEN_BYTES) == GOLDEN_ROW
+    reader = RowReader(later, [SCHEMA, FIRST_SCHEMA])
+    assert reader.read(GOLDEN_BYTES) == reader.read(FIRST_BYTES) == GOLDEN_ROW
 
 
 def test_a_row_of_a_later_schema_is_read_where_that_schema_is_known() -> None:
@@ -118,6 +138,7 @@ def test_a_row_of_a_later_schema_is_read_where_that_schema_is_known() -> None:
         "rev_id": 5002,
         "rev_dt": GOLDEN_ROW.rev_dt,
         "scores": [],
+        "withdrawal": None,
     }
     data = written(evolved(), record)
     bare = PredictionRow("mosswiki", 31, 5002, GOLDEN_ROW.rev_dt, ())
@@ -167,9 +188,9 @@ def test_what_is_no_row_is_refused_with_what_to_do(data: bytes) -> None:
 def test_an_array_in_several_blocks_is_read_though_we_write_one() -> None:
     two = row(stored("damaging", binary(0.25)), stored("reverted", binary(0.75)))
     one, other = (encode_row(row(each)) for each in two.scores)
-    head = len(encode_row(row())) - 1
+    head = len(encode_row(row())) - 2
     assert one[head] == other[head] == 2
-    assert decode_row(one[:-1] + other[head:]) == two
+    assert decode_row(one[:-2] + other[head:]) == two
 
 
 @pytest.mark.parametrize(
@@ -187,7 +208,14 @@ def test_an_array_in_several_blocks_is_read_though_we_write_one() -> None:
 def test_times_are_kept_to_the_microsecond(dt: datetime) -> None:
     data = encode_row(row(rev_dt=dt))
     assert decode_row(data).rev_dt == dt
-    bare = {"wiki_id": "enwiki", "page_id": 7, "rev_id": 12345, "rev_dt": dt, "scores": []}
+    bare = {
+        "wiki_id": "enwiki",
+        "page_id": 7,
+        "rev_id": 12345,
+        "rev_dt": dt,
+        "scores": [],
+        "withdrawal": None,
+    }
     assert data == written(SCHEMA, bare)
 
 

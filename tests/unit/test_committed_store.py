@@ -40,11 +40,18 @@ class Rows:
         self.changelog = self.table.changelog_topic_name
 
     def hold(
-        self, offset: int, key: bytes, value: bytes | None, *, sent_to: int | None = None, partition: int = 0
+        self,
+        offset: int,
+        key: bytes,
+        value: bytes | None,
+        *,
+        sent_to: int | None = None,
+        partition: int = 0,
+        is_urgent: bool = False,
     ) -> Sent:
         """Hold a row; with ``sent_to`` its changelog record lies there already."""
         sent: Sent = asyncio.get_running_loop().create_future()
-        self.store.hold(TP(SOURCE, partition), offset, key, value, sent)
+        self.store.hold(TP(SOURCE, partition), offset, key, value, sent, is_urgent=is_urgent)
         if sent_to is not None:
             self.sent(sent, sent_to, partition=partition)
         return sent
@@ -89,6 +96,59 @@ async def test_a_row_shows_when_its_event_is_committed(rows: Rows) -> None:
     assert rows.store.committed(b"k") is None
     rows.commit(1)
     assert rows.store.committed(b"k") == b"row"
+
+
+async def test_an_urgent_row_shows_at_once_and_what_follows_it_until_all_is_committed(rows: Rows) -> None:
+    rows.hold(0, b"k", b"score", sent_to=0)
+    rows.commit(1)
+    rows.hold(1, b"k", b"hidden", sent_to=1, is_urgent=True)
+    assert rows.store.committed(b"k") == b"hidden"
+    rows.hold(2, b"k", b"scored anew", sent_to=2)
+    assert rows.store.committed(b"k") == b"scored anew"
+    rows.commit(2)
+    assert rows.store.committed(b"k") == b"scored anew"
+    rows.commit(3)
+    rows.hold(3, b"k", b"later", sent_to=3)
+    assert rows.store.committed(b"k") == b"scored anew"
+
+
+async def test_an_urgent_row_is_forgotten_with_its_event(rows: Rows) -> None:
+    rows.hold(0, b"k", b"hidden", sent_to=0, is_urgent=True)
+    rows.store.forget_uncommitted()
+    assert rows.store.committed(b"k") is None
+
+
+async def test_the_rows_under_a_prefix_are_the_newest_of_them(rows: Rows) -> None:
+    for offset, (key, value) in enumerate(
+        [(b"a1", b"old"), (b"a2", b"two"), (b"a3", b"gone"), (b"b1", b"no")]
+    ):
+        rows.hold(offset, key, value, sent_to=offset)
+    rows.commit(4)
+    rows.hold(4, b"a1", b"one", sent_to=4)
+    rows.hold(5, b"a3", None, sent_to=5)
+    rows.hold(6, b"a4", b"four", sent_to=6)
+    assert dict(rows.store.rows(0, b"a")) == {b"a1": b"one", b"a2": b"two", b"a4": b"four"}
+
+
+async def test_a_rewritten_table_holds_nothing_of_an_earlier_row(rows: Rows, folder: Path) -> None:
+    secret = b"a word that must go"
+
+    def files_with_it() -> list[Path]:
+        return [
+            path for path in (folder / "data").rglob("*") if path.is_file() and secret in path.read_bytes()
+        ]
+
+    rows.hold(0, b"k", secret, sent_to=0)
+    rows.commit(1)
+    assert files_with_it()
+    rows.store.rewrite(0, b"k", b"k")
+    assert files_with_it()
+    rows.hold(1, b"k", b"", sent_to=1)
+    rows.commit(2)
+    rows.store.rewrite(0, b"k", b"k")
+    assert not files_with_it()
+    assert rows.store.committed(b"k") == b""
+    rows.store.rewrite(3, b"k", b"k")
 
 
 async def test_the_next_write_builds_on_the_newest_row(rows: Rows) -> None:

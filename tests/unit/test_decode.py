@@ -119,7 +119,7 @@ def test_another_schema_is_refused_by_its_name(schema: object) -> None:
 
 
 def test_an_unsupported_schema_is_told_before_missing_fields() -> None:
-    assert isinstance(refused(b'{"$schema":"/mediawiki/page/delete/1.0.0"}'), EventSchemaUnsupported)
+    assert isinstance(refused(b'{"$schema":"/mediawiki/page/links-change/1.0.0"}'), EventSchemaUnsupported)
     assert isinstance(refused(b"{}"), EventSchemaUnsupported)
 
 
@@ -143,8 +143,8 @@ def test_an_old_event_without_schema_is_known_by_its_stream(names: dict[str, str
     "meta",
     [
         {},
-        {"stream": "mediawiki.page-delete"},
-        {"schema_uri": "mediawiki/page/delete/2", "stream": "mediawiki.revision-create"},
+        {"stream": "mediawiki.page-links-change"},
+        {"schema_uri": "mediawiki/page/properties-change/2", "stream": "mediawiki.revision-create"},
         {"stream": 5},
         [],
     ],

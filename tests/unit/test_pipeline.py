@@ -131,7 +131,7 @@ async def test_what_cannot_be_decoded_is_set_aside_with_its_bytes_and_the_stream
 async def test_what_is_skipped_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     canary = encoded(page_change(meta={"domain": "canary"}))
     async with pipeline(tmp_path) as given:
-        given.give(canary, edit(5, wiki_id="enwiki"), edit(6, page_change_kind="delete"))
+        given.give(canary, edit(5, wiki_id="enwiki"), edit(6, page_change_kind="later"))
         await given.until_done()
         found = {(report.reason, report.change is None) for report in given.observed.reports}
         assert found == {("canary", True), ("wiki_unknown", False), ("kind_not_scored", False)}

@@ -1,0 +1,244 @@
+"""What was suppressed leaves no trace: a search through the bytes of every file of a data directory."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.embedded.erasure import Eraser
+from agents.embedded.log import Log, NewRecord
+from schemas.decode import peek_key
+from schemas.erasure import Erasure, encode_erasure
+from schemas.keys import DEAD_LETTER_TOPIC, ERASURE_TOPIC, PAGE_CHANGE_TOPIC
+from tests.audit import records
+from tests.input_events import encoded, page_change, user
+from tests.pipelines import APP_ID, RunningPipeline, pipeline
+from tests.until import until
+
+NAME, COMMENT, TITLE = "Zephyrinus Quillfeather", "the telephone number is 0190-555", "Talk:Xanthippe_at_home"
+SECRETS = tuple(each.encode() for each in (NAME, COMMENT, TITLE))
+OPEN = b"Mossy Stone"
+
+
+def event(
+    rev_id: int, *, page_id: int, kind: str = "edit", minute: int = 0, **revision: Any
+) -> dict[str, Any]:
+    made = page_change(page_change_kind=kind, dt=f"2026-11-01T10:{minute:02}:00Z")
+    made["page"] = made["page"] | {"page_id": page_id}
+    made["revision"] = made["revision"] | {"rev_id": rev_id, "rev_parent_id": rev_id - 1} | revision
+    made["meta"] = made["meta"] | {"id": f"{kind}-{rev_id}-{minute}", "dt": f"2026-11-01T10:{minute:02}:01Z"}
+    return made
+
+
+def secret(rev_id: int, *, page_id: int, has_title: bool = False) -> bytes:
+    """Return an edit that tells a name and a comment, and a title where asked."""
+    made = event(rev_id, page_id=page_id, comment=COMMENT, editor=user(user_text=NAME))
+    made["performer"] = user(user_text=NAME)
+    if has_title:
+        made["page"]["page_title"] = TITLE
+    return encoded(made)
+
+
+def child(rev_id: int, *, page_id: int) -> bytes:
+    """Return the edit after a secret one, which tells of it as its parent."""
+    made = event(rev_id, page_id=page_id)
+    parent = {"rev_id": rev_id - 1, "rev_dt": "2026-11-01T09:00:00Z"}
+    made["prior_state"] = {"revision": parent | {"comment": COMMENT, "editor": user(user_text=NAME)}}
+    return encoded(made)
+
+
+def suppression(rev_id: int, *, page_id: int, kind: str) -> bytes:
+    hidden = {f"is_{part}_visible": False for part in ("content", "editor", "comment")}
+    made = event(rev_id, page_id=page_id, kind=kind, minute=10, **hidden)
+    for told in ("comment", "editor"):
+        del made["revision"][told]
+    del made["performer"], made["prior_state"]
+    if kind == "delete":
+        # As real ones do: the reason quotes what was there.
+        made["comment"] = f"content was: {COMMENT}, and the only contributor was {NAME}"
+        made["page"]["page_title"] = TITLE
+    return encoded(made)
+
+
+def broken(rev_id: int, *, page_id: int) -> bytes:
+    """Return a secret edit that cannot be decoded, and becomes a dead letter."""
+    made = json.loads(secret(rev_id, page_id=page_id, has_title=True))
+    made["revision"]["rev_dt"] = "yesterday"
+    return encoded(made)
+
+
+def holding(folder: Path, text: bytes) -> Iterator[str]:
+    """Yield the files whose bytes hold a text, in base64 too."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            if text in data or any(part in data for part in in_base64(text)):
+                yield str(path.relative_to(folder))
+
+
+def in_base64(text: bytes) -> Iterator[bytes]:
+    """Yield what a text looks like in base64, at each of the three places where it may begin."""
+    for shift in range(3):
+        whole = base64.b64encode(b"\0" * shift + text)
+        # Characters of which all six bits are the text's.
+        yield whole[-(-shift * 8 // 6) : (shift + len(text)) * 8 // 6]
+
+
+def found(folder: Path) -> dict[str, list[str]]:
+    return {text.decode(): files for text in SECRETS if (files := list(holding(folder, text)))}
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc"])
+def test_the_search_finds_a_text_that_lies_in_base64(before: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(base64.b64encode(before + NAME.encode() + b" and more"))
+    assert found(tmp_path) == {NAME: ["file"]}
+
+
+def others(count: int) -> list[bytes]:
+    return [encoded(event(10_000 + number, page_id=1_000 + number)) for number in range(count)]
+
+
+@contextlib.asynccontextmanager
+async def erasing(folder: Path) -> AsyncIterator[RunningPipeline]:
+    """Run a pipeline with what erases behind it."""
+    async with pipeline(folder) as given:
+        eraser = Eraser(given.log, APP_ID, given.predictions.rewrite)
+        task = asyncio.create_task(eraser.run())
+        try:
+            yield given
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def until_clean(given: RunningPipeline, folder: Path) -> None:
+    await given.until_done()
+    await until(lambda: not list(records(given.log, ERASURE_TOPIC)), 10)
+    await until(lambda: not found(folder), 10)
+
+
+async def test_a_suppressed_page_leaves_no_trace_in_any_file(tmp_path: Path) -> None:
+    async with erasing(tmp_path) as given:
+        secrets = [secret(rev_id, page_id=31, has_title=True) for rev_id in range(1, 40)]
+        # Dead letters have no page: the rest of the page is known by the numbers that they hold.
+        given.give(*others(20), *secrets, broken(39, page_id=31), *others(20))
+        await given.until_done()
+        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE}
+        assert list(records(given.log, DEAD_LETTER_TOPIC))
+        given.give(suppression(39, page_id=31, kind="delete"))
+        await until_clean(given, tmp_path)
+        assert given.withdrawn(39) == "page"
+        # All else is there.
+        assert not list(records(given.log, DEAD_LETTER_TOPIC))
+        assert len(list(records(given.log, PAGE_CHANGE_TOPIC))) == 40
+        assert list(holding(tmp_path, OPEN))
+        assert len(given.sent()) == 40
+    assert found(tmp_path) == {}
+
+
+async def test_a_suppressed_revision_leaves_no_trace_and_its_neighbours_stay(tmp_path: Path) -> None:
+    async with erasing(tmp_path) as given:
+        neighbours = [encoded(event(rev_id, page_id=31)) for rev_id in (1, 2, 3)]
+        given.give(
+            *others(10), *neighbours, secret(4, page_id=31), child(5, page_id=31), broken(4, page_id=31)
+        )
+        await given.until_done()
+        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE}
+        given.give(suppression(4, page_id=31, kind="visibility_change"))
+        await until_clean(given, tmp_path)
+        assert [given.withdrawn(rev_id) for rev_id in (1, 2, 3, 4, 5)] == [None, None, None, "revision", None]
+        kept = [
+            json.loads(record.value or b"")["revision"]["rev_id"]
+            for _, record in records(given.log, PAGE_CHANGE_TOPIC)
+        ]
+        assert [rev_id for rev_id in kept if rev_id < 10] == [1, 2, 3]
+    assert found(tmp_path) == {}
+
+
+async def test_a_late_edit_that_tells_of_it_again_is_erased_as_well(tmp_path: Path) -> None:
+    async with erasing(tmp_path) as given:
+        given.give(suppression(4, page_id=31, kind="visibility_change"))
+        await until_clean(given, tmp_path)
+        given.give(secret(4, page_id=31))
+        await until_clean(given, tmp_path)
+        assert given.outcomes == ["withdrawn", "skipped"]
+    assert found(tmp_path) == {}
+
+
+async def test_what_is_removed_for_other_reasons_leaves_no_trace_either(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.db")
+    log.create_topic(PAGE_CHANGE_TOPIC, 1)
+    log.transact([NewRecord(PAGE_CHANGE_TOPIC, 0, 1, b"k", secret(1, page_id=31)) for _ in range(500)])
+    log.transact([NewRecord(PAGE_CHANGE_TOPIC, 0, 2, b"k", encoded(event(2, page_id=32))) for _ in range(10)])
+    assert found(tmp_path)
+    log.trim(PAGE_CHANGE_TOPIC, 0, before_offset=500)
+    assert log.scrub()
+    assert found(tmp_path) == {}
+    assert len(log.read(PAGE_CHANGE_TOPIC, 0, 0, limit=100)) == 10
+    log.close()
+
+
+def a_log(folder: Path, consumed: int) -> Log:
+    """Return a log with two events of a page in each of two topics, of which some are consumed."""
+    log = Log(folder / "log.db")
+    for topic in (PAGE_CHANGE_TOPIC, ERASURE_TOPIC):
+        log.create_topic(topic, 1)
+    value = secret(4, page_id=31)
+    log.transact(
+        [NewRecord(PAGE_CHANGE_TOPIC, 0, 1, peek_key(value), value)] * 2
+        + [NewRecord(ERASURE_TOPIC, 0, 1, b"k", encode_erasure(request(offset=1)))],
+        group_id=APP_ID,
+        offsets={(PAGE_CHANGE_TOPIC, 0): consumed},
+    )
+    return log
+
+
+def request(*, offset: int) -> Erasure:
+    return Erasure("mosswiki", 31, False, (4,), PAGE_CHANGE_TOPIC, 0, offset)
+
+
+@pytest.mark.parametrize("consumed", [0, 1, 2])
+def test_an_event_that_is_not_consumed_yet_stays_until_it_is(consumed: int, tmp_path: Path) -> None:
+    log = a_log(tmp_path, consumed)
+    assert Eraser(log, APP_ID, lambda *_: None).erase_all() == 1
+    assert len(log.read(PAGE_CHANGE_TOPIC, 0, 0, limit=9)) == 2 - consumed
+    log.close()
+
+
+def test_an_erasure_that_died_half_way_is_done_again(tmp_path: Path) -> None:
+    class Died(Exception):
+        pass
+
+    def die(*_: object) -> None:
+        raise Died
+
+    log = a_log(tmp_path, 2)
+    with pytest.raises(Died):
+        Eraser(log, APP_ID, die).erase_all()
+    assert list(records(log, ERASURE_TOPIC))
+    again = Eraser(log, APP_ID, lambda *_: None)
+    assert again.erase_all() == 1
+    assert again.erase_all() == 0
+    assert not list(records(log, ERASURE_TOPIC))
+    log.close()
+
+
+def test_a_reader_of_another_process_delays_the_cleaning_and_does_not_prevent_it(tmp_path: Path) -> None:
+    log = a_log(tmp_path, 2)
+    other = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM record").fetchone()
+    log._db.execute("PRAGMA busy_timeout=10")
+    Eraser(log, APP_ID, lambda *_: None).erase_all()
+    assert not log.scrub()
+    other.close()
+    assert log.scrub()
+    assert found(tmp_path) == {}
+    log.close()
