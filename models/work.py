@@ -86,8 +86,8 @@ class ArtefactWork:
                     )
                 self._scorers[artefact] = scorer
                 # The engine reads word lists for the first revision; processes forked from here share that.
-                trial = trial_revision(self._store.manifest(artefact).content_models[0])
-                score_revision([scorer], trial, self._extractor)
+                for content_model in self._store.manifest(artefact).content_models:
+                    score_revision([scorer], trial_revision(content_model), self._extractor)
         for artefact in artefacts:
             made_with = self._store.manifest(artefact).environment.dictionaries
             for told in other_dictionaries(artefact, made_with):
