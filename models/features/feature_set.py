@@ -45,8 +45,8 @@ class FeatureSet:
         datasource = resources.module("datasources").Datasource
         names = {name for bound in self.bound for name in bound.roots}
         self._roots = {name: datasource(name.removeprefix("datasource.")) for name in names}
-        # A vector is of no plain type, and so its set is looked at value by value.
-        self._types = tuple(list if bound.is_vector else _TYPES[bound.returns] for bound in self.bound)
+        # No value is just an `object`: of a set with vectors, every value is looked at.
+        self._types = tuple(object if bound.is_vector else _TYPES[bound.returns] for bound in self.bound)
         self._are_floats = tuple(each is float for each in self._types)
         # Where nothing is known of an editor's account, the manifest may give a feature's value itself.
         self._asked = (self.bound, tuple(bound for bound, spec in self._pairs() if _is_asked(spec)))
