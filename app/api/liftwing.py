@@ -37,6 +37,7 @@ REVERT_RISK = "revertrisk-language-agnostic"
 """A model that Lift Wing names without a wiki: its clients send the language."""
 
 _ID_END = 1 << 63
+_SCHEMAS = ("/mediawiki/page/change/", "/mediawiki/revision/create/")
 
 
 class LiftWingFace:
@@ -169,13 +170,15 @@ def _revision(body: Mapping[str, Any]) -> int:
 
 
 def _event_revision(event: object, wiki_id: str) -> int:
+    schema = event.get("$schema") if isinstance(event, dict) else None
+    unsupported = f"Unsupported event of schema {schema}, the rev_id value cannot be determined."
+    # The stream reads more than Lift Wing's clients may send: deletions and moves of the older streams.
+    if isinstance(schema, str) and not schema.startswith(_SCHEMAS):
+        raise RequestInvalid(unsupported)
     try:
         change = decode_event(orjson.dumps(event))
     except EventSchemaUnsupported as error:
-        schema = event.get("$schema") if isinstance(event, dict) else None
-        raise RequestInvalid(
-            f"Unsupported event of schema {schema}, the rev_id value cannot be determined."
-        ) from error
+        raise RequestInvalid(unsupported) from error
     if not isinstance(change, PageChange):
         raise RequestInvalid("A canary event names no revision; send a page change.")
     if change.wiki_id != wiki_id:
