@@ -1,11 +1,13 @@
 """The Faust app of a worker: what starts before recovery, and what stops before the tables close."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import faust
 from faust.sensors import Monitor
+from faust.tables.recovery import Recovery, ServiceStopped
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
 from faust.types import TP, EventT, Message, StreamT, TopicT, TransportT
 
@@ -33,8 +35,24 @@ class QuietMonitor(Monitor):
         """Do nothing."""
 
 
+class QuietRecovery(Recovery):
+    """Faust's recovery, which says nothing where a worker stops in the midst of its end."""
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """End recovery; nobody waits for this any more once the worker stops."""
+        with contextlib.suppress(ServiceStopped):
+            await super().on_recovery_completed(generation_id)
+
+
 class PromptTables(CommittingTables):
     """The tables of an app that has declared them all before it starts."""
+
+    @property
+    def recovery(self) -> Recovery:
+        """Return the recovery of these tables."""
+        if self._recovery is None:
+            self._recovery = QuietRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
 
     async def on_start(self) -> None:
         """Begin at once: Faust leaves a second for tables to be declared in."""
