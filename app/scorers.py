@@ -41,11 +41,7 @@ class Scorers:
         self.pool = ScoringPool(
             functools.partial(load_work, model_folders(settings), tuple(hashes), hashes),
             processes=settings.scorer_count,
-            limits=PoolLimits(
-                cpu_seconds=settings.score_cpu_limit_seconds,
-                wall_seconds=settings.score_wall_limit_seconds,
-                memory_bytes=settings.score_memory_limit_mb << 20,
-            ),
+            limits=pool_limits(settings),
         )
         self.inline: Mapping[str, Scorer] = {
             name: store.load(name) for name, info in known.items() if not info.reads_content
@@ -86,3 +82,12 @@ class Scorers:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         await self.pool.stop(drain_seconds=drain_seconds)
+
+
+def pool_limits(settings: Settings) -> PoolLimits:
+    """Return what one revision may take."""
+    return PoolLimits(
+        cpu_seconds=settings.score_cpu_limit_seconds,
+        wall_seconds=settings.score_wall_limit_seconds,
+        memory_bytes=settings.score_memory_limit_mb << 20,
+    )

@@ -7,9 +7,10 @@ from typing import Any
 from agents.scoring import RevisionScoring
 from app.catalogue import build_catalogue, model_folders, open_store
 from app.content import open_content
+from app.scorers import pool_limits
 from app.settings import Settings
 from app.settings_fields import MEDIAWIKI, SAMPLE, SAMPLE_WIKI
-from models.pool import PoolLimits, ScoringPool
+from models.pool import ScoringPool
 from models.work import load_work
 from schemas.errors import ContentError, WikiUnknown
 from schemas.prediction import ScoredModel, ScoreFailure
@@ -54,11 +55,7 @@ async def score_once(
     pool = ScoringPool(
         partial(load_work, model_folders(settings), reading),
         processes=1,
-        limits=PoolLimits(
-            cpu_seconds=settings.score_cpu_limit_seconds,
-            wall_seconds=settings.score_wall_limit_seconds,
-            memory_bytes=settings.score_memory_limit_mb << 20,
-        ),
+        limits=pool_limits(settings),
     )
     try:
         if reading:

@@ -153,8 +153,8 @@ class CreatedSlotsWire(Struct):
     main: CreatedSlotWire | None = None
 
 
-class RevisionCreateWire(Struct):
-    """``mediawiki.revision-create`` 1.x and 2.x."""
+class OldWire(Struct):
+    """What the older page and revision streams have in common."""
 
     meta: MetaWire
     database: WikiId
@@ -162,7 +162,6 @@ class RevisionCreateWire(Struct):
     page_title: Name
     page_namespace: Namespace
     rev_id: Id
-    rev_timestamp: Time
     schema: ShortText | None = field(name="$schema", default=None)
     dt: Time | None = None
     page_is_redirect: bool | None = None
@@ -171,9 +170,15 @@ class RevisionCreateWire(Struct):
     rev_sha1: ShortText | None = None
     rev_minor_edit: bool | None = None
     rev_content_model: str | None = None
+    performer: PerformerWire | None = None
+
+
+class RevisionCreateWire(OldWire, kw_only=True):
+    """``mediawiki.revision-create`` 1.x and 2.x."""
+
+    rev_timestamp: Time
     rev_slots: CreatedSlotsWire | None = None
     comment: str | None = None
-    performer: PerformerWire | None = None
 
 
 class VisibilityWire(Struct):
@@ -193,25 +198,10 @@ class OldPriorStateWire(Struct):
     visibility: VisibilityWire | None = None
 
 
-class OldChangeWire(Struct):
+class OldChangeWire(OldWire):
     """``mediawiki.page-delete``, ``page-undelete``, ``page-move`` and ``revision-visibility-change``."""
 
-    meta: MetaWire
-    database: WikiId
-    page_id: Id
-    page_title: Name
-    page_namespace: Namespace
-    rev_id: Id
-    schema: ShortText | None = field(name="$schema", default=None)
-    dt: Time | None = None
-    page_is_redirect: bool | None = None
     rev_timestamp: Time | None = None
-    rev_parent_id: Count | None = None
-    rev_len: Count | None = None
-    rev_sha1: ShortText | None = None
-    rev_minor_edit: bool | None = None
-    rev_content_model: str | None = None
-    performer: PerformerWire | None = None
     visibility: VisibilityWire | None = None
     prior_state: OldPriorStateWire | None = None
 

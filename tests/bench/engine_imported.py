@@ -17,11 +17,11 @@ from models.features.describe import describe
 from models.features.feature_set import FeatureSet
 from models.features.mirror import Mirror
 from models.manifest import FeatureSpec
-from models.pickles import Global, Instance
 from models.revscoring_scorer import RevscoringScorer
 from models.store import ModelStore
 from schemas.revision import Revision
 from tests.bench.engine_ways import Tally, compare_outcomes, extracted, ms, solved
+from tests.topics import mean_of_vectors
 
 _TOPIC_FILE = "enwiki-20200501-learned_vectors.50_cell.10k.kv"
 _SIZE = 50
@@ -91,22 +91,7 @@ def topic_features(texts: Sequence[str], folder: Path, words: int = 10_000) -> F
     vectors.look_in([folder])
     found = resources.module("features.wikitext").revision.datasources.words
     lowered = Mirror().of(resources.module("datasources.meta.mappers").lower_case(found))
-    looked_up = Instance(Global("revscoring.datasources.meta.vectorizers", "word2vec"))
-    looked_up.state = {
-        "name": "revision.text.en_vectors",
-        "process": Global("drafttopic.feature_lists.enwiki", "vectorize_words"),
-        "dependencies": [lowered],
-        "calls": 0,
-    }
-    mean = Instance(Global("revscoring.features.meta.aggregators", "AggregatorsVector"))
-    mean.state = {
-        "name": "revision.text.en_vectors_mean",
-        "process": Instance(Global("builtins", "getattr"), (mean, "process")),
-        "dependencies": [looked_up],
-        "returns": Global("builtins", "float"),
-        "func": Global("statistics", "mean"),
-        "calls": 0,
-    }
+    mean = mean_of_vectors(lowered)
     positions, definitions = describe([mean], catalogue.known())
     specs = [
         FeatureSpec(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from models.engine.node_tree import TreeNodes
 from models.engine.nodes import KINDS, wikitext_nodes
+from tests.unit.test_engine_nodes import PROPERTIES
 
 MARKUP = [
     *(
@@ -103,17 +104,6 @@ MARKUP = [
         "}-",
     ),
 ]
-PROPERTIES = (
-    "heading_levels",
-    "heading_titles",
-    "wikilink_titles",
-    "external_link_urls",
-    "template_names",
-    "tag_names",
-    "templates",
-    "tags",
-    "content",
-)
 
 
 @settings(max_examples=300, deadline=None)

@@ -17,10 +17,10 @@ from models.features.describe import describe
 from models.features.feature_set import FeatureSet
 from models.features.mirror import Mirror
 from models.manifest import FeatureSpec
-from models.pickles import Global, Instance
 from models.scoring import FeatureCache
 from schemas.errors import FeatureError, ModelCorrupt, ModelRefused, ResourceMissing
 from tests.model_revisions import edit
+from tests.topics import mean_of_vectors
 
 WORDS = ["oak", "tree", "über", "日本", "a.b"]
 VECTORS = (np.arange(15, dtype=np.float32).reshape(5, 3) - 4) / 7
@@ -153,22 +153,7 @@ def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
 
 def topic_features() -> tuple[FeatureBinder, list[FeatureSpec]]:
     words = Mirror().of(resources.module("features.wikitext").revision.datasources.words)
-    looked_up = Instance(Global("revscoring.datasources.meta.vectorizers", "word2vec"))
-    looked_up.state = {
-        "name": "revision.text.en_vectors",
-        "process": Global("drafttopic.feature_lists.enwiki", "vectorize_words"),
-        "dependencies": [words],
-        "calls": 0,
-    }
-    mean = Instance(Global("revscoring.features.meta.aggregators", "AggregatorsVector"))
-    mean.state = {
-        "name": "revision.text.en_vectors_mean",
-        "process": Instance(Global("builtins", "getattr"), (mean, "process")),
-        "dependencies": [looked_up],
-        "returns": Global("builtins", "float"),
-        "func": Global("statistics", "mean"),
-        "calls": 0,
-    }
+    mean = mean_of_vectors(words)
     chars = Mirror().of(resources.module("features.wikitext").revision.chars)
     positions, definitions = describe([mean, chars], catalogue.known())
     specs = [
