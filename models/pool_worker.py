@@ -133,9 +133,16 @@ def _tidy(parent: Connection) -> None:
     What a revision leaves is looked at while nothing is to be done; under full load, once it has become
     much. Objects that came with the models are never looked at: the template froze them.
     """
-    objects = gc.get_count()[0]
-    if objects > _BUSY_OBJECTS or (objects > _IDLE_OBJECTS and parent.is_quiet(_IDLE_SECONDS)):
+    if not collect_if_much() and gc.get_count()[0] > _IDLE_OBJECTS and parent.is_quiet(_IDLE_SECONDS):
         gc.collect()
+
+
+def collect_if_much() -> bool:
+    """Collect garbage where so much has been made that a busy process has to; tell whether it was."""
+    is_much = gc.get_count()[0] > _BUSY_OBJECTS
+    if is_much:
+        gc.collect()
+    return is_much
 
 
 def _score(

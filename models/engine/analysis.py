@@ -5,11 +5,13 @@ matches of a word list, by filters and maps that look at one item at a time. So 
 once in the life of a process, and a text costs one look-up for each of its unique items.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from models.engine.blocks import Block, split_blocks
+from models.engine.branches import Branches
 from models.engine.chains import SEGMENTS, TOKENS, Chain
 from models.engine.matches import Matcher, RunSieve
 from models.engine.phrases import Phrases
@@ -66,19 +68,19 @@ class Analysis:
 
     def table(self, chain: Chain) -> int:
         """Ask for the count of each item of a list; return the place of the table."""
-        return self._place(self._tables, chain, lambda measures: measures.tables)
+        return self._place(self._tables, chain, "table")
 
     def length(self, chain: Chain) -> int:
         """Ask for the number of items of a list; return the place of the sum."""
-        return self._place(self._sums, chain, lambda measures: measures.lengths, "length")
+        return self._place(self._sums, chain, "length")
 
     def total(self, chain: Chain) -> int:
         """Ask for the sum of a list of lengths; return the place of the sum."""
-        return self._place(self._sums, chain, lambda measures: measures.totals, "total")
+        return self._place(self._sums, chain, "total")
 
     def greatest(self, chain: Chain) -> int:
         """Ask for the greatest of a list of lengths; return the place of the maximum."""
-        return self._place(self._maxima, chain, lambda measures: measures.maxima)
+        return self._place(self._maxima, chain, "maximum")
 
     def longest_run(self) -> int:
         """Ask for the length of the longest run of one character; return the place of the maximum."""
@@ -131,17 +133,11 @@ class Analysis:
             maxima[self._run_place] = longest_run(text)
         return Block(tables, sums, maxima)
 
-    def _place(
-        self,
-        places: dict[Hashable, int],
-        chain: Chain,
-        of: Callable[["_Measures"], list[tuple[int, Chain]]],
-        what: str = "",
-    ) -> int:
-        key = (what, chain.key)
+    def _place(self, places: dict[Hashable, int], chain: Chain, kind: "_Kind") -> int:
+        key = (kind, chain.key)
         if key not in places:
             places[key] = len(places)
-            of(self._measures(chain.base)).append((places[key], chain))
+            self._measures(chain.base).ask(kind, places[key], chain)
         return places[key]
 
     def _measures(self, base: Hashable) -> "_Measures":
@@ -154,38 +150,42 @@ class Analysis:
         return self._of_base[base]
 
 
+_Kind = Literal["table", "length", "total", "maximum"]
+
+
 class _Measures:
     """What is counted of one list of items, tokens or matches."""
 
     def __init__(self, typed: Callable[[str], Any] | None) -> None:
-        self.tables: list[tuple[int, Chain]] = []
-        self.lengths: list[tuple[int, Chain]] = []
-        self.totals: list[tuple[int, Chain]] = []
-        self.maxima: list[tuple[int, Chain]] = []
+        self._asked: list[tuple[tuple[_Kind, int], Chain]] = []
         self._typed = typed
-        self.verdicts: WordMemo[Verdict] = WordMemo(self.decide, _WORDS)
         self._same: dict[Hashable, Verdict] = {}
+        self.verdicts: WordMemo[Verdict] = WordMemo(self.decide, _WORDS)
+
+    def ask(self, kind: _Kind, place: int, chain: Chain) -> None:
+        """Count a chain; before the first item is decided."""
+        self._asked.append(((kind, place), chain))
+
+    @functools.cached_property
+    def _branches(self) -> Branches[tuple[_Kind, int]]:
+        return Branches(self._asked)
 
     def decide(self, item: str) -> Verdict:
         """Decide what one item counts for; of short items that are in no table, those alike count as one."""
-        value = item if self._typed is None else self._typed(item)
-        tables = tuple((place, items[0]) for place, items in _taken(self.tables, value))
-        sums = (
-            *((place, 1) for place, _ in _taken(self.lengths, value)),
-            *((place, items[0]) for place, items in _taken(self.totals, value)),
-        )
-        maxima = tuple((place, items[0]) for place, items in _taken(self.maxima, value))
-        verdict = Verdict(tables, sums, maxima)
+        tables: list[tuple[int, Any]] = []
+        sums: list[tuple[int, int]] = []
+        maxima: list[tuple[int, int]] = []
+        for (kind, place), made in self._branches.take(item if self._typed is None else self._typed(item)):
+            if kind == "table":
+                tables.append((place, made))
+            elif kind == "maximum":
+                maxima.append((place, made))
+            else:
+                sums.append((place, 1 if kind == "length" else made))
         if tables or len(item) > LONGEST:
-            return verdict
-        return self._same.setdefault((sums, maxima), verdict)
-
-
-def _taken(asked: Iterable[tuple[int, Chain]], item: Any) -> Iterable[tuple[int, list[Any]]]:
-    for place, chain in asked:
-        items = chain.apply(item)
-        if items:
-            yield place, items
+            return Verdict(tuple(tables), tuple(sums), tuple(maxima))
+        counted = tuple(sums), tuple(maxima)
+        return self._same.get(counted) or self._same.setdefault(counted, Verdict((), *counted))
 
 
 def _tally(

@@ -58,15 +58,6 @@ class Chain(Struct, frozen=True):
         """Equal for chains that do the same, to whatever text."""
         return self.base, self.keys
 
-    def apply(self, item: Any) -> list[Any]:
-        """Take one item of the base through the steps; return none or one."""
-        for step in self.steps:
-            if isinstance(step, Map):
-                item = step.function(item)
-            elif bool(step.include(item)) is step.inverse:
-                return []
-        return [item]
-
     def then(self, step: Filter | Map) -> "Chain":
         """Return the list with one more step."""
         key: Hashable

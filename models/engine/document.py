@@ -116,7 +116,7 @@ class Change:
         new: Blocks of the one alone.
     """
 
-    __slots__ = ("_blocks", "_counts", "_gone", "_new", "before")
+    __slots__ = ("_blocks", "_counts", "_gone", "_new", "_shares", "before")
 
     def __init__(
         self, before: Document, blocks: Sequence[Block], gone: Sequence[Block], new: Sequence[Block]
@@ -126,16 +126,19 @@ class Change:
         self._gone = gone
         self._new = new
         self._counts: dict[int, Table] = {}
+        self._shares: dict[int, list[float]] = {}
 
     def counts(self, place: int) -> Table:
         """Return by how much the count of each item changed; those that did not change are left out.
 
         In no order. Not to be changed.
         """
-        if place not in self._counts:
+        found = self._counts.get(place)
+        if found is None:
             counts: Table = {}
             for block in self._new:
-                _add(counts, block.tables[place])
+                if table := block.tables[place]:
+                    _add(counts, table)
             for block in self._gone:
                 for item, count in block.tables[place].items():
                     left = counts.get(item, 0) - count
@@ -143,8 +146,8 @@ class Change:
                         counts[item] = left
                     else:
                         del counts[item]
-            self._counts[place] = counts
-        return self._counts[place]
+            found = self._counts[place] = counts
+        return found
 
     def delta(self, place: int) -> Table:
         """Return what ``frequencies.delta`` gives: items of the new text in its order, then those gone."""
@@ -168,11 +171,16 @@ class Change:
         return list(self.counts(place).values())
 
     def shares(self, place: int) -> list[float]:
-        """Return the values of ``proportions`` in an order of the same sums.
+        """Return the values of ``proportions`` in an order of the same sums; not to be changed.
 
         Floats do not add up the same in every order; what is gone counts -1 each and comes last, and two
         numbers add up the same both ways.
         """
+        if place not in self._shares:
+            self._shares[place] = self._ordered_shares(place)
+        return self._shares[place]
+
+    def _ordered_shares(self, place: int) -> list[float]:
         counts = self.counts(place)
         if not counts:
             return []
@@ -254,6 +262,9 @@ def _moved(sums: Sequence[int], new: Sequence[Block], gone: Sequence[Block]) -> 
 
 
 def _add(table: Table, more: Table) -> None:
+    if not table:
+        table.update(more)
+        return
     for item, count in more.items():
         table[item] = table.get(item, 0) + count
 

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from models import inputs
+from models.engine.dates import dates_rule
 from models.engine.document import Document
 from models.engine.fallbacks import FALLBACKS
 from models.engine.nodes import nodes_rule
@@ -115,7 +116,7 @@ class Extractor:
 
 def rules() -> tuple[Rule, ...]:
     """Return all rules, for one plan."""
-    return (wikibase_rule, vectors_rule, CountingRules(), nodes_rule, tokens_rule)
+    return (wikibase_rule, vectors_rule, CountingRules(), nodes_rule, tokens_rule, dates_rule)
 
 
 def _of(kept: Sequence[Kept], text: str | None) -> Mapping[Any, Any]:

@@ -1,9 +1,11 @@
 """One revision scored in each of the ways that are compared, with the CPU time that it took."""
 
+import gc
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct
@@ -11,6 +13,7 @@ from msgspec import Struct
 from models.engine.extractor import PAGE_CHARS, Extractor
 from models.engine.pages import PageMemory
 from models.features.feature_set import FeatureSet
+from models.pool_worker import collect_if_much
 from models.scoring import score_revision
 from schemas.errors import RevstreamError
 from schemas.prediction import Score, ScoredModel
@@ -94,9 +97,11 @@ def naive(models: Sequence[ReferenceModel], revision: Revision, *, is_shared: bo
 def ours(models: Sequence[ReferenceModel], revision: Revision, extractor: Extractor) -> Answer:
     """Score as a scoring process of ours does."""
     scorers = [model.scorer for model in models]
-    began = time.process_time()
-    told = score_revision(scorers, revision, extractor, with_features=True)
-    seconds = time.process_time() - began
+    with _garbage_of_a_scorer():
+        began = time.process_time()
+        told = score_revision(scorers, revision, extractor, with_features=True)
+        collect_if_much()
+        seconds = time.process_time() - began
     return Answer([features_told(each) for each in told], [_probability(each) for each in told], seconds)
 
 
@@ -112,10 +117,26 @@ def features_told(told: ScoredModel) -> list[Any]:
 
 
 def warm(models: Sequence[ReferenceModel], revision: Revision, page_chars: int = PAGE_CHARS) -> Extractor:
-    """Return a fresh extractor that has made its plan by a short revision of another page."""
+    """Return a fresh extractor that has made its plan by a short revision of another page.
+
+    What lives by then is taken out of the collection of garbage, as the template of the pool does; this
+    spares all ways alike.
+    """
     extractor = Extractor(PageMemory(page_chars))
     extractor.extract([model.features for model in models], revision)
+    gc.collect()
+    gc.freeze()
     return extractor
+
+
+@contextmanager
+def _garbage_of_a_scorer() -> Iterator[None]:
+    """Collect no garbage by itself, as in a scoring process, which does so between revisions."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def in_order(
@@ -151,9 +172,11 @@ def solved(features: FeatureSet, revision: Revision) -> tuple[Any, float]:
 
 def extracted(extractor: Extractor, features: FeatureSet, revision: Revision) -> tuple[Any, float]:
     """Compute them by the engine, with the CPU time it took."""
-    began = time.process_time()
-    outcome = extractor.extract([features], revision)[features]
-    return outcome, time.process_time() - began
+    with _garbage_of_a_scorer():
+        began = time.process_time()
+        outcome = extractor.extract([features], revision)[features]
+        collect_if_much()
+        return outcome, time.process_time() - began
 
 
 def compare_outcomes(tally: Tally, our: Any, their: Any, names: Sequence[str]) -> None:
