@@ -20,6 +20,15 @@ _CLOSING = frozenset(b")]>-Sc")
 def content_of(tokens: Sequence[Token], codes: bytes) -> str:
     """Return the text of sound tokens without templates and markup.
 
+    Raises:
+        Unproven: An entity stands for no character.
+    """
+    return collapsed([shown_of(tokens, codes)])
+
+
+def shown_of(tokens: Sequence[Token], codes: bytes) -> str:
+    """Return what is to be collapsed to the text of sound tokens without templates and markup.
+
     Every node with text in it has a frame of parts. What comes before a separator goes when the separator
     comes: only the last part of a link, the contents of a tag and the default of an argument are seen.
 
@@ -41,7 +50,7 @@ def content_of(tokens: Sequence[Token], codes: bytes) -> str:
         elif code in _CLOSING:
             inner = parts if shown else []
             parts, shown, shown_after = outer.pop()
-            if inner and (stripped := _collapsed(inner)):
+            if inner and (stripped := collapsed(inner)):
                 parts.append(stripped)
             if code == _ENDING:
                 position = codes.index(b"z", position)
@@ -59,7 +68,7 @@ def content_of(tokens: Sequence[Token], codes: bytes) -> str:
             start, position = position + 1, codes.index(b";", position)
             parts.append(_character(tokens[position - 1]["text"], codes[start : position - 1]))
         position += 1
-    return _collapsed(parts)
+    return "".join(parts)
 
 
 @functools.cache
@@ -85,7 +94,8 @@ def _character(value: str, form: bytes) -> str:
         raise Unproven from error
 
 
-def _collapsed(parts: Sequence[str]) -> str:
+def collapsed(parts: Sequence[str]) -> str:
+    """Join what is seen, without newlines at its ends and with at most two of them together."""
     text = "".join(parts).strip("\n")
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")

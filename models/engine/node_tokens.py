@@ -10,7 +10,8 @@ from models.engine.fallbacks import FALLBACKS
 from models.engine.node_answer import WikitextNodes
 from models.engine.node_beginnings import Beginning
 from models.engine.node_codes import OPENERS, TEXT, Token, end_of_child
-from models.engine.node_content import content_of
+from models.engine.node_content import content_of, shown_of
+from models.engine.node_parts_closed import are_closed
 from models.engine.node_strings import Strings, Unproven, pieces
 from models.engine.node_tree import TreeNodes
 
@@ -28,10 +29,13 @@ class TokenNodes(WikitextNodes):
         text: What the tokens are of.
         tokens: All of them.
         codes: One byte for each.
+
+    Attributes:
+        text: What the tokens are of.
     """
 
     def __init__(self, text: str, tokens: Sequence[Token], codes: bytes) -> None:
-        self._text = text
+        self.text = text
         self._tokens = tokens
         self._codes = codes
 
@@ -85,6 +89,18 @@ class TokenNodes(WikitextNodes):
         """The text that a reader sees."""
         return self._proven(lambda: content_of(self._tokens, self._codes), lambda tree: tree.content)
 
+    def shown(self) -> str:
+        """Return what is to be collapsed to ``content``.
+
+        Raises:
+            Unproven: The tokens do not tell.
+        """
+        return shown_of(self._tokens, self._codes)
+
+    def are_closed(self) -> bool:
+        """Tell whether the nodes are known to stay the same, whatever follows the text."""
+        return are_closed(self.text, self._tokens, self._codes)
+
     def matching(self, name: str, pattern: re.Pattern[str]) -> list[str]:
         """Return those of the strings of a property whose beginning matches, in their order."""
         if name in _WHOLE and name not in self.__dict__:
@@ -127,7 +143,7 @@ class TokenNodes(WikitextNodes):
     @functools.cached_property
     def _tree(self) -> WikitextNodes:
         FALLBACKS.count("nodes")
-        return TreeNodes(self._text)
+        return TreeNodes(self.text)
 
     def _proven(self, of_tokens: Callable[[], Answer], of_tree: Callable[[WikitextNodes], Answer]) -> Answer:
         try:

@@ -12,6 +12,7 @@ from models.engine.fallbacks import FALLBACKS
 from models.engine.functions import of_revscoring
 from models.engine.node_answer import KINDS, WikitextNodes
 from models.engine.node_codes import are_sound, tokenized
+from models.engine.node_parts import KnowParts, PageText
 from models.engine.node_tokens import TokenNodes
 from models.engine.node_tree import TreeNodes
 
@@ -85,16 +86,18 @@ class LateNodes:
     """The nodes of a text, found when they are first asked for: never, where all made of them is known.
 
     Args:
-        text: As for ``wikitext_nodes``.
+        page: The text, and what is known of its page.
     """
 
-    def __init__(self, text: Any) -> None:
-        self._text = text
+    def __init__(self, page: PageText) -> None:
+        self._page = page
 
     @functools.cached_property
     def found(self) -> WikitextNodes:
         """The nodes."""
-        return wikitext_nodes(self._text)
+        text = self._page.text
+        cut = self._page.known.cut_if_worth(text) if isinstance(text, str) else None
+        return wikitext_nodes(text) if cut is None else cut
 
 
 class Parse(Struct, frozen=True):
@@ -102,9 +105,9 @@ class Parse(Struct, frozen=True):
 
     is_lasting: ClassVar[bool] = False
 
-    def __call__(self, text: Any) -> LateNodes:
+    def __call__(self, page: PageText) -> LateNodes:
         """Return them."""
-        return LateNodes(text)
+        return LateNodes(page)
 
 
 class StringsOf(Struct, frozen=True):
@@ -262,7 +265,8 @@ def _runs(dependent: Dependent, function: str) -> bool:
 
 def _datasource(name: str, process: Any, text: Dependent) -> Dependent:
     datasource = of_revscoring("datasources.datasource", "Datasource")
-    nodes = datasource(f"revstream.nodes({text})", Parse(), depends_on=[text])
+    parts = datasource(f"revstream.parts({text})", KnowParts(), depends_on=[text])
+    nodes = datasource(f"revstream.nodes({text})", Parse(), depends_on=[parts])
     return datasource(f"revstream.{name}({text})", process, depends_on=[nodes])
 
 

@@ -197,14 +197,16 @@ def test_the_rule_leaves_alone_what_only_looks_like_its_own() -> None:
 
 def test_a_text_is_parsed_once_and_only_where_something_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("models.engine.nodes")
+    parts = importlib.import_module("models.engine.node_parts")
     parsed: list[str] = []
 
     def noted(text: str) -> Any:
         parsed.append(text)
         return tokenized(text)
 
-    monkeypatch.setattr(module, "tokenized", noted)
-    nodes = module.Parse()("[[a]] <b>c</b>")
+    for reader in (module, parts):
+        monkeypatch.setattr(reader, "tokenized", noted)
+    nodes = module.Parse()(module.KnowParts()("[[a]] <b>c</b>"))
     assert parsed == []
     assert module.NumberOf("Wikilink", int)(nodes) == 1
     assert module.StringsOf("tag_names")(nodes) == ["b"]
