@@ -133,9 +133,12 @@ def test_edited_articles_have_the_nodes_of_the_whole(shared: Path) -> None:
     assert parts > 100
 
 
+LINES = "[[b]] and no more\n\n" * 4
+
+
 def test_a_short_text_is_cut_once_its_page_is_edited_often() -> None:
     known = KnownParts()
-    texts = [f"[[a]] {number}\n\n[[b]]\n\n" for number in range(12)]
+    texts = [f"[[a]] {number}\n\n{LINES}" for number in range(12)]
     is_cut = [known.cut_if_worth(text) is not None for text in texts]
     assert not is_cut[0]
     assert is_cut[-1]
