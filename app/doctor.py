@@ -27,6 +27,7 @@ from app.doctor_state import (
     is_locked,
 )
 from app.findings import Finding, broken, ok, warning
+from app.rules import read_rules
 from app.settings import Settings, WikiSettings
 from models.dictionary_origins import other_dictionaries
 from models.store import ModelStore
@@ -71,6 +72,7 @@ def diagnose(settings: Settings) -> tuple[Finding, ...]:
         *_state(settings),
         check_port(settings.http_host, settings.http_port),
         check_contact(settings),
+        check_rules(settings),
         *check_models(routes, store),
     )
 
@@ -83,6 +85,18 @@ def check_contact(settings: Settings) -> Finding:
         return ok("contact", settings.user_agent)
     except SettingsError as error:
         return broken("contact", "Wikimedia is to be asked, and no contact is set.", error.message)
+
+
+def check_rules(settings: Settings) -> Finding:
+    """Check that the file of rules is understood, where the settings name one."""
+    if not settings.rules:
+        return ok("rules", "none: every new revision is scored by all models of its wiki")
+    try:
+        rules = read_rules(Path(settings.rules).expanduser())
+    except SettingsError as error:
+        cure = f"Correct it until `revstream rules check {settings.rules}` is content."
+        return broken("rules", error.message, cure)
+    return ok("rules", f"{len(rules)} in {settings.rules}")
 
 
 def check_models(wikis: Mapping[str, WikiSettings], store: ModelStore) -> tuple[Finding, ...]:

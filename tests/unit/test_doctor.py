@@ -15,7 +15,7 @@ import pytest
 from rocksdict import Options, Rdict
 
 from agents.embedded.log import Log
-from app.doctor import check_contact, check_models, diagnose
+from app.doctor import check_contact, check_models, check_rules, diagnose
 from app.doctor_machine import (
     available_memory_bytes,
     check_dictionaries,
@@ -49,6 +49,17 @@ def assert_cured(finding: Finding, status: Status, message: str, cure: str) -> N
 def listening() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
+
+
+def test_rules_that_are_not_understood_are_broken_and_none_are_well(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    settings = Settings(rules=str(rules))
+    assert check_rules(Settings()).status is Status.OK
+    assert_cured(check_rules(settings), Status.BROKEN, "cannot be read", "rules check")
+    rules.write_text("rules:\n  all:\n    topics: [mediawiki.page_change.v1]\n")
+    assert check_rules(settings) == ok("rules", f"1 in {rules}")
+    rules.write_text("rules:\n  all:\n    topicz: [mediawiki.page_change.v1]\n")
+    assert_cured(check_rules(settings), Status.BROKEN, "topicz", "rules check")
 
 
 def test_python_3_11_is_well_and_others_are_broken() -> None:
