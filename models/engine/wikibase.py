@@ -7,21 +7,29 @@ they are mwbase's own, so that whatever is not named here reads them as it alway
 
 import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-
-import msgspec
 
 from models.engine import wikibase_former, wikibase_quality
 from models.engine.functions import of_revscoring
-from models.engine.wikibase_item import Item, Library, Parts, ReadItem
-from models.engine.wikibase_mentions import Mentions, mentions_in, total
-from models.engine.wikibase_nodes import Readers, count_by, entity_of, like, read_by, source
-from models.engine.wikibase_told import tell
+from models.engine.wikibase_form import AnySnak, Statement
+from models.engine.wikibase_item import Item, Library, ReadItem
+from models.engine.wikibase_nodes import (
+    EntityOf,
+    HasValue,
+    Readers,
+    changed_by,
+    count_by,
+    like,
+    read_by,
+    source,
+)
+from models.engine.wikibase_told import references_of, value_of, write
 
 _ITEMS: Final = "features.wikibase.datasources.revision_oriented"
 _DIFF: Final = "features.wikibase.features.diff"
-_WRITTEN: Final = ("labels", "descriptions", "aliases", "sitelinks")
+_CHANGES: Final = "features.wikibase.datasources.diff"
+_UTIL: Final = "features.wikibase.util"
 
 
 def wikibase_rule(node: Any) -> Any:
@@ -30,11 +38,13 @@ def wikibase_rule(node: Any) -> Any:
     module = getattr(process, "__module__", None)
     if module == f"revscoring.{_ITEMS}" and process is _of_items("entity"):
         item = _item(node)
-        return None if item is None else source(f"wikibase.entity({item.dependencies[0]})", entity_of, item)
-    if module in {f"revscoring.{_ITEMS}", f"revscoring.{_DIFF}"}:
+        return None if item is None else source(f"wikibase.entity({item.dependencies[0]})", EntityOf(), item)
+    if module in {f"revscoring.{_ITEMS}", f"revscoring.{_CHANGES}", f"revscoring.{_DIFF}"}:
         return read_by(_readers(), node, _item)
     if module == wikibase_quality.MODULE:
         return read_by(wikibase_quality.readers(), node, _item)
+    if module == f"revscoring.{_UTIL}":
+        return changed_by(_readers(), node, _item) or wikibase_former.former_wikibase_rule(node)
     if type(node) is of_revscoring("features.wikibase.features.revision_oriented", "HasPropertyValue"):
         item = _item(node.dependencies[0])
         return None if item is None else like(node, HasValue(node.property, node.value), item)
@@ -42,58 +52,52 @@ def wikibase_rule(node: Any) -> Any:
     return instead or wikibase_former.former_wikibase_rule(node)
 
 
-class HasValue:
-    """Tells whether an item claims a value of a property.
-
-    Args:
-        name: Of the property.
-        value: As text.
-    """
-
-    def __init__(self, name: Any, value: Any) -> None:
-        self._name = name
-        self._value = value
-
-    def __call__(self, item: Item) -> bool:
-        """Tell whether it does."""
-        return self._value in (statement.told.value for statement in item.statements.get(self._name, ()))
+def number_of_claims(item: Item) -> int:
+    """Count what is claimed: property and value, each pair once."""
+    return sum(
+        1 if len(held) == 1 else len({value_of(each.mainsnak) for each in held})
+        for held in item.statements.values()
+    )
 
 
-def claims(item: Item) -> set[tuple[str, str]]:
-    """Return what is claimed: property and value, each pair once."""
-    return {(name, statement.told.value) for name, held in item.statements.items() for statement in held}
+def number_of_sources(item: Item) -> int:
+    """Count the properties in references, each once for a claim and the first value that it has there."""
+    return len(
+        {
+            (name, value_of(statement.mainsnak), referred, value_of(snaks[0]))
+            for name, held in item.statements.items()
+            for statement in held
+            if statement.references
+            for referred, snaks in references_of(statement).items()
+        }
+    )
 
 
-def sources(item: Item) -> set[tuple[str, str, str, str]]:
-    """Return the first of the references of each claim by each property."""
-    return {
-        (name, told.value, referred, references[0][1])
-        for name, held in item.statements.items()
-        for told in (statement.told for statement in held)
-        for referred, references in told.references.items()
-    }
+def number_of_references(item: Item) -> int:
+    """Count the parts of references, each once for a claim and its place."""
+    return _number_of_parts(item, references_of)
 
 
-def references(item: Item) -> set[tuple[str, str, str, int, str]]:
-    """Return the references of each claim, with their places."""
-    return {
-        (name, told.value, referred, place, text)
-        for name, held in item.statements.items()
-        for told in (statement.told for statement in held)
-        for referred, references in told.references.items()
-        for place, (_, text) in enumerate(references)
-    }
+def number_of_qualifiers(item: Item) -> int:
+    """Count the qualifiers, each once for a claim and its place."""
+    return _number_of_parts(item, Statement.in_order)
 
 
-def qualifiers(item: Item) -> set[tuple[str, str, str, int, str]]:
-    """Return the qualifiers of each claim, with their places."""
-    return {
-        (name, told.value, qualified, place, text)
-        for name, held in item.statements.items()
-        for told in (statement.told for statement in held)
-        for qualified, texts in told.qualifiers.items()
-        for place, text in enumerate(texts)
-    }
+def _number_of_parts(item: Item, parts_of: Callable[[Statement], Mapping[str, Sequence[AnySnak]]]) -> int:
+    found = 0
+    for held in item.statements.values():
+        if len(held) == 1:
+            found += sum(map(len, parts_of(held[0]).values()))
+        else:
+            found += len(
+                {
+                    (value_of(statement.mainsnak), named, place, value_of(snak))
+                    for statement in held
+                    for named, snaks in parts_of(statement).items()
+                    for place, snak in enumerate(snaks)
+                }
+            )
+    return found
 
 
 def _item(entity: Any) -> Any:
@@ -114,18 +118,23 @@ def _of_items(name: str) -> Any:
 @functools.cache
 def _readers() -> Readers:
     return Readers(
-        of_item={
-            _of_items("claims"): claims,
-            _of_items("sources"): sources,
-            _of_items("ref_claims"): references,
-            _of_items("qualifiers"): qualifiers,
-        },
         of_growth={
             of_revscoring(_DIFF, f"_process_proportion_of_{name}_added"): field
             for name, field in {"qid": "items", "language": "languages", "links": "links"}.items()
         },
-        of_rest=frozenset(map(_of_items, ("labels", "descriptions", "aliases", "sitelinks", "badges"))),
-        of_length={(_of_items("properties"),): lambda item: len(item.statements)},
+        of_field={
+            _of_items(name): name for name in ("labels", "descriptions", "aliases", "sitelinks", "badges")
+        },
+        of_change=frozenset(
+            of_revscoring(_CHANGES, f"_process_statements_{name}") for name in ("added", "removed", "changed")
+        ),
+        of_length={
+            (_of_items("properties"),): lambda item: len(item.statements),
+            (_of_items("claims"),): number_of_claims,
+            (_of_items("sources"),): number_of_sources,
+            (_of_items("ref_claims"),): number_of_references,
+            (_of_items("qualifiers"),): number_of_qualifiers,
+        },
         of_properties=_of_items("properties"),
     )
 
@@ -133,27 +142,15 @@ def _readers() -> Readers:
 @functools.cache
 def _library() -> Library:
     mwbase = importlib.import_module("mwbase")
-
-    def entity(rest: Any, statements: dict[str, list[Any]]) -> Any:
-        rest["properties"] = statements
-        return rest
-
-    def mentions(parts: Parts, statements: Sequence[Any]) -> Mentions:
-        return total(map(_mentions_in_json, (parts, statements)))
-
-    def _mentions_in_json(written: Any) -> Mentions:
-        # Both writers write strings of ASCII alike, all but DEL, and no number mentions anything.
-        quickly = msgspec.json.encode(written)
-        is_alike = quickly.isascii() and b"\x7f" not in quickly
-        return mentions_in(quickly.decode() if is_alike else mwbase.json_dumps(written))
-
-    statement = mwbase.Statement.from_json
-    return Library("mwbase", tell, statement, _of_items("entity"), entity, _parts, mentions)
-
-
-def _parts(item: Item) -> Parts:
-    return {
-        "title": {"title": item.rest["title"]},
-        **{name: item.rest[name] for name in _WRITTEN},
-        "properties": dict.fromkeys(item.statements),
-    }
+    return Library(
+        name="mwbase",
+        check=lambda form: None,
+        compared=value_of,
+        entity=_of_items("entity"),
+        statement=mwbase.Statement.from_json,
+        properties="properties",
+        write=write,
+        written=mwbase.json_dumps,
+        quote='"',
+        is_complete=True,
+    )

@@ -2,26 +2,31 @@
 
 Where objects are asked for, they are pywikibase's own, made by the functions that stand in for those of the
 former releases (``models.features.former_wikibase``). pywikibase changes the aliases of an item each time
-that it is written out; here none is changed, which makes no difference where the codes of its languages
-mention nothing, and is refused elsewhere.
+that it is written out; here none is changed, which makes no difference: languages that mention something
+are refused.
 """
 
 import functools
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any, Final
 
-from models.engine.wikibase_former_told import Part, Teller
-from models.engine.wikibase_item import Item, Library, Parts, ReadItem
-from models.engine.wikibase_mentions import Mentions, mentions_in
-from models.engine.wikibase_nodes import Readers, count_by, entity_of, like, read_by, source
+from models.engine.wikibase_form import AnySnak, OfEntity, Snak, Statement
+from models.engine.wikibase_former_told import check, compared, parts_of, simple_of, value_of, write
+from models.engine.wikibase_item import Item, Library, ReadItem
+from models.engine.wikibase_nodes import (
+    EntityOf,
+    HasValue,
+    Readers,
+    changed_by,
+    count_by,
+    like,
+    read_by,
+    source,
+)
 from models.features import former_wikibase
 
-_QUOTE: Final = "'"
-_WRITTEN: Final = ("labels", "descriptions", "aliases", "sitelinks")
-_NOTHING: Final = Mentions(0, 0, 0)
 _ITEMS: Final = "revscoring.features.wikibase.datasources.revision_oriented._process_"
 _HAS_VALUE: Final = former_wikibase.has_property_value("", "").__code__
 
@@ -31,82 +36,78 @@ def former_wikibase_rule(node: Any) -> Any:
     process = getattr(node, "process", None)
     if process is former_wikibase.item:
         item = _item(node)
-        return None if item is None else source(f"pywikibase.entity({item.dependencies[0]})", entity_of, item)
+        return (
+            None if item is None else source(f"pywikibase.entity({item.dependencies[0]})", EntityOf(), item)
+        )
     if isinstance(process, FunctionType) and process.__code__ is _HAS_VALUE:
         item = _item(node.dependencies[0])
         asked = inspect.getclosurevars(process).nonlocals
         return None if item is None else like(node, HasValue(asked["property_"], asked["value"]), item)
     if getattr(process, "__module__", None) == former_wikibase.__name__:
         return read_by(_READERS, node, _item)
-    return count_by(_READERS, node, _item)
+    return changed_by(_READERS, node, _item) or count_by(_READERS, node, _item)
 
 
-class HasValue:
-    """Tells whether an item claims a value of a property.
-
-    Args:
-        name: Of the property.
-        value: As text.
-    """
-
-    def __init__(self, name: Any, value: Any) -> None:
-        self._name = name
-        self._value = value
-
-    def __call__(self, item: Item) -> bool:
-        """Tell whether it does.
-
-        Raises:
-            TypeError: The property has a value that pywikibase compares in its own way.
-        """
-        held = item.statements.get(self._name, ())
-        if not all(statement.told.value.is_plain for statement in held):
-            raise TypeError(f"{self._name} of the item has a time, a quantity or a place")
-        return self._value in (statement.told.value.simple for statement in held)
+def number_of_claims(item: Item) -> int:
+    """Count what is claimed: property and value, each pair once."""
+    several = item.fact(_told_apart)
+    single = sum(len(held) == 1 for held in item.statements.values())
+    return single + sum(len(set(values)) for _, values in several)
 
 
-def claims(item: Item) -> set[tuple[str, str]]:
-    """Return what is claimed: property and value, each pair once."""
-    return {(name, statement.told.value.text) for name, held in item.statements.items() for statement in held}
+def number_of_sources(item: Item) -> int:
+    """Count the references of claims, each once for a claim and its place."""
+    found = sum(len(held[0].references) for held in item.statements.values() if len(held) == 1)
+    for held, values in item.fact(_told_apart):
+        most: dict[str, int] = {}
+        for statement, value in zip(held, values, strict=True):
+            most[value] = max(most.get(value, 0), len(statement.references))
+        found += sum(most.values())
+    return found
 
 
-def sources(item: Item) -> set[tuple[str, str, int]]:
-    """Return the references of claims, each by its place beneath its claim."""
-    return {
-        (name, told.value.text, place)
-        for name, held in item.statements.items()
-        for told in (statement.told for statement in held)
-        for place in range(told.sources)
-    }
+def number_of_qualifiers(item: Item) -> int:
+    """Count the properties that qualify claims, each once for a claim."""
+    found = sum(len(held[0].in_order()) for held in item.statements.values() if len(held) == 1)
+    for held, values in item.fact(_told_apart):
+        pairs = zip(held, values, strict=True)
+        found += len({(value, name) for statement, value in pairs for name in statement.in_order()})
+    return found
 
 
-def qualifiers(item: Item) -> set[tuple[str, str, str]]:
-    """Return the properties that qualify claims."""
-    return {
-        (name, told.value.text, qualifier)
-        for name, held in item.statements.items()
-        for told in (statement.told for statement in held)
-        for qualifier in told.qualifiers
-    }
+def _told_apart(item: Item) -> list[tuple[list[Statement], list[str]]]:
+    """Return the statements of each property that has several, with their values."""
+    return [
+        (held, [value_of(each.mainsnak) for each in held])
+        for held in item.statements.values()
+        if len(held) > 1
+    ]
 
 
 def _number_of_parts(item: Item) -> int:
-    return sum(1 for _ in _parts_of_sources(item))
+    return len(item.fact(_parts_of_sources))
 
 
 def _number_of_wikimedia(item: Item) -> int:
     projects = former_wikibase._projects()
-    return sum(part.is_item and part.simple in projects for part in _parts_of_sources(item))
+    return sum(
+        isinstance(part, Snak) and isinstance(part.datavalue, OfEntity) and compared(part) in projects
+        for part in item.fact(_parts_of_sources)
+    )
 
 
 def _number_of_unique(item: Item) -> int:
-    return len({(part.property, part.as_simple()) for part in _parts_of_sources(item)})
+    return len(simple_of(item.fact(_parts_of_sources)))
 
 
-def _parts_of_sources(item: Item) -> Iterator[Part]:
-    for held in item.statements.values():
-        for statement in held:
-            yield from statement.told.parts
+def _parts_of_sources(item: Item) -> list[AnySnak]:
+    return [
+        part
+        for held in item.statements.values()
+        for statement in held
+        if statement.references
+        for part in parts_of(statement)
+    ]
 
 
 def _of_items(name: str) -> Any:
@@ -114,19 +115,20 @@ def _of_items(name: str) -> Any:
 
 
 _READERS: Final = Readers(
-    of_item={
-        former_wikibase.claims: claims,
-        former_wikibase.sources: sources,
-        former_wikibase.qualifiers: qualifiers,
-    },
     of_growth={
         former_wikibase.proportion_of_qid_added: "items",
         former_wikibase.proportion_of_language_added: "languages",
         former_wikibase.proportion_of_links_added: "links",
     },
-    of_rest=frozenset(map(_of_items, (*_WRITTEN, "badges"))),
+    of_field={_of_items(name): name for name in ("labels", "descriptions", "aliases", "sitelinks", "badges")},
+    of_change=frozenset(
+        {former_wikibase.claims_added, former_wikibase.claims_removed, former_wikibase.claims_changed}
+    ),
     of_length={
         (_of_items("properties"),): lambda item: len(item.statements),
+        (former_wikibase.claims,): number_of_claims,
+        (former_wikibase.sources,): number_of_sources,
+        (former_wikibase.qualifiers,): number_of_qualifiers,
         (former_wikibase.source_claims,): _number_of_parts,
         (former_wikibase.wikimedia_sources, former_wikibase.source_claims): _number_of_wikimedia,
         (former_wikibase.unique_sources, former_wikibase.source_claims): _number_of_unique,
@@ -148,33 +150,15 @@ def _item(entity: Any) -> Any:
 
 @functools.cache
 def _library() -> Library:
-    pywikibase = importlib.import_module("pywikibase")
-
-    def entity(rest: Any, statements: dict[str, list[Any]]) -> Any:
-        rest.claims = statements
-        return rest
-
-    def mentions(parts: Parts, statements: Sequence[Any]) -> Mentions:
-        _refuse_telling_languages(parts.get("aliases", {}))
-        page = pywikibase.ItemPage()
-        page.claims = {}
-        for name in _WRITTEN:
-            # A copy, for pywikibase changes the aliases that it writes out.
-            setattr(page, name, dict(parts.get(name, {})))
-        written = [page.toJSON(), list(parts.get("claims", ())), [claim.toJSON() for claim in statements]]
-        return mentions_in(str(written), _QUOTE)
-
-    statement = pywikibase.Claim.fromJSON
-    return Library("pywikibase", Teller(statement), statement, former_wikibase.item, entity, _parts, mentions)
-
-
-def _parts(item: Item) -> Parts:
-    return {
-        **{name: getattr(item.rest, name) for name in _WRITTEN},
-        "claims": {name: None for name, held in item.statements.items() if held},
-    }
-
-
-def _refuse_telling_languages(aliases: Mapping[str, Any]) -> None:
-    if mentions_in(str([*aliases, "language", "value"]), _QUOTE) != _NOTHING:
-        raise ValueError("the code of a language mentions what is counted")
+    return Library(
+        name="pywikibase",
+        check=check,
+        compared=compared,
+        entity=former_wikibase.item,
+        statement=importlib.import_module("pywikibase").Claim.fromJSON,
+        properties="claims",
+        write=write,
+        written=str,
+        quote="'",
+        is_complete=False,
+    )

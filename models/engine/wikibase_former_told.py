@@ -1,122 +1,133 @@
-"""What tells the statements of items apart, as pywikibase and our stand-ins for former releases print it.
+"""What statements of items say, as pywikibase reads them and our stand-ins for former releases print it."""
 
-It is read from the documents of statements; only times, quantities and places are made objects first.
-Wherever pywikibase refuses a document, this does too.
-"""
-
-from collections.abc import Callable, Iterator
+import functools
+import importlib
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import UNSET, to_builtins
 
+from models.engine import wikibase_form as form
+from models.engine.wikibase_mentions import Writing
 from models.features import former_wikibase
 
-_ITEM: Final = "wikibase-item"
-_OBJECTS: Final = frozenset({"globe-coordinate", "time", "quantity"})
-# Kinds of values, where the statement does not name its kind itself.
-_KINDS: Final = {"wikibase-entityid": _ITEM, "globecoordinate": "globe-coordinate"}
+_OBJECTS: Final = (form.OfPlace, form.OfTime, form.OfQuantity)
 
 
-class Part(Struct, frozen=True):
-    """A value, of a statement or of one of its references.
+def check(read: form.Form) -> None:
+    """Refuse an item of which pywikibase asks for more than for the form.
 
-    Attributes:
-        property: That has the value.
-        text: The value as it is printed.
-        simple: The value as it is compared: the id of an item, text, or nothing.
-        is_item: Whether the value is an item.
-        is_plain: Whether it is none of the objects of pywikibase but an item.
+    Raises:
+        ValueError: It does.
     """
-
-    property: str
-    text: str
-    simple: Any
-    is_item: bool = False
-    is_plain: bool = True
-
-    def as_simple(self) -> Any:
-        """Return the value as references are told apart.
-
-        Raises:
-            TypeError: The value is of a kind that cannot be.
-        """
-        return self.simple if self.is_item else former_wikibase._simple(self.simple)
+    if read.title and not read.id:
+        raise ValueError("the item has a title and no id")
+    for held in read.claims.values() if read.claims else ():
+        for statement in held:
+            for reference in statement.references:
+                snaks, order = reference.snaks, reference.snaks_order
+                if order is UNSET:
+                    if len(snaks) > 1:
+                        raise ValueError("the parts of a reference have no order")
+                elif order != list(snaks) and not snaks.keys() >= set(order):
+                    raise ValueError("a reference lacks a part of its order")
 
 
-class Told(Struct, frozen=True):
-    """What tells a statement from others.
+def compared(snak: form.AnySnak) -> Any:
+    """Return a value as revscoring's lists compare it with text: the id of an item, text, or nothing.
 
-    Attributes:
-        value: What is claimed.
-        sources: Number of references.
-        parts: Of all references.
-        qualifiers: Properties that qualify the claim.
+    Raises:
+        TypeError: pywikibase compares it in its own way.
     """
+    if not isinstance(snak, form.Snak):
+        return None
+    data = snak.datavalue
+    if isinstance(data, form.OfEntity):
+        return f"Q{data.value.numeric_id}"
+    if isinstance(data, _OBJECTS):
+        raise TypeError(f"{snak.property} of the item has a time, a quantity or a place")
+    return data.value
 
-    value: Part
-    sources: int
-    parts: list[Part]
-    qualifiers: list[str]
+
+def value_of(snak: form.AnySnak) -> str:
+    """Return a value as it is printed."""
+    if isinstance(snak, form.Snak) and isinstance(snak.datavalue, _OBJECTS):
+        return former_wikibase._told(claim_of(snak))
+    return str(compared(snak))
 
 
-class Teller:
-    """Tells statements apart.
+def simple_of(parts: Iterable[form.AnySnak]) -> set[tuple[str, Any]]:
+    """Return parts of references as they are told apart: property and value, each pair once.
 
-    Args:
-        statement: Makes pywikibase's object of a document.
+    Raises:
+        TypeError: A value is of a kind that cannot be.
     """
+    found: set[tuple[str, Any]] = set()
+    # By the time as it is written: most parts tell when something was looked up, and many on one day.
+    times: dict[tuple[str, str], form.AnySnak] = {}
+    for part in parts:
+        name = part.property.upper()
+        value: Any = None
+        if isinstance(part, form.Snak):
+            data = part.datavalue
+            if isinstance(data, form.OfEntity):
+                value = f"Q{data.value.numeric_id}"
+            elif isinstance(data, form.OfString):
+                value = data.value
+            elif isinstance(data, form.OfTime):
+                times[name, data.value.time] = part
+                continue
+            else:
+                value = former_wikibase._simple(
+                    data.value if isinstance(data, form.OfText) else claim_of(part).target
+                )
+        found.add((name, value))
+    for (name, _), part in times.items():
+        found.add((name, former_wikibase._simple(claim_of(part).target)))
+    return found
 
-    def __init__(self, statement: Callable[[Any], Any]) -> None:
-        self._statement = statement
 
-    def __call__(self, document: Any) -> Told:
-        """Return what tells a statement from others.
+def parts_of(statement: form.Statement) -> Iterator[form.AnySnak]:
+    """Yield the parts of the references of a statement."""
+    for reference in statement.references:
+        yield from reference.in_order()
 
-        Args:
-            document: Of the statement, read from JSON.
 
-        Raises:
-            LookupError, TypeError, ValueError, AttributeError: It is not of the form that Wikibase writes.
-        """
-        value = self._part(document["mainsnak"])
-        sources = document.get("references", [])
-        parts = [part for reference in sources for part in self._parts(reference)]
-        order = document["qualifiers-order"] if "qualifiers" in document else []
-        for name in order:
-            for qualifier in document["qualifiers"][name]:
-                qualifier["hash"]
-                self._part(qualifier)
-        return Told(value, len(sources), parts, list(dict.fromkeys(order)))
+def claim_of(snak: form.AnySnak) -> Any:
+    """Return pywikibase's object of a snak."""
+    return _claim().fromJSON({"mainsnak": to_builtins(snak)})
 
-    def _parts(self, reference: dict[str, Any]) -> Iterator[Part]:
-        snaks = reference["snaks"]
-        found: dict[str, list[Part]] = {}
-        for name in reference["snaks-order"] if "snaks-order" in reference else snaks.keys():
-            for snak in snaks[name]:
-                reference["hash"]
-                part = self._part(snak)
-                found.setdefault(part.property, []).append(part)
-        for held in found.values():
-            yield from held
 
-    def _part(self, snak: dict[str, Any]) -> Part:
-        name = snak["property"].upper()
-        held = snak.get("datavalue", {})
-        kind = snak.get("datatype") or held.get("type")
-        if "datatype" not in snak:
-            kind = _KINDS.get(kind, kind)
-        if snak["snaktype"] != "value":
-            return Part(name, "None", None)
-        value = snak["datavalue"]["value"]
-        if not kind:
-            raise ValueError("a value is of no kind")
-        if kind == _ITEM:
-            number = value["numeric-id"]
-            if type(number) is not int or number <= 0:
-                raise ValueError(f"{number!r} is the number of no item")
-            id_ = f"Q{number}"
-            return Part(name, id_, id_, is_item=True)
-        if kind in _OBJECTS:
-            made = self._statement({"mainsnak": snak})
-            return Part(name, former_wikibase._told(made), made.target, is_plain=False)
-        return Part(name, str(value), value)
+def write(statement: form.Statement, into: Writing) -> None:
+    """Write what pywikibase writes of a statement."""
+    into.words.append(statement.id)
+    _write(statement.mainsnak, into)
+    for name, snaks in statement.in_order().items():
+        into.names.add(name)
+        for snak in snaks:
+            into.hashes.append(snak.hash)
+            _write(snak, into)
+    for reference in statement.references:
+        into.hashes.append(reference.hash)
+    for snak in parts_of(statement):
+        _write(snak, into)
+
+
+def _write(snak: form.AnySnak, into: Writing) -> None:
+    into.names.add(snak.property)
+    if not isinstance(snak, form.Snak):
+        return
+    data = snak.datavalue
+    if isinstance(data, form.OfString | form.OfText):
+        into.words.append(data.value)
+    elif isinstance(data, form.OfTime):
+        into.words.append(data.value.calendarmodel)
+    elif isinstance(data, form.OfPlace):
+        into.words.append(data.value.globe)
+    elif isinstance(data, form.OfQuantity):
+        into.words.append(data.value.unit)
+
+
+@functools.cache
+def _claim() -> Any:
+    return importlib.import_module("pywikibase").Claim

@@ -1,27 +1,21 @@
-"""A Wikidata item read from the text of a revision, statement by statement.
+"""A Wikidata item read from the text of a revision, once for all that is asked of it.
 
-What a library makes of a statement is taken over from a text before it in the page wherever the statement's
-own text is the same to the byte. The text is read with msgspec, which gives what ``json`` gives, or refuses;
-the objects are the library's own. Whatever is refused here, or is not of the form that Wikibase writes,
-raises, and revscoring's own code computes the revision.
+It is read into plain structures of one form. A text of any other form raises, and revscoring's own code
+computes the revision. A library's objects are made only of what somebody asks for.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
-import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, to_builtins
 
-from models.engine.wikibase_mentions import Mentions, after
+from models.engine.wikibase_form import AnySnak, Form, Statement, read_form
+from models.engine.wikibase_mentions import Mentions, Writing, after
 
-_SECTIONS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_CLAIMS: Final = msgspec.json.Decoder(dict[str, list[msgspec.Raw]])
-_ANYTHING: Final = msgspec.json.Decoder()
-# How PHP writes an empty mapping.
-_EMPTY: Final = b"[]"
-
-Parts = Mapping[str, Mapping[str, Any]]
+_EMPTY: Final = Form()
+_NONE: Final[Mapping[str, Any]] = {}
+_Part = TypeVar("_Part")
 
 
 class Library(Struct, frozen=True):
@@ -29,50 +23,28 @@ class Library(Struct, frozen=True):
 
     Attributes:
         name: Of the library.
-        told: Gives the parts of a statement that tell it from others, of its document. Raises wherever
-            ``statement`` does.
-        statement: Makes the library's object of a statement's document.
-        rest: Makes its object of an item's document without claims, and of None.
-        entity: Adds statements to that object, by property.
-        parts: Gives what is written out of an item beside its statements, by the name of the part.
-        mentions: Counts what parts and statements mention, written out.
+        check: Refuses an item of the form that the library may refuse or read otherwise.
+        compared: Gives the value of a snak as lists of features compare it.
+        entity: Makes the library's object of the item of a document read from JSON, or of None.
+        statement: Makes its object of a statement's document.
+        properties: Names the field of its items that holds the statements.
+        write: Writes of a statement what the library writes of it.
+        written: Prints a list as the library prints an item.
+        quote: Its quotation mark.
+        is_complete: Whether it writes titles of items and badges too, and names of texts once; else twice,
+            and those of aliases ever more often.
     """
 
     name: str
-    told: Callable[[Any], Any]
+    check: Callable[[Form], None]
+    compared: Callable[[AnySnak], Any]
+    entity: Callable[[Any], Any]
     statement: Callable[[Any], Any]
-    rest: Callable[[dict[str, Any] | None], Any]
-    entity: Callable[[Any, dict[str, list[Any]]], Any]
-    parts: Callable[["Item"], "Parts"]
-    mentions: Callable[["Parts", Sequence[Any]], Mentions]
-
-
-class Statement:
-    """A statement of an item.
-
-    Args:
-        library: That reads it.
-        document: Read from JSON.
-
-    Attributes:
-        told: See ``Library.told``.
-    """
-
-    __slots__ = ("_document", "_library", "_made", "told")
-
-    def __init__(self, library: Library, document: Any) -> None:
-        self.told: Any = library.told(document)
-        self._library = library
-        self._document = document
-        self._made: Any = None
-
-    @property
-    def made(self) -> Any:
-        """The library's object."""
-        if self._made is None:
-            self._made = self._library.statement(self._document)
-            self._document = None
-        return self._made
+    properties: str
+    write: Callable[[Statement, Writing], None]
+    written: Callable[[list[Any]], str]
+    quote: str
+    is_complete: bool
 
 
 class Item:
@@ -81,56 +53,61 @@ class Item:
     Args:
         library: That reads it.
         text: Of a revision; None where there is none.
-        before: The item of a text like this one.
 
     Attributes:
-        rest: The library's object of all but the statements, until ``entity`` is asked for.
+        library: That reads it.
         statements: By property, in the order of the text.
+        labels: By language.
+        descriptions: By language.
+        aliases: By language.
+        sitelinks: Titles by wiki.
+        badges: Of the links that have some, by wiki.
 
     Raises:
         msgspec.DecodeError: The text is no JSON, or not of the form that Wikibase writes.
-        Exception: What the library raises.
+        ValueError: The same, or the library may refuse it.
     """
 
-    __slots__ = ("_facts", "_has_entity", "_held", "_library", "_mentions", "_texts", "rest", "statements")
+    __slots__ = (
+        *("_facts", "_made", "_mentions", "_text", "_title", "library"),
+        *("aliases", "badges", "descriptions", "labels", "sitelinks", "statements"),
+    )
 
-    def __init__(self, library: Library, text: str | None, before: "Item | None" = None) -> None:
-        self._library = library
-        self._facts: dict[Any, Any] = {}
-        self._has_entity = False
-        self._held: dict[bytes, Statement] = {}
-        self._texts: list[bytes] = []
-        self._mentions: Mentions | None = None
-        self.statements: dict[str, list[Statement]] = {}
-        document: dict[str, Any] | None = None
+    def __init__(self, library: Library, text: str | None) -> None:
+        form = _EMPTY if text is None else read_form(text)
         if text is not None:
-            sections = _SECTIONS.decode(text)
-            claims = bytes(sections.pop("claims", _EMPTY))
-            document = {name: _ANYTHING.decode(section) for name, section in sections.items()}
-            if claims != _EMPTY:
-                self._read(claims, {} if before is None else before._held)
-        self.rest: Any = library.rest(document)
+            library.check(form)
+        self.library = library
+        self._text = text
+        self._title = form.title
+        self._facts: dict[Any, Any] = {}
+        self._made: dict[str, list[Any]] = {}
+        self._mentions: Mentions | None = None
+        self.statements: Mapping[str, list[Statement]] = form.claims or {}
+        self.labels = {
+            language: term.value for language, term in (form.labels or _NONE).items() if term.removed is UNSET
+        }
+        self.descriptions = {language: term.value for language, term in (form.descriptions or _NONE).items()}
+        self.aliases = {
+            language: [term.value for term in terms] for language, terms in (form.aliases or _NONE).items()
+        }
+        links = form.sitelinks or _NONE
+        self.sitelinks = {wiki: link.title for wiki, link in links.items()}
+        self.badges = {wiki: link.badges for wiki, link in links.items() if link.badges}
 
-    @property
     def entity(self) -> Any:
-        """The library's object."""
-        if not self._has_entity:
-            made = {name: [statement.made for statement in held] for name, held in self.statements.items()}
-            self.rest = self._library.entity(self.rest, made)
-            self._has_entity = True
-        return self.rest
+        """Return the library's object of the item, a new one."""
+        return self.library.entity(None if self._text is None else json.loads(self._text))
 
-    def _read(self, claims: bytes, known: Mapping[bytes, Statement]) -> None:
-        held, texts = self._held, self._texts
-        for name, raws in _CLAIMS.decode(claims).items():
-            listed = self.statements[name] = []
-            for text in map(bytes, raws):
-                statement = held.get(text) or known.get(text)
-                if statement is None:
-                    statement = Statement(self._library, _ANYTHING.decode(text))
-                held[text] = statement
-                texts.append(text)
-                listed.append(statement)
+    def made(self, name: str) -> list[Any]:
+        """Return the library's objects of the statements of a property.
+
+        Raises:
+            KeyError: The item has none.
+        """
+        if name not in self._made:
+            self._made[name] = [self.library.statement(to_builtins(each)) for each in self.statements[name]]
+        return self._made[name]
 
     def fact(self, of: "Callable[[Item], Any]") -> Any:
         """Return what a function says of the item, computed when first asked."""
@@ -143,33 +120,48 @@ class Item:
 
         Args:
             like: An item of which much is the same, whose mentions were counted.
+
+        Raises:
+            ValueError: The name of something in the item, or a hash, may mention something too.
         """
         if self._mentions is None:
-            library = self._library
             if like is None or like._mentions is None:
-                self._mentions = library.mentions(library.parts(self), self._others(Counter()))
+                self._mentions = self._mentions_beside(Item(self.library, None))
             else:
-                mine, theirs = library.parts(self), library.parts(like)
-                self._mentions = after(
-                    like._mentions,
-                    added=library.mentions(_others(mine, theirs), self._others(Counter(like._texts))),
-                    removed=library.mentions(_others(theirs, mine), like._others(Counter(self._texts))),
-                )
+                added, removed = self._mentions_beside(like), like._mentions_beside(self)
+                self._mentions = after(like._mentions, added=added, removed=removed)
         return self._mentions
 
-    def _others(self, texts: Counter[bytes]) -> list[Any]:
-        """Return the library's objects of the statements that have other texts than these."""
-        return [self._held[text].made for text in (Counter(self._texts) - texts).elements()]
+    def _mentions_beside(self, other: "Item") -> Mentions:
+        """Count the mentions in what another item has not, or otherwise."""
+        library, writing = self.library, Writing(1 if self.library.is_complete else 2)
+        for mine, theirs in (
+            (self.labels, other.labels),
+            (self.descriptions, other.descriptions),
+            (self.sitelinks, other.sitelinks),
+        ):
+            writing.add(_others(mine, theirs))
+        aliases = _others(self.aliases, other.aliases)
+        if library.is_complete:
+            writing.add(aliases)
+            writing.words += _others(self.badges, other.badges).values()
+            if self._title != other._title:
+                writing.words.append(self._title)
+        else:
+            writing.names.update(aliases)
+            writing.words += aliases.values()
+        for name, held in _others(self.statements, other.statements).items():
+            writing.names.add(name)
+            for statement in held:
+                library.write(statement, writing)
+        return writing.mentions(library.written, library.quote)
 
 
-def _others(parts: Parts, than: Parts) -> Parts:
-    """Return what parts hold that other parts do not."""
-    missing = object()
-    return {
-        name: {key: value for key, value in part.items() if than[name].get(key, missing) != value}
-        for name, part in parts.items()
-        if part != than[name]
-    }
+def _others(mine: Mapping[str, _Part], theirs: Mapping[str, _Part]) -> Mapping[str, _Part]:
+    """Return what one mapping holds that the other does not."""
+    if not theirs:
+        return mine
+    return {key: value for key, value in mine.items() if key not in theirs or theirs[key] != value}
 
 
 class ReadItem:
@@ -179,14 +171,12 @@ class ReadItem:
         library: That reads it.
     """
 
-    takes_before: Final = True
-
     def __init__(self, library: Library) -> None:
         self._library = library
 
-    def __call__(self, text: str | None, before: Item | None = None) -> Item:
+    def __call__(self, text: str | None) -> Item:
         """Return the item; see ``Item`` for what it raises."""
-        return Item(self._library, text, before)
+        return Item(self._library, text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ReadItem) and other._library is self._library

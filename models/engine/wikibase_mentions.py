@@ -6,9 +6,10 @@ which one of its matches can begin: which these are, its syntax tree says, and i
 """
 
 import functools
+import json
 import re
 import string
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Final, NamedTuple
 
 from models import resources
@@ -19,6 +20,9 @@ from models.engine.words import LONGEST
 
 _MOST_WORDS: Final = 50_000
 """Words that are remembered to begin no match; all are forgotten before the next is added."""
+_MOST_NAMES: Final = 20_000
+"""Names that are remembered to mention nothing; all are forgotten before the next is added."""
+_SILENT: Final[set[str]] = set()
 _QID: Final = re.compile(r"Q\d")
 # What counts as a web address; none of them can overlap another.
 _LINKS: Final = ("http://", "https://", "wwww.")
@@ -42,6 +46,9 @@ class Mentions(NamedTuple):
     links: int
 
 
+_NOTHING: Final = Mentions(0, 0, 0)
+
+
 def mentions_in(text: str, quote: str = '"') -> Mentions:
     """Count the mentions in a text.
 
@@ -58,14 +65,65 @@ def mentions_in(text: str, quote: str = '"') -> Mentions:
     )
 
 
-def total(parts: Iterable[Mentions]) -> Mentions:
-    """Add up the mentions of the parts of a text."""
-    return Mentions(*map(sum, zip(*parts, strict=True)))
-
-
 def after(before: Mentions, *, added: Mentions, removed: Mentions) -> Mentions:
     """Return the mentions of a text after parts were added and removed."""
     return Mentions(*(then + more - less for then, more, less in zip(before, added, removed, strict=True)))
+
+
+class Writing:
+    """What a library writes of items, or of parts of them.
+
+    Args:
+        name_count: How often the name of what has one is written beside it.
+
+    Attributes:
+        words: What may mention something, each as often as it is written.
+        names: Of properties and the like, written any number of times.
+        hashes: Of statements and their parts.
+    """
+
+    __slots__ = ("_name_count", "hashes", "names", "words")
+
+    def __init__(self, name_count: int) -> None:
+        self._name_count = name_count
+        self.words: list[Any] = []
+        self.names: set[str] = set()
+        self.hashes: list[str] = []
+
+    def add(self, named: Mapping[str, Any]) -> None:
+        """Add words, or lists of words, that have names."""
+        for name in named.keys() - _SILENT:
+            if not _is_silent(name):
+                self.words += [name] * self._name_count
+        self.words += named.values()
+
+    def mentions(self, written: Callable[[list[Any]], str], quote: str) -> Mentions:
+        """Count the mentions in all of it.
+
+        Args:
+            written: Prints a list.
+            quote: Its quotation mark.
+
+        Raises:
+            ValueError: A name or a hash may mention something, and may be written more than once.
+        """
+        if "".join(self.hashes).strip(string.hexdigits):
+            raise ValueError("a hash of the item has other letters than hexadecimal digits")
+        if not all(map(_is_silent, self.names - _SILENT)):
+            raise ValueError("the name of something in the item mentions what is counted")
+        return mentions_in(written(self.words), quote) if self.words else _NOTHING
+
+
+def _is_silent(name: str) -> bool:
+    """Tell whether a name mentions nothing, however it is written; remember those that do not."""
+    forms = [name, name.upper()]
+    if any(mentions_in(json.dumps(forms))) or any(mentions_in(str(forms), "'")):
+        return False
+    if len(name) <= LONGEST:
+        if len(_SILENT) >= _MOST_NAMES:
+            _SILENT.clear()
+        _SILENT.add(name)
+    return True
 
 
 @functools.cache

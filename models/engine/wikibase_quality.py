@@ -1,13 +1,14 @@
 """What the feature list of item quality asks about items, without searches in lists of 2,500 properties."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from models import resources
-from models.engine.wikibase_item import Item, Statement
+from models.engine.wikibase_form import AnySnak, Statement
+from models.engine.wikibase_item import Item
 from models.engine.wikibase_nodes import Readers, count_by
-from models.engine.wikibase_told import Told
+from models.engine.wikibase_told import references_of, value_of
 
 MODULE: Final = "articlequality.feature_lists.wikidatawiki"
 
@@ -53,55 +54,68 @@ class Quality:
                 of("externally_referenced_claims_ratio"): self._referenced_elsewhere,
             },
             of_length={
-                (of("references"),): lambda item: sum(1 for _ in self._references(item)),
-                (of("wikimedia_references"), of("references")): lambda item: sum(
-                    name == self._wikimedia for name, _ in self._references(item)
-                ),
-                (of("unique_references"), of("references")): lambda item: len(set(self._references(item))),
-                (of("external_identifiers"),): lambda item: _number(item) - len(self._others(item)),
-                (of("non_external_id_statements"),): lambda item: len(self._others(item)),
+                (of("references"),): lambda item: len(self._references(item)),
+                (of("wikimedia_references"), of("references")): self._number_of_wikimedia,
+                (of("unique_references"), of("references")): self._number_of_unique,
+                (of("external_identifiers"),): self._number_of_identifiers,
+                (of("non_external_id_statements"),): self._number_of_others,
             },
         )
 
     def _function(self, name: str) -> Any:
         return getattr(self._module, f"_process_{name}")
 
-    def _others(self, item: Item) -> list[Told]:
-        """Return what is told of the statements whose property is no identifier elsewhere."""
-        found: list[Told] = item.fact(self._find_others)
+    def _others(self, item: Item) -> list[Statement]:
+        """Return the statements whose property is no identifier elsewhere."""
+        found: list[Statement] = item.fact(self._find_others)
         return found
 
-    def _find_others(self, item: Item) -> list[Told]:
+    def _find_others(self, item: Item) -> list[Statement]:
         listed = self._listed
+        return [each for name, held in item.statements.items() if name in listed for each in held]
+
+    def _references(self, item: Item) -> list[AnySnak]:
+        found: list[AnySnak] = item.fact(self._find_references)
+        return found
+
+    def _find_references(self, item: Item) -> list[AnySnak]:
         return [
-            statement.told for name, held in item.statements.items() if name in listed for statement in held
+            part
+            for statement in self._others(item)
+            if statement.references
+            for parts in references_of(statement).values()
+            for part in parts
         ]
 
-    def _references(self, item: Item) -> Iterator[tuple[str, str]]:
-        for told in self._others(item):
-            for references in told.references.values():
-                yield from references
+    def _number_of_wikimedia(self, item: Item) -> int:
+        return sum(part.property == self._wikimedia for part in self._references(item))
+
+    def _number_of_unique(self, item: Item) -> int:
+        return len({(part.property, value_of(part)) for part in self._references(item)})
+
+    def _number_of_others(self, item: Item) -> int:
+        return len(self._others(item))
+
+    def _number_of_identifiers(self, item: Item) -> int:
+        return sum(map(len, item.statements.values())) - len(self._others(item))
 
     def _has_media(self, item: Item) -> bool:
         return not self._media.isdisjoint(item.statements)
 
     def _is_astronomical(self, item: Item) -> bool:
         held: Iterable[Statement] = item.statements.get(self._instance, ())
-        return any(statement.told.value in self._objects for statement in held)
+        return any(value_of(each.mainsnak) in self._objects for each in held)
 
     def _referenced(self, item: Item) -> float:
-        return self._part(item, lambda told: bool(told.references))
+        return self._part(item, bool)
 
     def _referenced_by_wikimedia(self, item: Item) -> float:
-        return self._part(item, lambda told: self._wikimedia in told.references)
+        return self._part(item, lambda references: self._wikimedia in references)
 
     def _referenced_elsewhere(self, item: Item) -> float:
-        return self._part(item, lambda told: not told.references.keys() <= {self._wikimedia})
+        return self._part(item, lambda references: not references.keys() <= {self._wikimedia})
 
-    def _part(self, item: Item, test: Callable[[Told], bool]) -> float:
+    def _part(self, item: Item, test: Callable[[Mapping[str, Any]], bool]) -> float:
         others = self._others(item)
-        return sum(map(test, others)) / max(len(others), 1)
-
-
-def _number(item: Item) -> int:
-    return sum(map(len, item.statements.values()))
+        held = sum(test(references_of(each)) for each in others if each.references)
+        return held / max(len(others), 1)

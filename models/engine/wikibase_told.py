@@ -1,102 +1,86 @@
-"""What tells the statements of Wikidata's items apart, as revscoring and mwbase print it.
+"""What statements of Wikidata's items say, as mwbase reads them and revscoring prints them."""
 
-It is read from the documents of statements, of which mwbase would make an object for every value first.
-Wherever mwbase refuses a document, this does too; the other way round does not matter, for then
-revscoring's own code computes the revision.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from msgspec import Struct
+from models.engine import wikibase_form as form
+from models.engine.wikibase_mentions import Writing
 
 _PREFIXES: Final = {"item": "Q", "property": "P"}
-_OF_TIME: Final = frozenset({"time", "before", "after", "timezone", "calendarmodel"})
-_OF_PLACE: Final = ("latitude", "longitude", "altitude", "globe")
 
 
-class Told(Struct, frozen=True):
-    """What tells a statement from others.
-
-    Attributes:
-        value: What is claimed.
-        references: By property, each with the property that it names itself.
-        qualifiers: By property.
-    """
-
-    value: str
-    references: Mapping[str, list[tuple[str, str]]]
-    qualifiers: Mapping[str, list[str]]
-
-
-def tell(document: Any) -> Told:
-    """Return what tells a statement from others.
-
-    Args:
-        document: Of the statement, read from JSON.
-
-    Raises:
-        LookupError, TypeError, AttributeError, ArithmeticError: It is not of the form that Wikibase writes.
-    """
-    references: dict[str, list[tuple[str, str]]] = {}
-    for reference in document.get("references", ()):
-        for name, snaks in reference["snaks"].items():
-            references[name] = [(snak["property"], _text(snak)) for snak in snaks]
-    order = document.get("qualifiers-order", ())
-    held = document["qualifiers"] if order else {}
-    return Told(
-        _text(document["mainsnak"]),
-        references,
-        {name: [_text(snak) for snak in held[name]] for name in order},
-    )
-
-
-def _text(snak: dict[str, Any]) -> str:
-    snak["property"], snak["snaktype"]
-    value = snak.get("datavalue")
-    if value is None:
+def value_of(snak: form.AnySnak) -> str:
+    """Return what a claim, a qualifier or a part of a reference says, as mwbase's objects are printed."""
+    if not isinstance(snak, form.Snak):
         return "None"
-    of_kind = _KINDS.get(value["type"])
-    return "None" if of_kind is None else of_kind(value["value"])
+    data = snak.datavalue
+    return _PRINT[type(data)](data.value)
 
 
-def _entity(value: dict[str, Any]) -> str:
-    kind = value["entity-type"]
-    value.get("numeric-id")
-    if "id" in value:
-        return str(value["id"])
-    return _PREFIXES[kind] + str(value["numeric-id"]) if kind in _PREFIXES else "None"
+def references_of(statement: form.Statement) -> Mapping[str, list[form.AnySnak]]:
+    """Return the parts of references by property: of several with one property, the last."""
+    if len(statement.references) == 1:
+        return statement.references[0].snaks
+    found: dict[str, list[form.AnySnak]] = {}
+    for reference in statement.references:
+        found |= reference.snaks
+    return found
 
 
-def _time(value: dict[str, Any]) -> str:
-    if not value.keys() >= _OF_TIME:
-        raise KeyError("time")
-    return str(value["time"])
+def write(statement: form.Statement, into: Writing) -> None:
+    """Write what mwbase writes of a statement."""
+    into.words.append(statement.id)
+    into.hashes.append(statement.hash)
+    _write(statement.mainsnak, into)
+    both: tuple[Mapping[str, Sequence[form.AnySnak]], ...] = (references_of(statement), statement.in_order())
+    for parts in both:
+        into.names.update(parts)
+        for snaks in parts.values():
+            for snak in snaks:
+                _write(snak, into)
 
 
-def _place(value: dict[str, Any]) -> str:
-    value["precision"]
-    latitude, longitude, altitude, globe = (str(value[name]) for name in _OF_PLACE)
-    return f"{latitude} x {longitude} x {altitude} @ {globe}"
+def _write(snak: form.AnySnak, into: Writing) -> None:
+    into.names.add(snak.property)
+    into.hashes.append(snak.hash)
+    if not isinstance(snak, form.Snak):
+        return
+    data = snak.datavalue
+    if isinstance(data, form.OfEntity):
+        into.words.append(_entity(data.value))
+    elif isinstance(data, form.OfString):
+        into.words.append(data.value)
+    elif isinstance(data, form.OfTime):
+        into.words.append(data.value.calendarmodel)
+    elif isinstance(data, form.OfPlace):
+        into.words.append(data.value.globe)
+    elif isinstance(data, form.OfQuantity):
+        into.words.append(data.value.unit)
 
 
-def _quantity(value: dict[str, Any]) -> str:
-    amount, unit = Decimal(str(value["amount"])), value["unit"]
-    if "upperBound" in value:
-        upper, lower = Decimal(str(value["upperBound"])), Decimal(str(value["lowerBound"]))
-        return f"{amount} ({upper}-{lower}) {unit}"
-    return f"{amount} {unit}"
+def _entity(value: form.EntityId) -> str:
+    if value.id:
+        return value.id
+    return _PREFIXES[value.entity_type] + str(value.numeric_id) if value.entity_type in _PREFIXES else "None"
 
 
-def _string(value: Any) -> str:
-    return repr(str(value))
+def _place(value: form.Place) -> str:
+    return f"{value.latitude} x {value.longitude} x {value.altitude} @ {value.globe}"
 
 
-_KINDS: Final[Mapping[str, Callable[[Any], str]]] = {
-    "wikibase-entityid": _entity,
-    "time": _time,
-    "globecoordinate": _place,
-    "quantity": _quantity,
-    "string": _string,
+def _quantity(value: form.Quantity) -> str:
+    if not value.upper_bound:
+        return f"{Decimal(value.amount)} {value.unit}"
+    upper, lower = Decimal(value.upper_bound), Decimal(value.lower_bound)
+    return f"{Decimal(value.amount)} ({upper}-{lower}) {value.unit}"
+
+
+_PRINT: Final[Mapping[type, Callable[[Any], str]]] = {
+    form.OfEntity: _entity,
+    form.OfString: repr,
+    form.OfTime: lambda value: value.time,
+    form.OfPlace: _place,
+    form.OfQuantity: _quantity,
+    form.OfText: lambda value: "None",
 }

@@ -13,6 +13,7 @@ from models import inputs, resources, stand_ins
 from models.engine.plan import Plan
 from models.engine.wikibase import wikibase_rule
 from models.engine.wikibase_mentions import languages, mentions_in
+from models.engine.wikibase_nodes import EntityOf
 from models.features import catalogue
 from models.features.binder import FeatureBinder
 from models.features.describe import describe
@@ -20,6 +21,7 @@ from models.features.feature_set import FeatureSet
 from models.manifest import FeatureSpec
 from models.pickles import read_pickle
 from schemas.revision import Revision
+from tests.feature_lists import differences, published
 from tests.feature_revisions import items
 
 pytestmark = pytest.mark.skipif(
@@ -112,9 +114,14 @@ def written(document: Any) -> str:
 
 
 def features_of(name: str, shared: Path) -> list[Any]:
+    return [each.feature for each in feature_set(name, shared).bound]
+
+
+def feature_set(name: str, shared: Path) -> FeatureSet:
+    """Bind a published list, or that of a model file."""
     if name in LISTS:
         package, attribute = name.split(".")
-        return list(getattr(resources.feature_list(package, "wikidatawiki"), attribute))
+        return published(f"{package}.feature_lists.wikidatawiki.{attribute}")
     model = read_pickle((shared / "data" / "models" / "revscoring" / name).read_bytes())
     state = model.state if isinstance(model.state, dict) else model.args
     positions, definitions = describe(state["features"], catalogue.known())
@@ -122,8 +129,7 @@ def features_of(name: str, shared: Path) -> list[Any]:
         FeatureSpec(definitions[position].name, definitions[position].returns, definition=position)
         for position in positions
     ]
-    bound = FeatureSet(name, specs, FeatureBinder(lambda _: frozenset(), definitions)).bound
-    return [each.feature for each in bound]
+    return FeatureSet(name, specs, FeatureBinder(lambda _: frozenset(), definitions))
 
 
 def solved(features: Sequence[Any], values: dict[str, Any]) -> list[Any] | None:
@@ -278,10 +284,33 @@ def test_a_statement_of_every_kind_of_value_gives_the_same_features(
 
 
 @pytest.mark.parametrize("name", [*IMPORTED, *LISTS])
-def test_nothing_makes_the_objects_of_items_whose_quality_is_asked(shared: Path, name: str) -> None:
+def test_no_list_asks_for_the_objects_of_whole_items(shared: Path, name: str) -> None:
     plan = Plan(features_of(name, shared), [wikibase_rule])
-    made = [step for step in plan._steps if getattr(step.process, "__name__", "") == "entity_of"]
-    assert len(made) == (2 if "damaging" in name or "goodfaith" in name else 0)
+    made = [step for step in plan._steps if isinstance(step.process, EntityOf)]
+    assert not made
+
+
+@pytest.mark.parametrize("name", [*IMPORTED, *LISTS])
+def test_a_number_too_long_for_python_is_left_to_revscoring(
+    shared: Path, revisions: list[Revision], name: str
+) -> None:
+    item = json.loads(revisions[0].text)
+    for number in ("9" * 4_300, "9" * 4_301, "-" + "9" * 9_000):
+        text = json.dumps({**item, "lastrevid": "here"}).replace('"here"', number)
+        revision = msgspec.structs.replace(revisions[0], text=text)
+        assert not differences([feature_set(name, shared)], [revision])[1]
+
+
+def test_names_that_mention_something_count_as_often_as_they_are_written(
+    pair: Pair, revisions: list[Revision]
+) -> None:
+    document = json.loads(revisions[0].text)
+    document["labels"] = {name: {"language": name, "value": "x"} for name in ("kk-arab", "Q5", "en")}
+    document["sitelinks"]["frenchwiki"] = {"site": "frenchwiki", "title": "x", "badges": []}
+    revision = msgspec.structs.replace(
+        revisions[0], text=json.dumps(document), parent_text=revisions[0].text, rev_parent_id=1
+    )
+    assert not pair.differences(pair.values(revision), is_plain=True)
 
 
 TEXTS = [
