@@ -51,8 +51,12 @@ def compared(snak: form.AnySnak) -> Any:
 
 def value_of(snak: form.AnySnak) -> str:
     """Return a value as it is printed."""
-    if isinstance(snak, form.Snak) and isinstance(snak.datavalue, _OBJECTS):
-        return former_wikibase._told(claim_of(snak))
+    if isinstance(snak, form.Snak):
+        data = snak.datavalue
+        if isinstance(data, form.OfTime):
+            return _time(data.value.time)
+        if isinstance(data, _OBJECTS):
+            return former_wikibase._told(claim_of(snak))
     return str(compared(snak))
 
 
@@ -63,28 +67,31 @@ def simple_of(parts: Iterable[form.AnySnak]) -> set[tuple[str, Any]]:
         TypeError: A value is of a kind that cannot be.
     """
     found: set[tuple[str, Any]] = set()
-    # By the time as it is written: most parts tell when something was looked up, and many on one day.
-    times: dict[tuple[str, str], form.AnySnak] = {}
+    # As they are written: most parts tell when something was looked up, and many on one day.
+    times: set[tuple[str, str]] = set()
     for part in parts:
         name = part.property.upper()
-        value: Any = None
-        if isinstance(part, form.Snak):
-            data = part.datavalue
-            if isinstance(data, form.OfEntity):
-                value = f"Q{data.value.numeric_id}"
-            elif isinstance(data, form.OfString):
-                value = data.value
-            elif isinstance(data, form.OfTime):
-                times[name, data.value.time] = part
-                continue
-            else:
-                value = former_wikibase._simple(
-                    data.value if isinstance(data, form.OfText) else claim_of(part).target
-                )
-        found.add((name, value))
-    for (name, _), part in times.items():
-        found.add((name, former_wikibase._simple(claim_of(part).target)))
+        if not isinstance(part, form.Snak):
+            found.add((name, None))
+            continue
+        data = part.datavalue
+        if isinstance(data, form.OfEntity):
+            found.add((name, f"Q{data.value.numeric_id}"))
+        elif isinstance(data, form.OfString):
+            found.add((name, data.value))
+        elif isinstance(data, form.OfTime):
+            times.add((name, data.value.time))
+        elif isinstance(data, form.OfText):
+            found.add((name, former_wikibase._simple(data.value)))
+        else:
+            found.add((name, former_wikibase._simple(claim_of(part).target)))
+    found.update((name, _time(time)) for name, time in times)
     return found
+
+
+def _time(text: str) -> str:
+    """Return a point in time as pywikibase writes it: nothing but its text matters there."""
+    return str(_pywikibase().WbTime.fromTimestr(text).toTimestr())
 
 
 def parts_of(statement: form.Statement) -> Iterator[form.AnySnak]:
@@ -95,7 +102,7 @@ def parts_of(statement: form.Statement) -> Iterator[form.AnySnak]:
 
 def claim_of(snak: form.AnySnak) -> Any:
     """Return pywikibase's object of a snak."""
-    return _claim().fromJSON({"mainsnak": to_builtins(snak)})
+    return _pywikibase().Claim.fromJSON({"mainsnak": to_builtins(snak)})
 
 
 def write(statement: form.Statement, into: Writing) -> None:
@@ -129,5 +136,5 @@ def _write(snak: form.AnySnak, into: Writing) -> None:
 
 
 @functools.cache
-def _claim() -> Any:
-    return importlib.import_module("pywikibase").Claim
+def _pywikibase() -> Any:
+    return importlib.import_module("pywikibase")

@@ -125,6 +125,21 @@ def changed_statements(before: Item, now: Item) -> Any:
     )
 
 
+class LengthOf:
+    """Counts what a field of an item holds.
+
+    Args:
+        name: Of the field.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, item: Item) -> int:
+        """Return the count."""
+        return len(getattr(item, self._name))
+
+
 class HasValue:
     """Tells whether an item claims a value of a property.
 
@@ -241,6 +256,8 @@ def count_by(readers: Readers, node: Any, item_of: Callable[[Any], Any]) -> Any:
         functions.append(process)
         below = below.dependencies[0]
     count = readers.of_length.get(tuple(functions))
+    if len(functions) == 1 and functions[0] in readers.of_field:
+        count = LengthOf(readers.of_field[functions[0]])
     if type(node) is scalar and node.func is len and count is not None:
         return like(node, Length(count, node.returns), item)
     if type(node) is in_set and functions == [readers.of_properties]:
