@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agents.decide import Decision, Known, Restore, ScoreWith, Skip, Withdraw, decide, same_text_rev_id
 from agents.ordered import UnacknowledgedEvent
+from agents.outputs import Outputs
 from agents.rules.book import RuleBook
 from agents.rules.decide import Plan
 from agents.scoring import RevisionScoring
@@ -25,7 +26,6 @@ from schemas.keys import DEAD_LETTER_TOPIC
 from schemas.page_change import Canary, PageChange
 from schemas.prediction import PredictionRow, Provenance, ScoredModel, ScoreFailure, StoredScore
 from schemas.revision import RevisionRequest
-from schemas.revision_score import RevisionScoreEvent, revision_score_event
 from tables.predictions import Predictions
 
 Settle = Callable[[Sequence[Awaitable[Any]]], Awaitable[None]]
@@ -119,6 +119,7 @@ class Pipeline:
         self._observer = observer
         self._rules = rules
         self._withdrawals = Withdrawals(app, predictions, erases=erases)
+        self._outputs = Outputs(app, predictions, rules)
 
     async def handle(self, event: UnacknowledgedEvent) -> None:
         """Handle one event to its end.
@@ -127,7 +128,7 @@ class Pipeline:
         2. Decide what to do about it, by what the tables hold.
         3. Withdraw predictions, or show them again.
         4. Fetch and score. Whatever is wrong with the revision becomes a failure in its row.
-        5. Upsert the row, and emit one output event per model, or those that the rules ask for.
+        5. Upsert the row, and tell what there is to tell, see `agents.outputs`.
 
         Raises:
             EngineError: Nothing can be scored, whichever the event.
@@ -148,10 +149,12 @@ class Pipeline:
             return
         plan = None if self._rules is None else self._rules.plan(value, event.message.topic, change.wiki_id)
         ruled = None if plan is None else plan.models
-        decision = decide(change, self._catalogue, self._known(event, change), ruled)  # 2
+        known = self._known(event, change)
+        decision = decide(change, self._catalogue, known, ruled)  # 2
         sent = await self._withdrawals.apply(event, change, decision)  # 3
         scoring = decision.scoring if isinstance(decision, Restore) else decision
         if not isinstance(scoring, ScoreWith):
+            sent += await self._outputs.send(event, change, decision, known=known, plan=plan)
             await self._settle(sent)
             self._observer.event_handled(_unscored(began, change, decision))
             return
@@ -162,10 +165,7 @@ class Pipeline:
         if event.message.generation_id != self._app.consumer_generation_id:
             return  # The partition was given back meanwhile; its new owner does this again.
         sent += await self._predictions.upsert(event, _row(event, change, scored))  # 5
-        for output in _outputs(change, scored, plan):
-            sent.append(
-                await self._app.producer.send(output.stream, output.key, output.value, None, None, None)
-            )
+        sent += await self._outputs.send(event, change, decision, known=known, plan=plan, scored=scored)
         await self._settle(sent)
         is_failed = all(isinstance(one.outcome, ScoreFailure) for one in scored)
         outcome = "failed" if is_failed else "scored"
@@ -248,25 +248,6 @@ def _row(event: UnacknowledgedEvent, change: PageChange, scored: Sequence[Scored
         rev_dt=change.revision.rev_dt,
         scores=tuple(scores),
     )
-
-
-def _outputs(
-    change: PageChange, scored: Sequence[ScoredModel], plan: Plan | None
-) -> Iterator[RevisionScoreEvent]:
-    if plan is None:
-        for one in scored:
-            yield revision_score_event(change, (one,))
-        return
-    answers = {one.model: one for one in scored}
-    for output in plan.outputs:
-        asked = (answers.get(plan.models[name].id) for name in output.models)
-        told = [one for one in asked if one is not None and not _is_ignored(one, output.ignore)]
-        if told:
-            yield revision_score_event(change, told, stream=output.stream)
-
-
-def _is_ignored(one: ScoredModel, ignore: frozenset[str]) -> bool:
-    return isinstance(one.outcome, ScoreFailure) and one.outcome.code in ignore
 
 
 def _refusal(change: PageChange, info: ModelInfo) -> ScoreFailure:

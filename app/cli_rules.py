@@ -30,23 +30,29 @@ def rules() -> None:
 @click.argument("file", type=_FILE, required=False)
 @takes_settings("rules", *MODELS, *LOGGING)
 def check(settings: Settings, file: Path | None) -> None:
-    """Say whether a file of rules is understood and its models are here; print the rules, one a line."""
+    """Say whether a file of rules is understood and its models are here; print each with its streams."""
     from app.catalogue import build_catalogue, open_store
-    from app.rules import read_rules, unknown_models
+    from app.rules import output_streams, read_rules, unknown_models, untagged_rules
 
     if file is None and not settings.rules:
         raise SettingsError("No file of rules is named. Name it, or set rules.", setting="rules")
     found = read_rules(file or Path(settings.rules).expanduser())
+    catalogue = build_catalogue(settings, open_store(settings))
     for rule in found:
         topics = ",".join(one if isinstance(one, str) else one.source for one in rule.topics)
         models = ",".join(
             dict.fromkeys(name for case in rule.cases for name in case.models or ("all models",))
         )
-        click.echo("\t".join((rule.name, rule.stage, topics, models)))
-    missing = unknown_models(found, build_catalogue(settings, open_store(settings)))
+        streams = ",".join(output_streams((rule,), catalogue))
+        click.echo("\t".join((rule.name, rule.stage, topics, models, streams)))
+    missing = unknown_models(found, catalogue)
     for rule_name, names in missing.items():
         click.echo(
             f"{rule_name}: no wiki has {', '.join(names)}. Add them to wikis, or correct them.", err=True
+        )
+    for rule_name in untagged_rules(found, catalogue):
+        click.echo(
+            f"{rule_name}: no weighted tags, for its models say yes or no. Name one of topics.", err=True
         )
     if missing:
         sys.exit(FAILED)

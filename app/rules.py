@@ -7,15 +7,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from agents.decide import ScoreWith, Skip, SkipReason, decide
+from agents.decide import ScoreWith, Skip, SkipReason, Withdraw, decide
 from agents.lines import MAX_LINE_BYTES
 from agents.recorded_file import RecordedFile
 from agents.rules.book import RuleBook
-from agents.rules.decide import Plan
+from agents.rules.decide import Plan, Telling, named_streams
 from agents.rules.explain import explain
 from agents.rules.file import parse_rules
 from agents.rules.match import Failure
-from agents.rules.rule import Rule, Verdict
+from agents.rules.rule import OutputKind, Rule, Verdict
 from app.catalogue import build_catalogue, open_store
 from app.settings import Settings
 from schemas.catalogue import Catalogue
@@ -23,6 +23,7 @@ from schemas.decode import decode_event
 from schemas.errors import EventError, SettingsError
 from schemas.keys import PAGE_CHANGE_TOPIC
 from schemas.page_change import Canary
+from schemas.revision_score import STREAM_PREFIX
 
 _SHOWN_REASONS: Final = 5
 
@@ -90,6 +91,29 @@ def unknown_models(rules: tuple[Rule, ...], catalogue: Catalogue) -> dict[str, l
     return missing
 
 
+def untagged_rules(rules: tuple[Rule, ...], catalogue: Catalogue) -> list[str]:
+    """Return the rules that ask for weighted tags and name no model that could give any."""
+    return [
+        rule.name
+        for rule in rules
+        if any(target.kind is OutputKind.WEIGHTED_TAGS for case in rule.cases for target in case.outputs)
+        and OutputKind.WEIGHTED_TAGS not in output_streams((rule,), catalogue).values()
+    ]
+
+
+def output_streams(rules: tuple[Rule, ...] | None, catalogue: Catalogue) -> dict[str, OutputKind]:
+    """Return the streams that scores and what is said of pages go to, with what each tells, sorted.
+
+    Args:
+        rules: That say so; None without rules, where each model has a stream of its own.
+        catalogue: The models of each wiki.
+    """
+    if rules is not None:
+        return dict(named_streams(rules, catalogue))
+    names = {name for wiki in catalogue.wikis.values() for name in wiki}
+    return {STREAM_PREFIX + name: OutputKind.REVISION_SCORE for name in sorted(names)}
+
+
 def read_events(path: Path) -> Iterator[bytes]:
     """Return the events of a file: one alone, or one a line; .gz, .bz2 and .zst are unpacked.
 
@@ -125,7 +149,7 @@ def explain_event(book: RuleBook, value: bytes, read_from: str = PAGE_CHANGE_TOP
     if outcome.plan is None:
         yield f"Not scored: {outcome.skipped}, {outcome.cause}."
     else:
-        yield from explain(outcome.plan, unscored=outcome.skipped)
+        yield from explain(outcome.plan, unscored=outcome.skipped, withdrawn=outcome.withdrawn)
 
 
 class Forecast:
@@ -150,6 +174,8 @@ class Forecast:
         """Count an event."""
         self.events += 1
         outcome = _foresee(self._book, value, self._read_from)
+        if outcome.withdrawn is not None:
+            self._sent.update(output.stream for output in outcome.withdrawn.outputs)
         if outcome.skipped or outcome.plan is None:
             self._skipped[outcome.skipped] += 1
             return
@@ -178,6 +204,7 @@ class _Outcome(Struct, frozen=True):
     plan: Plan | None
     skipped: str = ""
     cause: str = ""
+    withdrawn: Telling | None = None
 
 
 def _foresee(book: RuleBook, value: bytes, read_from: str) -> _Outcome:
@@ -193,6 +220,8 @@ def _foresee(book: RuleBook, value: bytes, read_from: str) -> _Outcome:
     if isinstance(decision, Skip):
         return _Outcome(plan, decision.reason)
     # Deletions and their like withdraw predictions, or show them again, whichever rule they were made by.
+    if isinstance(decision, Withdraw):
+        return _Outcome(plan, change.page_change_kind, withdrawn=book.when_withdrawn(change.wiki_id))
     return _Outcome(plan, "" if isinstance(decision, ScoreWith) else change.page_change_kind)
 
 

@@ -17,7 +17,6 @@ from agents.embedded.transport import Transport as EmbeddedTransport
 from agents.kafka import TopicSpec, declare_topics
 from agents.ordered import OrderedWindow
 from agents.pipeline import ContentRetry, Pipeline, settle_by_delivery, settle_with_commit
-from agents.rules.decide import named_streams
 from agents.scoring import RevisionScoring
 from agents.sources import EventSource
 from app.api.asgi import create_api
@@ -30,14 +29,13 @@ from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand import WorkerOnDemand
 from app.pool_metrics import PoolMetrics
-from app.rules import open_rules
+from app.rules import open_rules, output_streams
 from app.scorers import Scorers
 from app.settings import Settings
 from app.source import open_settings_source
 from app.stream_app import PromptTables, QuietMonitor, StreamApp
 from schemas.errors import RevstreamError, SourceError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
-from schemas.revision_score import STREAM_PREFIX
 from tables.predictions import Predictions, PredictionTable
 from tables.reader import Freshness, PredictionReader
 
@@ -237,10 +235,7 @@ class Worker:
         _log.info("listening", address=self.address, broker=settings.broker_url)
 
     async def _declare_topics(self) -> None:
-        model_names = {name for wiki in self.catalogue.wikis.values() for name in wiki}
-        streams = {STREAM_PREFIX + name for name in model_names}
-        if self.rules is not None:
-            streams |= named_streams(self.rules.rules, self.catalogue)
+        streams = output_streams(None if self.rules is None else self.rules.rules, self.catalogue)
         changelogs = self.predictions.changelog_topics.values()
         await declare_topics(
             ",".join(self.settings.kafka_addresses),

@@ -17,7 +17,16 @@ from schemas.decode_old import SUPPRESS_STREAM, from_old_change, from_revision_c
 from schemas.decode_parts import event_id_of, stream_of, utc, without_datacentre
 from schemas.errors import EventError, EventSchemaUnsupported, EventUndecodable
 from schemas.keys import PAGE_CHANGE_TOPIC, REVISION_CREATE_TOPIC, page_topic_key
-from schemas.page_change import Canary, ChangedRevision, Page, PageChange, PageChangeKind, PriorState, User
+from schemas.page_change import (
+    CANARY_DOMAIN,
+    Canary,
+    ChangedRevision,
+    Page,
+    PageChange,
+    PageChangeKind,
+    PriorState,
+    User,
+)
 from schemas.wire import (
     WIKI_ID,
     HeaderWire,
@@ -38,7 +47,6 @@ _READS = (
     "/mediawiki/page/change 1.x, /mediawiki/revision/create 1.x and 2.x, and 1.x of /mediawiki/page/delete, "
     "/mediawiki/page/undelete, /mediawiki/page/move and /mediawiki/revision/visibility-change"
 )
-_CANARY = "canary"
 
 
 class _Layout(Enum):
@@ -89,6 +97,7 @@ _KINDS: dict[str, PageChangeKind] = {kind.value: kind for kind in PageChangeKind
 _ACTS_OF_OTHERS = frozenset(
     (PageChangeKind.DELETE, PageChangeKind.UNDELETE, PageChangeKind.VISIBILITY_CHANGE)
 )
+_GIVING_REASONS = frozenset((PageChangeKind.MOVE, PageChangeKind.UNDELETE))
 _WITHDRAWING = frozenset((PageChangeKind.DELETE, PageChangeKind.VISIBILITY_CHANGE))
 _BAD_JSON = (ValueError, RecursionError)
 
@@ -123,12 +132,15 @@ def decode_event(value: bytes) -> PageChange | Canary:
         # One pass suffices for most events; the header is read on its own only where this one says no.
         if b'"page_change_kind"' in value:
             page_change = _decode_page_change(value)
-            if page_change.meta.domain != _CANARY and _layout(page_change.schema) is _Layout.PAGE_CHANGE:
+            if (
+                page_change.meta.domain != CANARY_DOMAIN
+                and _layout(page_change.schema) is _Layout.PAGE_CHANGE
+            ):
                 return _from_page_change(page_change)
         else:
             revision_create = _decode_revision_create(value)
             if (
-                revision_create.meta.domain != _CANARY
+                revision_create.meta.domain != CANARY_DOMAIN
                 and _layout(revision_create.schema) is _Layout.REVISION_CREATE
             ):
                 return from_revision_create(revision_create)
@@ -175,7 +187,7 @@ def _decode_by_header(value: bytes) -> PageChange | Canary:
     except _BAD_JSON as error:
         raise _undecodable(str(error), cure="check what writes to the source") from error
     meta = header.meta if isinstance(header.meta, dict) else {}
-    if meta.get("domain") == _CANARY:
+    if meta.get("domain") == CANARY_DOMAIN:
         stream = meta.get("stream")
         return Canary(stream if isinstance(stream, str) else "")
     layout = _find_layout(header)
@@ -230,7 +242,14 @@ def _from_page_change(wire: PageChangeWire) -> PageChange:
         kind,
         dt,
         wire.wiki_id,
-        Page(page.page_id, page.page_title, page.namespace_id, page.is_redirect is True),
+        Page(
+            page.page_id,
+            page.page_title,
+            page.namespace_id,
+            page.is_redirect is True,
+            page.namespace_is_content,
+            page.revision_count,
+        ),
         ChangedRevision(
             revision.rev_id,
             utc(revision.rev_dt),
@@ -253,6 +272,8 @@ def _from_page_change(wire: PageChangeWire) -> PageChange:
         meta.uri or None,
         meta.request_id or None,
         _is_suppression(wire, kind),
+        # Of a save it is the revision's, and of a withdrawal it may quote what is withdrawn.
+        wire.comment if kind in _GIVING_REASONS else None,
     )
 
 
@@ -287,6 +308,8 @@ def _prior_state(wire: PriorStateWire) -> PriorState:
         revision.is_content_visible,
         revision.is_editor_visible,
         revision.is_comment_visible,
+        revision.rev_parent_id or None,
+        revision.rev_size,
     )
 
 
@@ -300,6 +323,10 @@ def _user(wire: UserWire | None) -> User | None:
         wire.is_bot is True,
         None if wire.registration_dt is None else utc(wire.registration_dt),
         wire.edit_count,
+        wire.is_system,
+        wire.is_temp,
+        wire.user_central_id,
+        wire.wiki_id or None,
     )
 
 

@@ -11,6 +11,7 @@ REVISIONS_TABLE = "revisions"
 PAGES_TABLE = "pages"
 
 _encoder = Encoder()
+_PAGE_KEY_BEGINS = b'{"wiki_id":'
 
 
 class PageKey(Struct, frozen=True):
@@ -23,6 +24,11 @@ class PageKey(Struct, frozen=True):
 def page_topic_key(wiki_id: str, page_id: int) -> bytes:
     """Return the topic key that MediaWiki itself uses: ``{"wiki_id":"enwiki","page_id":1}``."""
     return _encoder.encode(PageKey(wiki_id, page_id))
+
+
+def is_page_key(key: bytes | None) -> bool:
+    """Tell whether a topic key is of a page, so that its record is about that page and no other."""
+    return key is not None and key.startswith(_PAGE_KEY_BEGINS)
 
 
 def row_key(wiki_id: str, number: int) -> bytes:

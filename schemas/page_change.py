@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+CANARY_DOMAIN = "canary"
+"""``meta.domain`` of test events."""
+
 
 class PageChangeKind(StrEnum):
     """What happened to the page; unknown kinds of later minor versions decode as OTHER."""
@@ -28,6 +31,10 @@ class User(Struct, frozen=True):
         is_bot: As sent; False where absent.
         registration_dt: When the account was made, where told.
         edit_count: Edits at the time of the event, where told.
+        is_system: Whether it is a user of MediaWiki's own, where told.
+        is_temp: Whether it is a temporary account, where told.
+        user_central_id: Of the account on all wikis, where told.
+        wiki_id: Of the wiki that the other ids are of, where told.
     """
 
     user_text: str | None
@@ -36,15 +43,30 @@ class User(Struct, frozen=True):
     is_bot: bool = False
     registration_dt: datetime | None = None
     edit_count: int | None = None
+    is_system: bool | None = None
+    is_temp: bool | None = None
+    user_central_id: int | None = None
+    wiki_id: str | None = None
 
 
 class Page(Struct, frozen=True):
-    """The page after the change. ``page_title`` is the prefixed database key, with underscores."""
+    """The page after the change.
+
+    Attributes:
+        page_id: Positive.
+        page_title: The prefixed database key, with underscores.
+        namespace_id: As sent.
+        is_redirect: As sent; False where absent.
+        namespace_is_content: Whether the namespace holds what the wiki is made for, where told.
+        revision_count: Of a deletion: how many revisions went with the page, where told.
+    """
 
     page_id: int
     page_title: str
     namespace_id: int
     is_redirect: bool
+    namespace_is_content: bool | None = None
+    revision_count: int | None = None
 
 
 class ChangedRevision(Struct, frozen=True):
@@ -95,6 +117,8 @@ class PriorState(Struct, frozen=True):
     is_content_visible: bool | None = None
     is_editor_visible: bool | None = None
     is_comment_visible: bool | None = None
+    rev_parent_id: int | None = None
+    rev_size: int | None = None
 
 
 class PageChange(Struct, frozen=True):
@@ -117,6 +141,7 @@ class PageChange(Struct, frozen=True):
         uri: Address of the page, where told.
         request_id: Of the request that caused it, where told.
         is_suppression: Whether it hides something from administrators as well.
+        comment: Of a move or an undeletion: the reason given, where told.
     """
 
     event_id: str
@@ -134,6 +159,7 @@ class PageChange(Struct, frozen=True):
     uri: str | None = None
     request_id: str | None = None
     is_suppression: bool = False
+    comment: str | None = None
 
     @property
     def acted_dt(self) -> datetime:

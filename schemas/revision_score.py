@@ -1,20 +1,12 @@
 """From scores to the bytes of a ``/mediawiki/revision/score/3.0.0`` event."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
-import jsonschema_rs
-import orjson
-from msgspec import Struct, to_builtins
-
-from schemas.errors import OutputInvalid
 from schemas.identity import derived_id
 from schemas.keys import page_topic_key
+from schemas.output_event import OutputEvent, OutputSchema, output_meta, schema_document, time_text
 from schemas.page_change import PageChange, PageChangeKind, User
 from schemas.prediction import Score, ScoredModel
 
@@ -22,35 +14,8 @@ REVISION_SCORE_SCHEMA = "/mediawiki/revision/score/3.0.0"
 STREAM_PREFIX = "mediawiki.revision_score_"
 
 _EVENT_IDS = UUID("0b7a2c5e-94d3-5f1b-8a64-3c52e1d9f7b2")
-_SCHEMA: dict[str, Any] = orjson.loads(
-    files("schemas").joinpath("jsonschema/revision_score.json").read_bytes()
-)
-# Formats are asserted, as the gateways do that would refuse the event otherwise.
-_VALIDATOR = jsonschema_rs.Draft7Validator(_SCHEMA, validate_formats=True)
-# Narrower than the grammar of URIs on purpose: all that it takes is valid, and real page addresses fit.
-_URI = re.compile(
-    r"(?:https?:)?//[A-Za-z0-9.-]++(?::[0-9]{1,5}+)?"
-    r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]++|%[0-9A-Fa-f]{2})*+)?"
-    r"(?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]++|%[0-9A-Fa-f]{2})*+)?"
-)
-_MAX_URI_LENGTH = 8192
+_SCHEMA = OutputSchema(schema_document("revision_score"), REVISION_SCORE_SCHEMA)
 _SAVES = frozenset((PageChangeKind.CREATE, PageChangeKind.EDIT, PageChangeKind.MOVE))
-
-
-class RevisionScoreEvent(Struct, frozen=True):
-    """An output event, ready to send.
-
-    Attributes:
-        stream: Topic.
-        key: Topic key: of the page, so that the scores of one page stay in order.
-        value: JSON. The same scores of the same change give the same bytes.
-        event_id: ``meta.id``, derived from the input event, the models and their versions.
-    """
-
-    stream: str
-    key: bytes
-    value: bytes
-    event_id: str
 
 
 def revision_score_event(
@@ -59,7 +24,7 @@ def revision_score_event(
     *,
     stream_prefix: str = STREAM_PREFIX,
     stream: str | None = None,
-) -> RevisionScoreEvent:
+) -> OutputEvent:
     """Build, check and encode the event that tells the scores of a changed revision.
 
     No clock goes into it: ``dt`` is the event time of the change and ``meta.dt`` is the input's own
@@ -84,37 +49,27 @@ def revision_score_event(
         if len(scored) > 1:
             raise ValueError("an event of several models needs the name of its stream")
         stream = stream_prefix + scored[0].model.model_name
-    names = sorted(by_name)
-    event_id = _event_id(change, [by_name[name] for name in names])
-    event = _event(change, [by_name[name] for name in names], stream, event_id)
-    return RevisionScoreEvent(
-        stream, page_topic_key(change.wiki_id, change.page.page_id), _encode(event, event_id), event_id
-    )
+    ordered = [by_name[name] for name in sorted(by_name)]
+    event_id = _event_id(change, ordered, stream)
+    event = _event(change, ordered, stream, event_id)
+    key = page_topic_key(change.wiki_id, change.page.page_id)
+    return OutputEvent(stream, key, _SCHEMA.encode(event, event_id), event_id)
 
 
 def _event(change: PageChange, scored: Sequence[ScoredModel], stream: str, event_id: str) -> dict[str, Any]:
     page, revision = change.page, change.revision
-    meta: dict[str, Any] = {"stream": stream, "id": event_id}
     event: dict[str, Any] = {
         "$schema": REVISION_SCORE_SCHEMA,
-        "meta": meta,
-        "dt": _text(change.dt),
+        "meta": output_meta(change, stream, event_id),
+        "dt": time_text(change.dt),
         "database": change.wiki_id,
         "page_id": page.page_id,
         "page_title": page.page_title,
         "page_namespace": page.namespace_id,
         "page_is_redirect": page.is_redirect,
         "rev_id": revision.rev_id,
-        "rev_timestamp": _text(revision.rev_dt),
+        "rev_timestamp": time_text(revision.rev_dt),
     }
-    if change.meta_dt is not None:
-        meta["dt"] = _text(change.meta_dt)
-    if change.request_id is not None:
-        meta["request_id"] = change.request_id
-    if change.domain is not None:
-        meta["domain"] = change.domain
-    if change.uri is not None and (uri := _uri(change.uri)) is not None:
-        meta["uri"] = uri
     if revision.rev_parent_id is not None:
         event["rev_parent_id"] = revision.rev_parent_id
     performer = _performer(change)
@@ -140,26 +95,9 @@ def _event(change: PageChange, scored: Sequence[ScoredModel], stream: str, event
     return event
 
 
-def _encode(event: dict[str, Any], event_id: str) -> bytes:
-    try:
-        if _VALIDATOR.is_valid(event):
-            return orjson.dumps(event)
-        error = next(_VALIDATOR.iter_errors(event))
-        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
-        what = error.message
-    except (ValueError, TypeError) as unencodable:
-        path, what = "", str(unencodable)
-    raise OutputInvalid(
-        f"the event {event_id} does not meet {REVISION_SCORE_SCHEMA} at ${path}: {what}; it is not sent; "
-        "this is a defect of revstream or of the model that gave the score, please report it",
-        path=f"${path}",
-        event_id=event_id,
-    )
-
-
-def _event_id(change: PageChange, scored: Sequence[ScoredModel]) -> str:
+def _event_id(change: PageChange, scored: Sequence[ScoredModel], stream: str) -> str:
     models = [(each.model.model_name, each.model.model_version) for each in scored]
-    return derived_id(_EVENT_IDS, change.event_id, *models)
+    return derived_id(_EVENT_IDS, stream, change.event_id, *models)
 
 
 def _performer(change: PageChange) -> dict[str, Any] | None:
@@ -179,21 +117,7 @@ def _performer(change: PageChange) -> dict[str, Any] | None:
     if user.user_id is not None:
         performer["user_id"] = user.user_id
     if user.registration_dt is not None:
-        performer["user_registration_dt"] = _text(user.registration_dt)
+        performer["user_registration_dt"] = time_text(user.registration_dt)
     if user.edit_count is not None:
         performer["user_edit_count"] = user.edit_count
     return performer
-
-
-def _uri(uri: str) -> str | None:
-    """Return the address as the schema wants it: percent-encoded where it was not, None where it is none."""
-    if _URI.fullmatch(uri) is None:
-        uri = quote(uri, safe="%/:?@!$&'()*+,;=~")
-        if _URI.fullmatch(uri) is None:
-            return None
-    return uri if len(uri) <= _MAX_URI_LENGTH else None
-
-
-def _text(dt: datetime) -> str:
-    text: str = to_builtins(dt if dt.tzinfo is UTC else dt.astimezone(UTC))
-    return text

@@ -43,6 +43,10 @@ class UserWire(Struct):
     is_bot: bool | None = None
     registration_dt: Time | None = None
     edit_count: Count | None = None
+    is_system: bool | None = None
+    is_temp: bool | None = None
+    user_central_id: Count | None = None
+    wiki_id: str | None = None
 
 
 class PageWire(Struct):
@@ -52,6 +56,8 @@ class PageWire(Struct):
     page_title: Name
     namespace_id: Namespace
     is_redirect: bool | None = None
+    namespace_is_content: bool | None = None
+    revision_count: Count | None = None
 
 
 class SlotWire(Struct):
@@ -103,6 +109,8 @@ class PriorRevisionWire(Struct):
 
     rev_id: Count | None = None
     rev_dt: Time | None = None
+    rev_parent_id: Count | None = None
+    rev_size: Count | None = None
     rev_sha1: ShortText | None = None
     is_content_visible: bool | None = None
     is_editor_visible: bool | None = None
@@ -126,6 +134,7 @@ class PageChangeWire(Struct):
     page: PageWire
     revision: RevisionWire
     schema: ShortText | None = field(name="$schema", default=None)
+    comment: str | None = None
     performer: UserWire | None = None
     prior_state: PriorStateWire | None = None
 

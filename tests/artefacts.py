@@ -9,7 +9,12 @@ from schemas.prediction import ScoreKind
 
 
 def write_artefact(
-    folder: Path, name: str = "tiny-revid", *, version: str = "1.0.0", model_name: str = "revid"
+    folder: Path,
+    name: str = "tiny-revid",
+    *,
+    version: str = "1.0.0",
+    model_name: str = "revid",
+    kind: ScoreKind = ScoreKind.BINARY,
 ) -> Path:
     """Write a model that needs no data, with one array, and return its folder."""
     path = folder / name / version
@@ -17,7 +22,7 @@ def write_artefact(
         name=name,
         model_name=model_name,
         model_version=version,
-        kind=ScoreKind.BINARY,
+        kind=kind,
         labels=("false", "true"),
         scorer="conformance-revid",
         reads_content=False,

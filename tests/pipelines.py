@@ -25,7 +25,7 @@ from schemas.catalogue import Catalogue
 from schemas.decode import peek_key
 from schemas.errors import ContentError, PredictionWithdrawn
 from schemas.keys import PAGE_CHANGE_TOPIC, PAGES_TABLE, REVISIONS_TABLE, row_key
-from schemas.prediction import PredictionRow
+from schemas.prediction import PredictionRow, ScoreKind
 from schemas.revision_score import STREAM_PREFIX
 from tables.codec import decode_row
 from tables.predictions import CommittingTables, Predictions, PredictionTable
@@ -138,7 +138,8 @@ class RunningPipeline:
 async def pipeline(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPipeline]:
     """Run a pipeline with one model which reads texts, ``moss``, and one which does not, ``revid``.
 
-    On the wiki ``fernwiki`` there is ``fern``, for which the text alone counts, and ``moss``.
+    On the wiki ``fernwiki`` there is ``fern``, for which the text alone counts, and ``moss``; on the wiki
+    ``topicwiki`` a ``moss`` that passes for a model of topics.
 
     Args:
         folder: For its files.
@@ -175,6 +176,7 @@ async def pipeline(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPip
                 WIKI: {"moss": infos["moss"]},
                 "plainwiki": infos,
                 "fernwiki": {"fern": fern, "moss": infos["moss"]},
+                "topicwiki": {"moss": replace(infos["moss"], kind=ScoreKind.MULTILABEL)},
             }
         )
         whole = Pipeline(

@@ -13,8 +13,8 @@ import structlog
 
 from agents.embedded.log import Log, LogRecord
 from schemas.erasure import Erasure, decode_erasure
-from schemas.keys import ERASURE_TOPIC, page_topic_key, row_key
-from schemas.revision_score import STREAM_PREFIX
+from schemas.keys import ERASURE_TOPIC, is_page_key, page_topic_key, row_key
+from schemas.suppressed import is_suppression_notice
 
 Rewrite = Callable[[int, str, int, Sequence[int]], None]
 
@@ -111,15 +111,15 @@ class Eraser:
 
     def _traces(self, topic: str, partition: int, erasure: Erasure) -> list[int]:
         end = self._log.committed(self._group_id, topic, partition)
-        is_keyed = topic == erasure.source_topic or topic.startswith(STREAM_PREFIX)
-        if topic == erasure.source_topic:
+        is_source = topic == erasure.source_topic
+        if is_source:
             if partition != erasure.source_partition:
                 return []
             end = min(end or 0, erasure.source_offset + 1)
         return [
             record.offset
             for record in _records(self._log, topic, partition, end)
-            if is_trace(record, erasure, is_keyed=is_keyed)
+            if is_trace(record, erasure, is_keyed=is_source or is_page_key(record.key))
         ]
 
     def _earlier_rows(self, topic: str, partition: int, erasure: Erasure) -> list[int]:
@@ -143,10 +143,12 @@ def is_trace(record: LogRecord, erasure: Erasure, *, is_keyed: bool) -> bool:
     Args:
         record: Of any topic but a changelog.
         erasure: What was suppressed.
-        is_keyed: Whether the topic's records bear the keys of their pages. In others (dead letters, events
-            to retry) every number in the record counts, in the bytes of the event that it holds as well.
+        is_keyed: Whether the record bears the key of its page. In others (dead letters) every number in the
+            record counts, in the bytes of the event that it holds as well.
     """
     is_of_page = record.key == page_topic_key(erasure.wiki_id, erasure.page_id)
+    if is_suppression_notice(record.value or b""):
+        return False
     if is_of_page and erasure.is_whole_page:
         return True
     if is_keyed and not is_of_page:
@@ -154,7 +156,7 @@ def is_trace(record: LogRecord, erasure: Erasure, *, is_keyed: bool) -> bool:
     wanted = set(erasure.rev_ids)
     if erasure.is_whole_page:
         wanted.add(erasure.page_id)
-    for text in _texts(record.value or b""):
+    for text in (*_texts(record.value or b""), record.headers or b""):
         numbers = {int(number) for number in _NUMBER.findall(text)}
         if (is_of_page or erasure.wiki_id.encode() in text) and numbers & wanted:
             return True

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from agents.rules.decide import Plan, plan, source_topic
+from agents.rules.decide import Plan, Telling, every_output, plan, source_topic, when_restored
 from agents.rules.rule import Rule
 from schemas.catalogue import Catalogue
 
@@ -38,6 +38,18 @@ class RuleBook:
         """
         event = read_event(value)
         return plan(event, source_topic(read_from, event), self.rules, self.catalogue, wiki_id=wiki_id)
+
+    def when_restored(self, decided: Plan) -> Telling:
+        """Return what is told of a page where an event shows its predictions again."""
+        return when_restored(decided, self.rules, self.catalogue)
+
+    def when_withdrawn(self, wiki_id: str) -> Telling:
+        """Return what is told of a page where its predictions are withdrawn.
+
+        All that may ever have been told of it is taken back, whichever rules take the event: of a suppression
+        too little is known to ask them.
+        """
+        return every_output(self.rules, self.catalogue, wiki_id).of_pages()
 
     @contextlib.asynccontextmanager
     async def places(self, decided: Plan) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from agents.rules.document import Document, Path, read_document, write_document
 from agents.rules.file import parse_rules
-from agents.rules.rule import Rule
+from agents.rules.rule import OutputKind, Rule
 from schemas.keys import REVISION_CREATE_TOPIC
 
 _PREDICT: Final = re.compile(r"/v1/models/(?:\{+[^{}]*\}+-)?([A-Za-z0-9_.-]+):predict")
@@ -36,12 +36,13 @@ _ERRORS_OF_STATUS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # Statuses that only requests to caches and their purging give.
 _ERRORLESS: Final = frozenset({"412"})
-_PAGE_STREAMS: Final = {
-    "article-country": "mediawiki.article_country_prediction_change.v1",
-    "outlink-topic-model": "mediawiki.page_outlink_topic_prediction_change.v1",
-    "revertrisk-language-agnostic": "mediawiki.page_revert_risk_prediction_change.v1",
-    "revertrisk-multilingual": "mediawiki.page_revert_risk_multilingual_prediction_change.v1",
-    "revertrisk-wikidata": "mediawiki.page_revert_risk_wikidata_prediction_change.v1",
+# What the servers send is in none of these files; streams are those that the models have by their names.
+_PAGE_LEVEL: Final[Mapping[str, str | list[str]]] = {
+    "article-country": [OutputKind.PAGE_PREDICTION.value, OutputKind.WEIGHTED_TAGS.value],
+    "outlink-topic-model": OutputKind.PAGE_PREDICTION.value,
+    "revertrisk-language-agnostic": OutputKind.PAGE_PREDICTION.value,
+    "revertrisk-multilingual": OutputKind.PAGE_PREDICTION.value,
+    "revertrisk-wikidata": OutputKind.PAGE_PREDICTION.value,
 }
 
 
@@ -151,6 +152,7 @@ class _Converter:
                 "topics": [spec.get("kafka_topic")],
                 **_chosen(conditions, ("match", "match_not", "cases")),
                 "models": [model_name],
+                **({"output": _PAGE_LEVEL[model_name]} if model_name in _PAGE_LEVEL else {}),
                 **_chosen(spec, ("concurrency",)),
                 **({"stage": "staging"} if stage == "staging" else {}),
             }
@@ -160,9 +162,6 @@ class _Converter:
             for key in conditions:
                 if key not in {"match", "match_not", "cases"}:
                     self._drop((*path, "match_config", key), model_name)
-            if model_name in _PAGE_STREAMS:
-                what = f"Lift Wing's server for it sends page-level events to {_PAGE_STREAMS[model_name]}"
-                self._note(path, f"output_stream is not in this file: {what}", model_name)
 
     # ORES
 

@@ -1,17 +1,22 @@
 """What the rules make of one event: which apply, with which models, to which streams. A pure decision."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agents.rules.rule import Rule, RuleStage, Verdict
+from agents.rules.rule import Case, OutputKind, Rule, RuleStage, Verdict
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.keys import PAGE_CHANGE_TOPIC
+from schemas.page_change import PageChangeKind
+from schemas.page_prediction import page_prediction_stream
+from schemas.prediction import ScoreKind
 from schemas.revision_score import STREAM_PREFIX
+from schemas.weighted_tags import WEIGHTED_TAGS_STREAM, tag_prefix
 
+_KINDS_OF_EDITS: Final = (PageChangeKind.EDIT, PageChangeKind.CREATE)
 _DATACENTRE: Final = re.compile(r"\A(?:eqiad|codfw)\.")
 
 
@@ -22,11 +27,32 @@ class Output(Struct, frozen=True):
         stream: That it goes to.
         models: Whose scores it tells, by their names in `Plan.models`; of different models always.
         ignore: Codes of failures that are left out.
+        kind: What is told.
+        tag_prefixes: Of weighted tags: the prefix of each model's, each once.
     """
 
     stream: str
     models: tuple[str, ...]
     ignore: frozenset[str] = frozenset()
+    kind: OutputKind = OutputKind.REVISION_SCORE
+    tag_prefixes: tuple[str, ...] = ()
+
+
+class Telling(Struct, frozen=True):
+    """What to send about models.
+
+    Attributes:
+        models: By the name that the outputs know them by.
+        outputs: Each once.
+    """
+
+    models: Mapping[str, ModelInfo]
+    outputs: tuple[Output, ...]
+
+    def of_pages(self) -> "Telling":
+        """Return what is told of pages: all but the scores of revisions."""
+        kept = tuple(each for each in self.outputs if each.kind is not OutputKind.REVISION_SCORE)
+        return replace(self, outputs=kept)
 
 
 class Plan(Struct, frozen=True):
@@ -39,12 +65,16 @@ class Plan(Struct, frozen=True):
             the one that answers there. Empty where no rule takes the event, or its wiki has none of the
             models that are named.
         outputs: What to send, each once.
+        event: As JSON gives it.
+        topic: As `source_topic` returns it.
     """
 
     wiki_id: str
     verdicts: tuple[Verdict, ...]
     models: Mapping[str, ModelInfo]
     outputs: tuple[Output, ...]
+    event: Any = None
+    topic: str = ""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -78,22 +108,27 @@ def plan(
     """
     if wiki_id is None:
         wiki_id = wiki_of(event)
-    usual = catalogue.models(wiki_id)
     verdicts = tuple(rule.judge(topic, event) for rule in rules)
-    models: dict[str, ModelInfo] = {}
-    outputs: dict[Output, frozenset[str]] = {}
-    for verdict in verdicts:
-        case = verdict.case
-        if case is None:
-            continue
-        asked = case.models or tuple(usual)
-        found = [info for name in asked if (info := catalogue.find(wiki_id, name)) is not None]
-        names = [_add(models, info, usual) for info in found]
-        for output in _outputs(verdict.rule.stage, case.output_stream, dict(zip(names, found, strict=True))):
-            # Of rules that send the same, one that wants to hear of a failure is enough.
-            outputs[output] = outputs.get(output, verdict.rule.retry.ignore) & verdict.rule.retry.ignore
-    told = tuple(replace(output, ignore=ignore) for output, ignore in outputs.items())
-    return Plan(wiki_id, verdicts, models, told)
+    told = _gather(_taken(verdicts), catalogue, wiki_id)
+    return Plan(wiki_id, verdicts, told.models, told.outputs, event, topic)
+
+
+def when_restored(decided: Plan, rules: Sequence[Rule], catalogue: Catalogue) -> Telling:
+    """Return what is told of a page where an event shows its predictions again.
+
+    The rules that took its edits seldom take an undeletion. So they are asked about the event as it is, and
+    as though it were an edit or a creation.
+    """
+    forms = [decided.event]
+    if isinstance(decided.event, dict):
+        forms += [decided.event | {"page_change_kind": kind} for kind in _KINDS_OF_EDITS]
+    verdicts = [rule.judge(decided.topic, form) for form in forms for rule in rules]
+    return _gather(_taken(verdicts), catalogue, decided.wiki_id).of_pages()
+
+
+def every_output(rules: Sequence[Rule], catalogue: Catalogue, wiki_id: str) -> Telling:
+    """Return all that the rules may ever tell of the pages and revisions of a wiki."""
+    return _gather(((rule, case) for rule in rules for case in rule.cases), catalogue, wiki_id)
 
 
 def source_topic(read_from: str, event: Any) -> str:
@@ -117,16 +152,29 @@ def wiki_of(event: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def named_streams(rules: Sequence[Rule], catalogue: Catalogue) -> frozenset[str]:
-    """Return every stream that the rules may send to."""
-    streams = set()
-    for rule in rules:
-        for case in rule.cases:
-            for wiki_id in catalogue.wikis:
-                asked = case.models or tuple(catalogue.models(wiki_id))
-                found = {name: info for name in asked if (info := catalogue.find(wiki_id, name)) is not None}
-                streams |= {output.stream for output in _outputs(rule.stage, case.output_stream, found)}
-    return frozenset(streams)
+def named_streams(rules: Sequence[Rule], catalogue: Catalogue) -> Mapping[str, OutputKind]:
+    """Return every stream that the rules may send to, with what it tells, sorted by name."""
+    told = (every_output(rules, catalogue, wiki_id) for wiki_id in catalogue.wikis)
+    return dict(sorted((output.stream, output.kind) for each in told for output in each.outputs))
+
+
+def _taken(verdicts: Iterable[Verdict]) -> Iterable[tuple[Rule, Case]]:
+    return ((verdict.rule, verdict.case) for verdict in verdicts if verdict.case is not None)
+
+
+def _gather(cases: Iterable[tuple[Rule, Case]], catalogue: Catalogue, wiki_id: str) -> Telling:
+    usual = catalogue.models(wiki_id)
+    models: dict[str, ModelInfo] = {}
+    outputs: dict[Output, frozenset[str]] = {}
+    for rule, case in cases:
+        asked = case.models or tuple(usual)
+        found = [info for name in asked if (info := catalogue.find(wiki_id, name)) is not None]
+        names = [_add(models, info, usual) for info in found]
+        for output in _outputs(rule.stage, case, dict(zip(names, found, strict=True))):
+            # Of rules that send the same, one that wants to hear of a failure is enough.
+            outputs[output] = outputs.get(output, rule.retry.ignore) & rule.retry.ignore
+    told = (replace(output, ignore=ignore) for output, ignore in outputs.items())
+    return Telling(models, _with_tags_joined(told))
 
 
 def _add(models: dict[str, ModelInfo], info: ModelInfo, usual: Mapping[str, ModelInfo]) -> str:
@@ -137,20 +185,59 @@ def _add(models: dict[str, ModelInfo], info: ModelInfo, usual: Mapping[str, Mode
     return name
 
 
-def _outputs(stage: RuleStage, stream: str | None, infos: Mapping[str, ModelInfo]) -> list[Output]:
-    """Return one event for all models where the rule names a stream, and otherwise one for each.
+def _outputs(stage: RuleStage, case: Case, infos: Mapping[str, ModelInfo]) -> list[Output]:
+    """Return what a case tells of some models, by the name that a plan knows each by."""
+    prefix = "" if stage is RuleStage.PRODUCTION else f"{stage}."
+    found: list[Output] = []
+    for target in case.outputs:
+        kind, stream = target.kind, target.stream
+        if kind is OutputKind.WEIGHTED_TAGS:
+            # Whether a thing is so or not is no topic to find pages by.
+            tagged = {name: info for name, info in infos.items() if info.kind is not ScoreKind.BINARY}
+            prefixes = (case.tag_prefix or tag_prefix(info.id.model_name) for info in tagged.values())
+            if tagged:
+                place = stream or prefix + WEIGHTED_TAGS_STREAM
+                found.append(Output(place, tuple(tagged), kind=kind, tag_prefixes=tuple(prefixes)))
+        elif kind is OutputKind.PAGE_PREDICTION:
+            found += [
+                Output(stream or prefix + page_prediction_stream(info.id.model_name), (name,), kind=kind)
+                for name, info in infos.items()
+            ]
+        elif stream is None:
+            found += [
+                Output(f"{prefix}{STREAM_PREFIX}{info.id.model_name}", (name,))
+                for name, info in infos.items()
+            ]
+        else:
+            found += [Output(stream, models) for models in _shared_events(infos)]
+    return found
 
-    Versions of one model cannot share an event: further ones have their own.
-    """
-    if stream is None:
-        prefix = "" if stage is RuleStage.PRODUCTION else f"{stage}."
-        return [
-            Output(f"{prefix}{STREAM_PREFIX}{info.id.model_name}", (name,)) for name, info in infos.items()
-        ]
+
+def _shared_events(infos: Mapping[str, ModelInfo]) -> list[tuple[str, ...]]:
+    """Return which models share an event: all, but versions of one model have events of their own."""
     events: list[dict[str, str]] = []
     for name, info in infos.items():
         free = next((event for event in events if info.id.model_name not in event), None)
         if free is None:
             events.append(free := {})
         free[info.id.model_name] = name
-    return [Output(stream, tuple(event.values())) for event in events]
+    return [tuple(event.values()) for event in events]
+
+
+def _with_tags_joined(outputs: Iterable[Output]) -> tuple[Output, ...]:
+    """Return outputs of which those of tags for one stream are one; of a prefix the first model speaks.
+
+    Of two events of tags at one moment the later takes the place of the earlier.
+    """
+    joined: dict[tuple[OutputKind, str, tuple[str, ...]], Output] = {}
+    for output in outputs:
+        if output.kind is not OutputKind.WEIGHTED_TAGS:
+            joined[output.kind, output.stream, output.models] = output
+            continue
+        key = output.kind, output.stream, ()
+        speakers: dict[str, str] = {}
+        for each in (joined.get(key, output), output):
+            for prefix, name in zip(each.tag_prefixes, each.models, strict=True):
+                speakers.setdefault(prefix, name)
+        joined[key] = replace(output, models=tuple(speakers.values()), tag_prefixes=tuple(speakers))
+    return tuple(joined.values())

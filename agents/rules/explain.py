@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
-from agents.rules.decide import Plan
-from agents.rules.rule import Verdict
+from agents.rules.decide import Plan, Telling
+from agents.rules.rule import Case, OutputKind, Verdict
 
 
-def explain(plan: Plan, *, unscored: str = "") -> Iterator[str]:
+def explain(plan: Plan, *, unscored: str = "", withdrawn: Telling | None = None) -> Iterator[str]:
     """Return a line for each rule, and what all of them come to.
 
     Args:
         plan: What the rules make of the event.
         unscored: Why it is not scored whatever the rules say; empty where that is not so.
+        withdrawn: What is taken back by it; None where nothing is.
     """
     yield from map(explain_verdict, plan.verdicts)
     if unscored:
@@ -24,6 +25,8 @@ def explain(plan: Plan, *, unscored: str = "") -> Iterator[str]:
         yield f"Scored with {', '.join(plan.models)}."
         for output in plan.outputs:
             yield f"Sent to {output.stream}: {', '.join(output.models)}."
+    for output in () if withdrawn is None else withdrawn.outputs:
+        yield f"Taken back on {output.stream}: {', '.join(output.models)}."
 
 
 def explain_verdict(verdict: Verdict) -> str:
@@ -33,10 +36,19 @@ def explain_verdict(verdict: Verdict) -> str:
     if case is not None:
         which = f" by case {(verdict.case_index or 0) + 1}" if has_cases else ""
         models = ", ".join(case.models) or "all models of the wiki"
-        stream = f" to {case.output_stream}" if case.output_stream else ""
-        return f"{rule.name} takes it{which}: {models}{stream}"
+        return f"{rule.name} takes it{which}: {models}{_told(case)}"
     reasons = (
         f"case {index}, {reason}" if has_cases else str(reason)
         for index, reason in enumerate(verdict.reasons, start=1)
     )
     return f"{rule.name} leaves it: {'; '.join(reasons)}"
+
+
+def _told(case: Case) -> str:
+    """Return what a case tells and where, as far as its rule says so."""
+    kinds = [target.kind for target in case.outputs]
+    said = "" if kinds == [OutputKind.REVISION_SCORE] else " as "
+    return said + ",".join(
+        (str(target.kind) if said else "") + (f" to {target.stream}" if target.stream else "")
+        for target in case.outputs
+    )

@@ -8,14 +8,14 @@ from typing import Any, Final
 from agents.rules.document import Document, Path, read_document
 from agents.rules.javascript import Regex, compile_regex, is_regex
 from agents.rules.match import Fields, PatternError, compile_alternatives, compile_match
-from agents.rules.rule import Case, Retry, Rule, RuleStage
+from agents.rules.rule import Case, OutputKind, Retry, Rule, RuleStage, Target
 from agents.rules.sample import Sample, parse_key
 from agents.rules.shorthands import WORDS
 from schemas.errors import ContentError, ModelError, RevstreamError, ScoringError, SettingsError
 
 MAX_RULES: Final = 1000
 
-_CASE_KEYS: Final = ("match", "match_not", "on", "sample", "models", "output_stream")
+_CASE_KEYS: Final = ("match", "match_not", "on", "sample", "models", "output", "output_stream", "tag_prefix")
 _RULE_KEYS: Final = (
     "topic",
     "topics",
@@ -27,11 +27,12 @@ _RULE_KEYS: Final = (
     "stage",
 )
 # A case that has conditions of its own stands on its own; these are shared by cases that lack them.
-_SHARED_KEYS: Final = ("sample", "models", "output_stream")
+_SHARED_KEYS: Final = ("sample", "models", "output", "output_stream", "tag_prefix")
 _RETRY_KEYS: Final = ("limit", "delay_seconds", "factor", "ignore")
 _SAMPLE_KEYS: Final = ("rate", "key")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(@[A-Za-z0-9][A-Za-z0-9_.+-]*)?\Z")
+_PREFIX: Final = re.compile(r"[^/]{1,100}\Z")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")
 _HINTS: Final = {
     "exec": "Name models instead: no requests are made. `revstream rules convert` reads ChangeProp's files",
@@ -190,17 +191,52 @@ def _cases(place: _Place, content: dict[str, Any]) -> tuple[Case, ...]:
 
 def _case(place: _Place, content: dict[str, Any]) -> Case:
     models = content.get("models")
-    stream = content.get("output_stream")
     return Case(
         match=_match(place.at("match"), content["match"]) if "match" in content else None,
         match_not=_match_not(place.at("match_not"), content["match_not"]) if "match_not" in content else (),
         on=_on(place.at("on"), content["on"]) if "on" in content else (),
         sample=_sample(place.at("sample"), content["sample"]) if "sample" in content else None,
         models=() if models is None else place.at("models").texts(models, _MODEL, "model name"),
-        output_stream=None
-        if stream is None
-        else place.at("output_stream").texts([stream], _TOPIC, "stream name")[0],
+        outputs=_outputs(place, content),
+        tag_prefix=_tag_prefix(place, content),
     )
+
+
+def _outputs(place: _Place, content: dict[str, Any]) -> tuple[Target, ...]:
+    """Read ``output``: a word, a list of words, or words with streams; and the stream of a single word."""
+    value = content.get("output")
+    listed = [OutputKind.REVISION_SCORE] if value is None else [value] if isinstance(value, str) else value
+    where = place.at("output")
+    if not isinstance(listed, list | dict) or not listed:
+        raise where.error(f"{value!r} is no output", f"Write some of {', '.join(OutputKind)}")
+    for word in listed:
+        if word not in tuple(OutputKind):
+            raise where.error(f"{word!r} is no output", f"Write some of {', '.join(OutputKind)}")
+    named: dict[str, Any] = {word: (where.at(word), None) for word in listed}
+    if len(named) < len(listed):
+        raise where.error("the list repeats", "Name each output once")
+    if isinstance(listed, dict):
+        named = {word: (where.at(word), stream) for word, stream in listed.items()}
+    if (stream := content.get("output_stream")) is not None:
+        if len(named) > 1 or isinstance(listed, dict):
+            raise place.at("output_stream").error(
+                "beside the streams of outputs it could mean any", "Write each stream after its output"
+            )
+        named = dict.fromkeys(named, (place.at("output_stream"), stream))
+    return tuple(
+        Target(OutputKind(word), None if stream is None else at.texts([stream], _TOPIC, "stream name")[0])
+        for word, (at, stream) in named.items()
+    )
+
+
+def _tag_prefix(place: _Place, content: dict[str, Any]) -> str | None:
+    prefix, models = content.get("tag_prefix"), content.get("models")
+    if prefix is None:
+        return None
+    where = place.at("tag_prefix")
+    if models is None or (isinstance(models, list) and len(models) != 1):
+        raise where.error("tags of several models would overwrite each other", "Name one model beside it")
+    return where.texts([prefix], _PREFIX, "prefix of tags")[0]
 
 
 def _match(place: _Place, value: Any) -> Fields:

@@ -19,6 +19,26 @@ class RuleStage(StrEnum):
     PRODUCTION = "production"
 
 
+class OutputKind(StrEnum):
+    """What is told of predictions; the words of the rule files."""
+
+    REVISION_SCORE = "revision_score"
+    PAGE_PREDICTION = "prediction_classification_change"
+    WEIGHTED_TAGS = "weighted_tags"
+
+
+class Target(Struct, frozen=True):
+    """One thing that a case tells, and where.
+
+    Attributes:
+        kind: What.
+        stream: The stream that all of it goes to; None for the one that it has by its name.
+    """
+
+    kind: OutputKind = OutputKind.REVISION_SCORE
+    stream: str | None = None
+
+
 class Retry(Struct, frozen=True):
     """How often an event is scored again when its content or a model cannot be had for now.
 
@@ -49,7 +69,9 @@ class Case(Struct, frozen=True):
         sample: Which part of the events that fit is taken; None for all. An event that is left goes to no
             later case.
         models: Names on the wiki of the event, versions by ``name@version``; empty for all that score there.
-        output_stream: The stream that all scores go to in one event; None for a stream for each model.
+        outputs: What is told of the predictions, each kind once. Scores have a stream for each model where
+            the target has none, and where it has one they are in one event.
+        tag_prefix: Of weighted tags; None for the one that each model has by its name.
     """
 
     match: Fields | None = None
@@ -57,7 +79,8 @@ class Case(Struct, frozen=True):
     on: tuple[str, ...] = ()
     sample: Sample | None = None
     models: tuple[str, ...] = ()
-    output_stream: str | None = None
+    outputs: tuple[Target, ...] = (Target(),)
+    tag_prefix: str | None = None
 
 
 class Part(StrEnum):

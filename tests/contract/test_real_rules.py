@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agents.rules.convert import Conversion, convert
-from agents.rules.decide import plan
+from agents.rules.decide import named_streams, plan
 from agents.rules.file import parse_rules
-from agents.rules.rule import Rule
+from agents.rules.rule import OutputKind, Rule
 from tests.rows import catalogue
 
 PAGE_CHANGE = "mediawiki.page_change.v1"
@@ -98,8 +98,20 @@ def test_every_production_rule_of_liftwing_converts(shared: Path) -> None:
         "namespace",
         "match_config_need_quotes",
         "message_wiki_selector",
-        "output_stream",
     }
+
+
+def test_page_level_events_of_converted_rules_go_where_liftwing_sends_them(shared: Path) -> None:
+    streams = named_streams(converted(shared, PRODUCTION).rules, catalogue({"enwiki": SERVED}))
+    of_pages = [stream for stream, kind in streams.items() if kind is OutputKind.PAGE_PREDICTION]
+    assert of_pages == [
+        "mediawiki.article_country_prediction_change.v1",
+        "mediawiki.page_outlink_topic_prediction_change.v1",
+        "mediawiki.page_revert_risk_multilingual_prediction_change.v1",
+        "mediawiki.page_revert_risk_prediction_change.v1",
+        "mediawiki.page_revert_risk_wikidata_prediction_change.v1",
+    ]
+    assert "mediawiki.revision_score_drafttopic" in streams
 
 
 def test_every_staging_rule_of_liftwing_converts_and_writes_to_no_production_stream(shared: Path) -> None:

@@ -105,9 +105,9 @@ def others(count: int) -> list[bytes]:
 
 
 @contextlib.asynccontextmanager
-async def erasing(folder: Path) -> AsyncIterator[RunningPipeline]:
+async def erasing(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPipeline]:
     """Run a pipeline with what erases behind it."""
-    async with pipeline(folder) as given:
+    async with pipeline(folder, rules=rules) as given:
         eraser = Eraser(given.log, APP_ID, given.predictions.rewrite)
         task = asyncio.create_task(eraser.run())
         try:
@@ -159,6 +159,35 @@ async def test_a_suppressed_revision_leaves_no_trace_and_its_neighbours_stay(tmp
             for _, record in records(given.log, PAGE_CHANGE_TOPIC)
         ]
         assert [rev_id for rev_id in kept if rev_id < 10] == [1, 2, 3]
+    assert found(tmp_path) == {}
+
+
+@pytest.mark.parametrize("kind", ["delete", "visibility_change"])
+async def test_page_level_streams_lose_what_was_suppressed_and_keep_the_notice_of_it(
+    kind: str, tmp_path: Path
+) -> None:
+    streams = ("moss.pages", "moss.tags")
+    rules = (
+        "rules: {moss: {topic: mediawiki.page_change.v1, output: {revision_score: moss.scores, "
+        "prediction_classification_change: moss.pages, weighted_tags: moss.tags}}}"
+    )
+
+    def on_topicwiki(*events: bytes) -> list[bytes]:
+        return [each.replace(b'"mosswiki"', b'"topicwiki"') for each in events]
+
+    # The number of the revision is the one of the editor of all the others, too.
+    async with erasing(tmp_path, rules=rules) as given:
+        given.give(*on_topicwiki(*others(5), secret(4711, page_id=31, has_title=kind == "delete")))
+        await given.until_done()
+        assert all(len(given.sent(stream)) == 6 for stream in (*streams, "moss.scores"))
+        given.give(*on_topicwiki(suppression(4711, page_id=31, kind=kind)))
+        await until_clean(given, tmp_path)
+        assert len(given.sent("moss.scores")) == 5
+        for stream in streams:
+            told = given.sent(stream)
+            # Other pages' stay, numbers alike or not.
+            assert [each["page"]["page_title"] for each in told] == ["Talk:Moss"] * 5 + ["<suppressed>"]
+            assert (told[-1]["wiki_id"], told[-1]["page"]["page_id"]) == ("topicwiki", 31)
     assert found(tmp_path) == {}
 
 

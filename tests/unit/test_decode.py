@@ -37,6 +37,9 @@ def test_an_edit_carries_over_field_by_field() -> None:
         is_bot=False,
         registration_dt=datetime(2019, 5, 4, 3, 2, 1, tzinfo=UTC),
         edit_count=12,
+        is_system=False,
+        is_temp=False,
+        user_central_id=99,
     )
     assert change.event_id == "3b1b3a52-6d0e-4a07-9a55-0c6f2b9f1e01"
     assert change.stream == "mediawiki.page_change.v1"

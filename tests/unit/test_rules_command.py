@@ -57,8 +57,8 @@ def test_check_prints_a_line_for_each_rule(tmp_path: Path) -> None:
     result = run(tmp_path, "check", written(tmp_path, "rules.yaml", RULES))
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
-        "articles\tproduction\tmediawiki.page_change.v1\tall models",
-        "talk\tstaging\tmediawiki.page_change.v1\treverted",
+        "articles\tproduction\tmediawiki.page_change.v1\tall models\tmediawiki.revision_score_reverted",
+        "talk\tstaging\tmediawiki.page_change.v1\treverted\tstaging.mediawiki.revision_score_reverted",
     ]
     assert result.stderr == ""
 
@@ -73,6 +73,14 @@ def test_check_fails_where_no_wiki_has_a_model_that_a_rule_names(tmp_path: Path)
     result = run(tmp_path, "check", written(tmp_path, "rules.yaml", RULES.replace("[reverted]", "[lichen]")))
     assert result.exit_code == 1
     assert result.stderr == "talk: no wiki has lichen. Add them to wikis, or correct them.\n"
+
+
+def test_check_tells_of_tags_that_no_model_gives(tmp_path: Path) -> None:
+    rules = "rules: {tags: {topic: t, output: weighted_tags}, scores: {topic: t}}"
+    result = run(tmp_path, "check", written(tmp_path, "rules.yaml", rules))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "tags\tproduction\tt\tall models\t"
+    assert result.stderr == "tags: no weighted tags, for its models say yes or no. Name one of topics.\n"
 
 
 def test_a_mistake_in_the_file_is_told_in_one_line(tmp_path: Path) -> None:
@@ -148,6 +156,23 @@ def test_dry_run_counts_what_each_rule_takes_and_where_it_stops(tmp_path: Path) 
     ]
 
 
+def test_a_deletion_is_told_with_the_streams_that_take_back(tmp_path: Path) -> None:
+    rules = written(
+        tmp_path,
+        "rules.yaml",
+        "rules: {pages: {topic: t, output: [revision_score, prediction_classification_change]}}",
+    )
+    event = written(tmp_path, "event.json", json.dumps(page_change(page_change_kind="delete")))
+    stream = "mediawiki.page_reverted_prediction_change.v1"
+    told = run(tmp_path, "explain", "--rules", rules, event).stdout.splitlines()
+    assert told[-2:] == [
+        "Not scored, whatever the rules say: delete.",
+        f"Taken back on {stream}: reverted.",
+    ]
+    counted = run(tmp_path, "dry-run", "--rules", rules, event).stdout.splitlines()
+    assert counted[-1] == f"{stream}\t1 events"
+
+
 def test_dry_run_stops_at_the_limit(tmp_path: Path) -> None:
     rules = written(tmp_path, "rules.yaml", RULES)
     result = run(tmp_path, "dry-run", "--rules", rules, "--limit", "2", events(tmp_path))
@@ -169,7 +194,7 @@ main_app:
     again = run(
         tmp_path, "check", written(tmp_path, "rules.yaml", result.stdout.replace("- moss", "- reverted"))
     )
-    assert again.stdout == "moss\tproduction\tt\treverted\n"
+    assert again.stdout == "moss\tproduction\tt\treverted\tmediawiki.revision_score_reverted\n"
     assert again.exit_code == 0
 
 

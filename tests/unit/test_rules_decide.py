@@ -1,6 +1,7 @@
 """Which rules take an event, with which models, to which streams."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from agents.rules.book import RuleBook, read_event
 from agents.rules.decide import Output, Plan, named_streams, plan, source_topic
 from agents.rules.explain import explain
 from agents.rules.file import parse_rules
+from agents.rules.rule import OutputKind
 from agents.rules.sample import parse_key
 from agents.rules.shorthands import WORDS, words_of
 from schemas.catalogue import Catalogue
+from schemas.prediction import ScoreKind
 from tests.input_events import encoded, page_change, revision_create, user
-from tests.rows import catalogue
+from tests.rows import catalogue, model_info
 
 TOPIC = "mediawiki.page_change.v1"
 MODELS = catalogue({"mosswiki": ("damaging", "reverted"), "fernwiki": ("topics",)})
@@ -218,6 +221,10 @@ def test_an_event_outside_the_sample_goes_to_no_later_case() -> None:
         ("models: [damaging]", "moss takes it: damaging"),
         ("output_stream: s", "moss takes it: all models of the wiki to s"),
         (
+            "output: {prediction_classification_change: s, weighted_tags: null}",
+            "moss takes it: all models of the wiki as prediction_classification_change to s,weighted_tags",
+        ),
+        (
             "match: {wiki_id: mosswiki, page: {namespace_id: 0}}",
             "moss leaves it: match: page.namespace_id is 1, and 0 is wanted",
         ),
@@ -369,10 +376,85 @@ def test_all_streams_that_rules_may_send_to_are_known_beforehand() -> None:
         "c: {topic: t, models: [reverted]}}",
         "moss.yaml",
     )
-    assert named_streams(rules, MODELS) == {
+    assert set(named_streams(rules, MODELS)) == {
         "s",
         "mediawiki.revision_score_reverted",
         "staging.mediawiki.revision_score_damaging",
         "staging.mediawiki.revision_score_reverted",
         "staging.mediawiki.revision_score_topics",
     }
+
+
+TOPICS = Catalogue(
+    {
+        "mosswiki": {
+            name: model_info(name, ScoreKind.MULTILABEL)
+            for name in ("outlink-topic-model", "article-country", "articletopic")
+        }
+        | {"revertrisk-language-agnostic": model_info("revertrisk-language-agnostic")}
+    }
+)
+
+
+def streams(told: Iterable[Output]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(output.stream, output.models) for output in told]
+
+
+def test_page_level_streams_are_named_as_wikimedia_names_them() -> None:
+    decided = planned(one("output: prediction_classification_change, stage: staging"), models=TOPICS)
+    assert streams(decided.outputs) == [
+        ("staging.mediawiki.page_outlink_topic_prediction_change.v1", ("outlink-topic-model",)),
+        ("staging.mediawiki.article_country_prediction_change.v1", ("article-country",)),
+        ("staging.mediawiki.page_articletopic_prediction_change.v1", ("articletopic",)),
+        ("staging.mediawiki.page_revert_risk_prediction_change.v1", ("revertrisk-language-agnostic",)),
+    ]
+    named = planned(one("output: {prediction_classification_change: moss}"), models=TOPICS)
+    assert [output.stream for output in named.outputs] == ["moss"] * 4
+
+
+def test_tags_of_one_stream_are_one_event_with_each_prefix_once_and_none_of_yes_or_no_models() -> None:
+    decided = planned(
+        f"rules: {{a: {{topic: {TOPIC}, models: [articletopic], output: weighted_tags}}, "
+        f"b: {{topic: {TOPIC}, output: weighted_tags}}, "
+        f"c: {{topic: {TOPIC}, models: [article-country], output: {{weighted_tags: moss}}, tag_prefix: x}}}}",
+        models=TOPICS,
+    )
+    usual, other = decided.outputs
+    assert usual.stream == "mediawiki.cirrussearch.page_weighted_tags_change.v1"
+    # Both topic models speak of one prefix: the first that the rules name is heard.
+    assert dict(zip(usual.tag_prefixes, usual.models, strict=True)) == {
+        "classification.prediction.articletopic": "articletopic",
+        "classification.prediction.articlecountry": "article-country",
+    }
+    assert (other.stream, other.models, other.tag_prefixes) == ("moss", ("article-country",), ("x",))
+
+
+def test_a_withdrawal_is_told_wherever_the_wiki_s_pages_may_have_been_told_of() -> None:
+    rules = parse_rules(
+        "rules: {a: {topic: t, match: {page: {namespace_id: 7}}, models: [articletopic], "
+        "output: [revision_score, prediction_classification_change]}}",
+        "moss.yaml",
+    )
+    book = RuleBook(rules, TOPICS)
+    assert streams(book.when_withdrawn("mosswiki").outputs) == [
+        ("mediawiki.page_articletopic_prediction_change.v1", ("articletopic",))
+    ]
+    assert book.when_withdrawn("fernwiki").outputs == ()
+
+
+@pytest.mark.parametrize(("namespace_id", "count"), [(1, 1), (0, 0)])
+def test_an_undeletion_is_told_by_the_rules_that_take_edits_of_the_page(
+    namespace_id: int, count: int
+) -> None:
+    rules = parse_rules(
+        one(
+            f"match: {{page_change_kind: /^(edit|move)$/, page: {{namespace_id: {namespace_id}}}}}, "
+            "models: [articletopic], output: [revision_score, prediction_classification_change]"
+        ),
+        "moss.yaml",
+    )
+    book = RuleBook(rules, TOPICS)
+    decided = book.plan(encoded(page_change(page_change_kind="undelete")), TOPIC)
+    assert decided.outputs == ()
+    told = book.when_restored(decided)
+    assert [output.kind for output in told.outputs] == [OutputKind.PAGE_PREDICTION] * count

@@ -5,7 +5,7 @@ import pytest
 from agents.rules.document import MAX_BYTES, read_document, write_document
 from agents.rules.file import ERROR_CODES, parse_rules
 from agents.rules.javascript import Regex
-from agents.rules.rule import Retry, Rule, RuleStage
+from agents.rules.rule import OutputKind, Retry, Rule, RuleStage, Target
 from schemas.errors import SettingsError
 
 FULL = """
@@ -54,7 +54,7 @@ def test_everything_that_a_rule_can_say_is_read() -> None:
     assert found.stage is RuleStage.STAGING
     assert found.line == 4
     assert case.models == ("topics", "quality@2.0.1")
-    assert case.output_stream == "moss.topics"
+    assert case.outputs == (Target(stream="moss.topics"),)
     assert case.sample is not None
     assert case.sample.rate == 0.25
     assert len(case.match_not) == 2
@@ -75,7 +75,7 @@ def test_a_retry_waits_longer_each_time() -> None:
 def test_cases_take_what_they_do_not_say_from_the_rule() -> None:
     found = rule("models: [a]\n    output_stream: s\n    cases: [{match: {x: 1}}, {models: [b]}]")
     assert [case.models for case in found.cases] == [("a",), ("b",)]
-    assert [case.output_stream for case in found.cases] == ["s", "s"]
+    assert [case.outputs for case in found.cases] == [(Target(stream="s"),)] * 2
 
 
 def test_words_are_those_of_yaml_1_2() -> None:
@@ -101,6 +101,32 @@ def test_merged_mappings_give_way_to_what_is_written() -> None:
     text = "base: &base {a: 1, b: 2}\nmore: {<<: *base, b: 3}\nboth: {<<: [*base, {c: 4}]}"
     assert read_document(text, "x").value["more"] == {"b": 3, "a": 1}
     assert read_document(text, "x").value["both"] == {"a": 1, "b": 2, "c": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("models: a", (Target(),)),
+        ("output: weighted_tags", (Target(OutputKind.WEIGHTED_TAGS),)),
+        (
+            "output: [revision_score, prediction_classification_change]",
+            (Target(), Target(OutputKind.PAGE_PREDICTION)),
+        ),
+        ("output: weighted_tags\n    output_stream: s", (Target(OutputKind.WEIGHTED_TAGS, "s"),)),
+        (
+            "output: {prediction_classification_change: s, weighted_tags: null}",
+            (Target(OutputKind.PAGE_PREDICTION, "s"), Target(OutputKind.WEIGHTED_TAGS)),
+        ),
+    ],
+)
+def test_what_is_told_is_a_word_a_list_or_words_with_their_streams(
+    text: str, told: tuple[Target, ...]
+) -> None:
+    assert rule(text).cases[0].outputs == told
+
+
+def test_the_prefix_of_tags_is_named_for_one_model() -> None:
+    assert rule("models: [a]\n    tag_prefix: moss.topics").cases[0].tag_prefix == "moss.topics"
 
 
 @pytest.mark.parametrize(
@@ -135,6 +161,26 @@ def test_merged_mappings_give_way_to_what_is_written() -> None:
         ("rules:\n  moss:\n    topic: t\n    models: [a, a]", 4, "repeats"),
         ("rules:\n  moss:\n    topic: t\n    models: [7]", 4, "no model name"),
         ("rules:\n  moss:\n    topic: t\n    output_stream: a b", 4, "no stream name"),
+        ("rules:\n  moss:\n    topic: t\n    output: scores", 4, "no output"),
+        ("rules:\n  moss:\n    topic: t\n    output: [[weighted_tags]]", 4, "no output"),
+        ("rules:\n  moss:\n    topic: t\n    output: 7", 4, "no output"),
+        ("rules:\n  moss:\n    topic: t\n    output: []", 4, "no output"),
+        ("rules:\n  moss:\n    topic: t\n    output: [weighted_tags, weighted_tags]", 4, "repeats"),
+        ("rules:\n  moss:\n    topic: t\n    output:\n      weighted_tags: a b", 5, "no stream name"),
+        (
+            "rules:\n  moss:\n    topic: t\n    output: [weighted_tags, revision_score]"
+            "\n    output_stream: s",
+            5,
+            "could mean any",
+        ),
+        (
+            "rules:\n  moss:\n    topic: t\n    output: {weighted_tags: s}\n    output_stream: s",
+            5,
+            "could mean any",
+        ),
+        ("rules:\n  moss:\n    topic: t\n    tag_prefix: a", 4, "overwrite each other"),
+        ("rules:\n  moss:\n    topic: t\n    models: [a, b]\n    tag_prefix: a", 5, "overwrite each other"),
+        ("rules:\n  moss:\n    topic: t\n    models: a\n    tag_prefix: a/b", 5, "no prefix of tags"),
         ("rules:\n  moss:\n    topic: 'a b'", 3, "no topic name"),
         ("rules:\n  moss:\n    topics: [/(/]", 3, "topics: /(/"),
         ("rules:\n  moss:\n    topics: []", 3, "no topics"),
