@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
 from schemas.errors import BrokerUnavailable, SettingsError
+from schemas.output_event import OutputEvent
 
 _REQUEST_SECONDS = 15.0
 _REPLICATION = "default.replication.factor"
@@ -66,6 +68,37 @@ async def declare_topics(bootstrap: str, topics: Sequence[TopicSpec], *, partiti
         ) from error
     finally:
         await admin.close()
+
+
+async def append_events(bootstrap: str, events: Sequence[OutputEvent]) -> None:
+    """Write events to topics that are there, and return once the brokers have them all.
+
+    Args:
+        bootstrap: ``host:port`` of one or more brokers, separated by commas.
+        events: In order.
+
+    Raises:
+        BrokerUnavailable: No broker answers, or it refuses.
+    """
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        request_timeout_ms=int(_REQUEST_SECONDS * 1000),
+    )
+    try:
+        await producer.start()
+        for event in events:
+            headers = list(event.headers.items())
+            await producer.send_and_wait(event.stream, event.value, event.key, headers=headers)
+    except KafkaError as error:
+        raise BrokerUnavailable(
+            f"The broker {bootstrap} does not take events: {type(error).__name__} {error}. Start it, or "
+            "correct the setting broker.",
+            broker=bootstrap,
+        ) from error
+    finally:
+        await producer.stop()
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[TopicSpec], partitions: int) -> None:

@@ -71,6 +71,17 @@ def serve(settings: Settings) -> None:
 
 
 @main.command()
+@click.argument("streams", nargs=-1, metavar="[STREAM]...")
+@takes_settings("data_dir", "broker", "partitions", "rules", *MODELS, *LOGGING)
+def canary(settings: Settings, streams: tuple[str, ...]) -> None:
+    """Write a test event, which readers drop, to output streams, by default to all; print stream and id."""
+    from app.canary import write_canaries
+
+    for event in write_canaries(settings, streams):
+        click.echo(f"{event.stream}\t{event.event_id}")
+
+
+@main.command()
 @click.argument("wiki_id")
 @click.argument("rev_id", type=int, callback=require_positive)
 @click.option("--features", "with_features", is_flag=True, help="Show the feature values as well.")
