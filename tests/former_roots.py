@@ -30,6 +30,15 @@ def roots(edit: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def given_to_plan(edit: dict[str, Any]) -> dict[str, Any]:
+    """Return the same by printed name, with times as text, as an engine's plan is given it."""
+    given: dict[str, Any] = {}
+    for name, value in roots(edit).items():
+        given[f"datasource.{name}"] = value
+        given[f"datasource.{name}_str"] = value.short_format() if hasattr(value, "short_format") else None
+    return given
+
+
 def values_of_made_up(features: list[Any], edit: dict[str, Any]) -> list[Any]:
     """Compute features of one edit; a failure is told by its kind."""
     dependencies, datasource = resources.module("dependencies"), resources.module("datasources").Datasource

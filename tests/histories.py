@@ -39,6 +39,7 @@ def dump_history(source: Path | BinaryIO, wiki_id: str = "enwiki") -> Iterator[R
             comment=read.comment or "",
             user=RevisionUser(read.user.user_id, read.user.user_text, (), None),
             parent_dt=parent.rev_dt if parent else None,
+            parent_user=parent.user if parent else None,
         )
         yield before
 
@@ -118,4 +119,5 @@ def _revision(page_id: int, number: int, text: str, before: Revision | None) -> 
             _BEGIN - timedelta(days=number) if user_id else None,
         ),
         parent_dt=before.rev_dt if before else None,
+        parent_user=before.user if before else None,
     )

@@ -6,8 +6,8 @@ were taken counts anew from its blocks if it is ever asked again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
-from models.engine.analysis import Analysis
 from models.engine.blocks import Block
 
 Table = dict[str, int]
@@ -15,6 +15,34 @@ Table = dict[str, int]
 # Characters of blocks that are remembered for each of a page's text, before all of them are forgotten.
 _ROOM_FOR_EACH = 4
 _FEW_CHARS = 10_000
+
+
+class Analysed(Protocol):
+    """What is counted in texts, such as ``models.engine.analysis.Analysis``.
+
+    Attributes:
+        unit: What is counted apart, by which a plan tells analyses of one text from each other.
+    """
+
+    unit: str
+
+    def split(self, text: str, /) -> Sequence[str]:
+        """Cut a text that is not empty into blocks."""
+        ...
+
+    @property
+    def sums(self) -> int:
+        """Number of sums of each block."""
+        ...
+
+    @property
+    def maxima(self) -> int:
+        """Number of maxima of each block."""
+        ...
+
+    def block(self, text: str, /) -> Block:
+        """Count one block."""
+        ...
 
 
 class Document:
@@ -34,7 +62,7 @@ class Document:
 
     __slots__ = ("_analysis", "_before", "_known", "_texts", "_totals", "blocks", "is_kept", "maxima", "sums")
 
-    def __init__(self, analysis: Analysis, text: str | None, before: "Document | None" = None) -> None:
+    def __init__(self, analysis: Analysed, text: str | None, before: "Document | None" = None) -> None:
         self._analysis = analysis
         self._texts = analysis.split(text) if text else []
         self._totals: dict[int, Table] = {}
@@ -55,6 +83,11 @@ class Document:
             self.sums = _moved(before.sums, new, gone)
             self._before = Change(before, self.blocks, gone, new)
         self.maxima = _columns(max, [block.maxima for block in self.blocks], analysis.maxima)
+
+    @property
+    def text(self) -> str:
+        """The text; None has become empty."""
+        return "".join(self._texts)
 
     def change_from(self, before: "Document") -> "Change":
         """Return the change that made this text out of another."""
@@ -221,7 +254,7 @@ def _proportion(before: int, delta: int) -> float:
 class _KnownBlocks:
     """Blocks of the last texts of a page by their text: what was removed often comes back."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysed) -> None:
         self._analysis = analysis
         self._blocks: dict[str, Block] = {}
         self._room_chars = 0

@@ -7,6 +7,8 @@ from models import inputs
 from models.engine.dates import dates_rule
 from models.engine.document import Document
 from models.engine.fallbacks import FALLBACKS
+from models.engine.former_nodes import former_nodes_rule
+from models.engine.former_rules import FormerRules
 from models.engine.nodes import nodes_rule
 from models.engine.pages import Kept, PageMemory
 from models.engine.plan import PARENT_TEXT, TEXT, Plan
@@ -110,13 +112,14 @@ class Extractor:
         plan = self._plans.get((sets, is_unknown))
         if plan is None:
             features = [bound.feature for each in sets for bound in each.asked(is_unknown=is_unknown)]
-            plan = self._plans[sets, is_unknown] = Plan(features, rules())
+            plan = self._plans[sets, is_unknown] = Plan(features, rules(features))
         return plan
 
 
-def rules() -> tuple[Rule, ...]:
-    """Return all rules, for one plan."""
-    return (wikibase_rule, vectors_rule, CountingRules(), nodes_rule, tokens_rule, dates_rule)
+def rules(features: Sequence[Any]) -> tuple[Rule, ...]:
+    """Return all rules, for a plan of some features."""
+    common = (wikibase_rule, vectors_rule, CountingRules(), nodes_rule, tokens_rule, dates_rule)
+    return (former_nodes_rule, FormerRules(features), *common)
 
 
 def _of(kept: Sequence[Kept], text: str | None) -> Mapping[Any, Any]:

@@ -58,20 +58,21 @@ class Matcher:
         extractor: A ``revscoring.datasources.meta.extractors.regex``.
 
     Attributes:
+        expression: What it finds the matches of.
         splits_at_lines: Whether ``find(a + b) == find(a) + find(b)`` for every ``a`` that ends with a line
             feed.
     """
 
     def __init__(self, extractor: Any) -> None:
-        self._expression: re.Pattern[str] = extractor.group_re
+        self.expression: re.Pattern[str] = extractor.group_re
         # Extractors from older model files lack it.
         self._exclusion: re.Pattern[str] | None = getattr(extractor, "exclude_re", None)
-        self.splits_at_lines = syntax.splits_at_lines(self._expression)
+        self.splits_at_lines = syntax.splits_at_lines(self.expression)
         self._way: _AtRuns | _Anywhere | None = None
         try:
-            listed = syntax.alternatives(self._expression)
+            listed = syntax.alternatives(self.expression)
             way = _Anywhere if listed.wrapping is Wrapping.NONE else _AtRuns
-            self._way = way(self._expression, listed)
+            self._way = way(self.expression, listed)
         except Unprovable:
             pass
 
@@ -94,7 +95,7 @@ class Matcher:
         """
         if self._way is None:
             FALLBACKS.count("matches")
-            found = [match.group(2) for match in self._expression.finditer(text)]
+            found = [match.group(2) for match in self.expression.finditer(text)]
         else:
             found = self._way.find(text, runs)
         if self._exclusion is None:
@@ -112,7 +113,7 @@ class Matcher:
 
     @property
     def _key(self) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
-        return self._expression, self._exclusion
+        return self.expression, self._exclusion
 
 
 class RunSieve:

@@ -263,11 +263,16 @@ def _runs(dependent: Dependent, function: str) -> bool:
     return getattr(dependent, "process", None) is of_revscoring(_PARSED, function)
 
 
-def _datasource(name: str, process: Any, text: Dependent) -> Dependent:
+def nodes_of(text: Dependent) -> Dependent:
+    """Return the datasource of the nodes of a text."""
     datasource = of_revscoring("datasources.datasource", "Datasource")
     parts = datasource(f"revstream.parts({text})", KnowParts(), depends_on=[text])
-    nodes = datasource(f"revstream.nodes({text})", Parse(), depends_on=[parts])
-    return datasource(f"revstream.{name}({text})", process, depends_on=[nodes])
+    return datasource(f"revstream.nodes({text})", Parse(), depends_on=[parts])
+
+
+def _datasource(name: str, process: Any, text: Dependent) -> Dependent:
+    datasource = of_revscoring("datasources.datasource", "Datasource")
+    return datasource(f"revstream.{name}({text})", process, depends_on=[nodes_of(text)])
 
 
 def _feature(name: str, process: Any, returns: type, text: Dependent) -> Dependent:

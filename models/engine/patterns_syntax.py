@@ -132,6 +132,17 @@ def splits_at_lines(pattern: re.Pattern[str]) -> bool:
     return tree.getwidth()[0] > 0 and all(_keeps_to_a_line(step) for step in elements(tree, pattern.flags))
 
 
+def splits_at_blanks(pattern: re.Pattern[str]) -> bool:
+    """Tell whether the same is so for a text cut behind any blank space that a line feed is in.
+
+    Then no step can take a blank either, and what looks around looks for the boundary of a word.
+    """
+    return splits_at_lines(pattern) and all(
+        not any(map(takes(step), " \t\r")) if step.consumes else _is_boundary(step)
+        for step in elements(parsed(pattern), pattern.flags)
+    )
+
+
 def element(code: Any, operand: Any, flags: int) -> Element:
     """Return one step of a tree. Steps that take one character are equal where they take the same way."""
     return Element(code, tuple(operand) if code is _codes.IN else operand, flags)
@@ -262,6 +273,10 @@ def _is_delimiter(items: list[Any], end: Any) -> bool:
         and operand[0][0] is _codes.NEGATE
         and (_codes.CATEGORY, _codes.CATEGORY_WORD) in operand
     )
+
+
+def _is_boundary(step: Element) -> bool:
+    return step.code is not _codes.AT or step.operand in _BOUNDARIES
 
 
 def _keeps_to_a_line(step: Element) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from models import resources
 from models.engine.analysis import Analysis
 from models.engine.chains import SEGMENTS, TEXTS, Chain, chain_of
-from models.engine.document import Change, Document
+from models.engine.document import Analysed, Change, Document
 from models.engine.functions import of_revscoring
 from models.engine.segments import segments
 from models.engine.tokens import tokenizer
@@ -53,14 +53,14 @@ class CountingRules:
             reader = ReadMaximum(analysis.greatest(chain), node.returns)
         else:
             return None
-        return _feature(node, reader, _document(analysis, chain.text))
+        return feature_like(node, reader, document_of(analysis, chain.text))
 
     def _table(self, node: Any) -> Any:
         chain = _chain_of_table(node)
         if chain is None:
             return None
         analysis = self._analysis_of(chain)
-        return _source(str(node), ReadTable(analysis.table(chain)), _document(analysis, chain.text))
+        return source(str(node), ReadTable(analysis.table(chain)), document_of(analysis, chain.text))
 
     def _delta(self, node: Any) -> Any:
         found = self._change_of(node)
@@ -68,7 +68,7 @@ class CountingRules:
             return None
         place, is_share, change = found
         reader = ReadProportions(place) if is_share else ReadDelta(place)
-        return _source(str(node), reader, change)
+        return source(str(node), reader, change)
 
     def _figure(self, node: Any, below: Any) -> Any:
         """Find the sum of the values of a change, of all or of those of one sign."""
@@ -84,7 +84,7 @@ class CountingRules:
         if found is None:
             return None
         place, is_share, change = found
-        return _feature(node, ReadFigure(place, sign, node.returns, is_share=is_share), change)
+        return feature_like(node, ReadFigure(place, sign, node.returns, is_share=is_share), change)
 
     def _change_of(self, node: Any) -> tuple[int, bool, Any] | None:
         """Find the table that a node compares between parent and revision.
@@ -105,8 +105,8 @@ class CountingRules:
         if before is None or after is None or before.key != after.key:
             return None
         analysis = self._analysis_of(after)
-        documents = _document(analysis, before.text), _document(analysis, after.text)
-        change = _source(f"change({documents[0]}, {documents[1]})", compare, *documents)
+        documents = document_of(analysis, before.text), document_of(analysis, after.text)
+        change = source(f"change({documents[0]}, {documents[1]})", compare, *documents)
         return analysis.table(after), False, change
 
     def _longest_run(self, node: Any) -> Any:
@@ -117,7 +117,7 @@ class CountingRules:
         if str(text) not in TEXTS:
             return None
         reader = ReadRun(self.in_blocks.longest_run(), node.returns)
-        return _feature(node, reader, _document(self.in_blocks, text))
+        return feature_like(node, reader, document_of(self.in_blocks, text))
 
     def _analysis_of(self, chain: Chain) -> Analysis:
         if chain.base is SEGMENTS:
@@ -132,7 +132,7 @@ def tokens_rule(node: Any) -> Any:
         "features.wikitext.datasources.tokenized", "_process_tokens"
     ):
         return None
-    return _source(f"tokens({node.dependencies[0]})", Tokens(), node.dependencies[0])
+    return source(f"tokens({node.dependencies[0]})", Tokens(), node.dependencies[0])
 
 
 class Tokens:
@@ -158,7 +158,7 @@ class Analyse:
 
     takes_before: Final = True
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysed) -> None:
         self.analysis = analysis
 
     def __eq__(self, other: object) -> bool:
@@ -268,9 +268,9 @@ class ReadFigure:
         return self._returns(sum(values)) if values else self._returns()
 
 
-def _document(analysis: Analysis, text: Any) -> Any:
+def document_of(analysis: Analysed, text: Any) -> Any:
     """Return the node of a text's analysis."""
-    return _source(f"{analysis.unit}({text})", Analyse(analysis), text)
+    return source(f"{analysis.unit}({text})", Analyse(analysis), text)
 
 
 def _chain_of_table(node: Any) -> Chain | None:
@@ -279,11 +279,12 @@ def _chain_of_table(node: Any) -> Chain | None:
     return chain_of(node.dependencies[0])
 
 
-def _source(name: str, process: Any, *below: Any) -> Any:
+def source(name: str, process: Any, *below: Any) -> Any:
+    """Return a datasource of ours over some nodes."""
     return resources.module("datasources").Datasource(f"revstream.{name}", process, depends_on=list(below))
 
 
-def _feature(node: Any, process: Any, below: Any) -> Any:
+def feature_like(node: Any, process: Any, below: Any) -> Any:
     """Return a feature that prints like another, and gives values of the same type."""
     return resources.module("features.feature").Feature(
         f"revstream.{node.name}", process, returns=node.returns, depends_on=[below]

@@ -124,6 +124,11 @@ def _is_content(namespace_id: int) -> bool:
     return namespace_id == 0
 
 
+def same(value: Any) -> Any:
+    """Return what is given, under its former name."""
+    return value
+
+
 def is_anonymous(edit: Edit) -> bool:
     """Tell whether who edited has no account."""
     return not edit.user_id
@@ -245,6 +250,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     f"{MADE}account": _account,
     f"{MADE}first_account": _first_account,
     f"{MADE}namespaces": lambda _namespace_id: _is_content,
-    f"{MADE}same": lambda value: value,
+    f"{MADE}same": same,
     **{_FEATURES + name: function for names, function in _OF_EDITS.items() for name in names},
 }

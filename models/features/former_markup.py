@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 _FEATURES = "revscoring.features.revision."
 _SOURCES = "revscoring.datasources."
 _CATEGORY = re.compile("category:", re.IGNORECASE)
@@ -15,36 +17,76 @@ _INFOBOX = re.compile("infobox|sidebar", re.IGNORECASE)
 _COUNTED_LEVELS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 5}
 
 
-def _parsed(text: str | None) -> Any:
+def parsed(text: str | None) -> Any:
+    """Return the tree of a text; None is empty."""
     return importlib.import_module("mwparserfromhell").parse(text or "")
 
 
-def _headings_of(level: int) -> Callable[[Iterable[Any]], int]:
-    return lambda headings: sum(heading.level == level for heading in headings)
+def content(tree: Any) -> str:
+    """Return what a reader sees."""
+    return str(tree.strip_code())
 
 
-def _matching(read: Callable[[Any], Any], find: Callable[[str], Any]) -> Callable[[Iterable[Any]], int]:
-    return lambda nodes: sum(find(str(read(node))) is not None for node in nodes)
+class Nodes(Struct, frozen=True):
+    """Finds the nodes of a kind in a tree.
+
+    Attributes:
+        kind: Name of mwparserfromhell's class.
+    """
+
+    kind: str
+
+    def __call__(self, tree: Any) -> list[Any]:
+        """Return them in their order."""
+        return list(getattr(tree, f"filter_{self.kind.lower()}s")())
+
+
+class HeadingsOf(Struct, frozen=True):
+    """Counts headings of a level."""
+
+    level: int
+
+    def __call__(self, headings: Iterable[Any]) -> int:
+        """Return the number."""
+        return sum(heading.level == self.level for heading in headings)
+
+
+class Matching(Struct, frozen=True):
+    """Counts the nodes of which a string matches.
+
+    Attributes:
+        kind: Of the nodes, as in ``Nodes``.
+        attribute: Of a node, that holds the string.
+        find: Whether it matches.
+    """
+
+    kind: str
+    attribute: str
+    find: Callable[[str], Any]
+
+    def __call__(self, nodes: Iterable[Any]) -> int:
+        """Return the number."""
+        return sum(bool(self.find(str(getattr(node, self.attribute)))) for node in nodes)
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    f"{_SOURCES}revision.process_parse_tree": _parsed,
-    f"{_SOURCES}parent_revision.process_parse_tree": _parsed,
-    f"{_SOURCES}revision.process_content": lambda tree: str(tree.strip_code()),
-    f"{_SOURCES}revision.process_headings": lambda tree: tree.filter_headings(),
-    f"{_SOURCES}revision.process_internal_links": lambda tree: tree.filter_wikilinks(),
-    f"{_SOURCES}revision.process_tags": lambda tree: tree.filter_tags(),
-    f"{_SOURCES}revision.process_templates": lambda tree: tree.filter_templates(),
+    f"{_SOURCES}revision.process_parse_tree": parsed,
+    f"{_SOURCES}parent_revision.process_parse_tree": parsed,
+    f"{_SOURCES}revision.process_content": content,
+    f"{_SOURCES}revision.process_headings": Nodes("Heading"),
+    f"{_SOURCES}revision.process_internal_links": Nodes("Wikilink"),
+    f"{_SOURCES}revision.process_tags": Nodes("Tag"),
+    f"{_SOURCES}revision.process_templates": Nodes("Template"),
     **{
-        f"{_FEATURES}process_level_{level}_headings": _headings_of(counted)
+        f"{_FEATURES}process_level_{level}_headings": HeadingsOf(counted)
         for level, counted in _COUNTED_LEVELS.items()
     },
     f"{_FEATURES}process_content_chars": len,
     f"{_FEATURES}process_internal_links": len,
     f"{_FEATURES}process_templates": len,
-    f"{_FEATURES}process_image_links": _matching(lambda link: link.title, _IMAGE.match),
-    f"{_FEATURES}process_category_links": _matching(lambda link: link.title, _CATEGORY.match),
-    f"{_FEATURES}ref_tags_process": lambda tags: sum(tag.tag == "ref" for tag in tags),
-    f"{_FEATURES}process_cite_templates": _matching(lambda template: template.name, _CITE.search),
-    f"{_FEATURES}process_infobox_templates": _matching(lambda template: template.name, _INFOBOX.search),
+    f"{_FEATURES}process_image_links": Matching("Wikilink", "title", _IMAGE.match),
+    f"{_FEATURES}process_category_links": Matching("Wikilink", "title", _CATEGORY.match),
+    f"{_FEATURES}ref_tags_process": Matching("Tag", "tag", "ref".__eq__),
+    f"{_FEATURES}process_cite_templates": Matching("Template", "name", _CITE.search),
+    f"{_FEATURES}process_infobox_templates": Matching("Template", "name", _INFOBOX.search),
 }

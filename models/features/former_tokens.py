@@ -62,7 +62,7 @@ def _of_late_2015(url: str, cjk: str) -> tuple[tuple[str, str], ...]:
     return (*head, *_SIGNS, _BREAK, _SPACE, *_BRACKETS)
 
 
-_LEXICONS: Mapping[str, tuple[tuple[str, str], ...]] = {
+LEXICONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "0.1.1": (("etc", r"\w+|[.?!]+|[\n \t\r]+|\[\[|\]\]|\{\{|\}\}|&\w+;|'''|''|=+|\{\||\|\}|\|-|."),),
     "0.3.1": (
         *(*_COMMENTS, _ENTITY, (WORD, r"[^[\W\d]+"), _NUMBER, _TAG),
@@ -99,16 +99,28 @@ def tokenise(text: str, release: str) -> list[Token]:
     """
     tokens: dict[str, Token] = {}
     found = []
-    for match in _pattern(release).finditer(text):
+    for match in pattern_of(release).finditer(text):
         value = match[0]
         if value not in tokens:
             # The first of equal tokens gave its type to all of them.
-            tokens[value] = token = Token(value)
-            token.type = match.lastgroup or "etc"
+            tokens[value] = token_of(value, match.lastgroup)
         found.append(tokens[value])
     return found
 
 
+def token_of(value: str, kind: str | None) -> Token:
+    """Return a token.
+
+    Args:
+        value: The piece of text.
+        kind: Name of the pattern that it matches, None for one without.
+    """
+    token = Token(value)
+    token.type = kind or "etc"
+    return token
+
+
 @functools.cache
-def _pattern(release: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _LEXICONS[release]))
+def pattern_of(release: str) -> re.Pattern[str]:
+    """Return what matches a token of a release, in a group that bears its type."""
+    return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in LEXICONS[release]))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from models import resources
 from models.features.former_edits import MADE, UNKNOWN, Origin, StandIn
 from models.features.former_texts import FIRST_WORD
@@ -53,18 +55,40 @@ def process_of(kind: str, built: Any) -> Callable[..., Any]:
     return _PROCESSES[kind](built)
 
 
-def _filtered(built: Any) -> Callable[..., Any]:
-    return lambda tokens: [token for token in _given(built, tokens) if built.filter(token)]
+class _Reader:
+    """What an object of a class of those releases computes.
+
+    Attributes:
+        built: The object.
+    """
+
+    def __init__(self, built: Any) -> None:
+        self.built = built
 
 
-def _of_segments(built: Any) -> Callable[..., Any]:
-    return lambda segments: [
-        match[0] for segment in _given(built, segments) for match in built.group_re.finditer(segment)
-    ]
+class Filtered(_Reader):
+    """Leaves out the tokens that do not pass a test."""
+
+    def __call__(self, tokens: Iterable[Any] | None) -> list[Any]:
+        """Return the others in their order."""
+        return [token for token in _given(self.built, tokens) if self.built.filter(token)]
 
 
-def _of_text(built: Any) -> Callable[..., Any]:
-    return lambda text: [match[0] for match in built.group_re.finditer(_given(built, text) or "")]
+class InSegments(_Reader):
+    """Finds the matches of a pattern in parts of a text."""
+
+    def __call__(self, segments: Iterable[str] | None) -> list[str]:
+        """Return them in their order."""
+        find = self.built.group_re.finditer
+        return [match[0] for segment in _given(self.built, segments) for match in find(segment)]
+
+
+class InText(_Reader):
+    """Finds the matches of a pattern in a text."""
+
+    def __call__(self, text: str | None) -> list[str]:
+        """Return them in their order."""
+        return [match[0] for match in self.built.group_re.finditer(_given(self.built, text) or "")]
 
 
 def _given(built: Any, value: Any) -> Any:
@@ -82,9 +106,9 @@ def _infonoise(built: Any) -> Callable[..., Any]:
 
 
 _PROCESSES: Mapping[str, Callable[[Any], Callable[..., Any]]] = {
-    TOKEN_FILTER: _filtered,
-    SEGMENT_REGEX: _of_segments,
-    TEXT_REGEX: _of_text,
+    TOKEN_FILTER: Filtered,
+    SEGMENT_REGEX: InSegments,
+    TEXT_REGEX: InText,
     INFONOISE: _infonoise,
 }
 
@@ -112,21 +136,38 @@ def encode_check(of: Any, method: str) -> Mapping[str, Any] | None:
     return {"spelled": tag, "is_wanted": _CHECKS[method], "is_tidied": str(of.kind) in _TIDYING}
 
 
-def check(tag: str, *, is_wanted: bool, is_tidied: bool) -> Callable[[str], bool]:
-    """Return a test whether a dictionary knows a word, or does not know it.
+class Check(Struct, frozen=True):
+    """Tells whether a dictionary knows a word, or does not know it.
 
-    Args:
-        tag: Language, ``en_US``.
+    Attributes:
+        dictionary: Of one language.
         is_wanted: Whether known words pass.
         is_tidied: Whether characters that take two units of UTF-16 are replaced first.
     """
-    dictionary = resources.dictionary(tag)
 
-    def passes(word: str) -> bool:
-        text = "".join(sign if sign <= "\uffff" else "\ufffd" for sign in word) if is_tidied else str(word)
-        return bool(dictionary.check(text)) is is_wanted
+    dictionary: Any
+    is_wanted: bool
+    is_tidied: bool
 
-    return passes
+    def __call__(self, word: str) -> bool:
+        """Tell whether a word passes."""
+        text = _tidied(word) if self.is_tidied else str(word)
+        return bool(self.dictionary.check(text)) is self.is_wanted
+
+
+def _tidied(word: str) -> str:
+    return "".join(sign if sign <= "\uffff" else "\ufffd" for sign in word)
+
+
+def check(tag: str, *, is_wanted: bool, is_tidied: bool) -> Check:
+    """Return the test of a language.
+
+    Args:
+        tag: Language, ``en_US``.
+        is_wanted: As in ``Check``.
+        is_tidied: As in ``Check``.
+    """
+    return Check(resources.dictionary(tag), is_wanted, is_tidied)
 
 
 def utility(name: str, origin: Origin = UNKNOWN) -> StandIn:
@@ -176,16 +217,18 @@ _UTILITIES: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _counted(is_sought: Callable[[str], bool], words: Iterable[str]) -> int:
+def counted(is_sought: Callable[[str], bool], words: Iterable[str]) -> int:
+    """Count the words that a function of a language knows."""
     return sum(bool(is_sought(word)) for word in words)
 
 
 def _counted_in_segments(is_sought: Callable[[str], bool], segments: Iterable[str]) -> int:
-    return sum(_counted(is_sought, FIRST_WORD.findall(segment)) for segment in segments)
+    return sum(counted(is_sought, FIRST_WORD.findall(segment)) for segment in segments)
 
 
-def _counted_in_text(is_sought: Callable[[str], bool], text: str | None) -> int:
-    return _counted(is_sought, FIRST_WORD.findall(text or ""))
+def counted_in_text(is_sought: Callable[[str], bool], text: str | None) -> int:
+    """Count the words of a text that a function of a language knows; None has none."""
+    return counted(is_sought, FIRST_WORD.findall(text or ""))
 
 
 def _held(value: Any, attribute: str) -> Any:
@@ -193,21 +236,31 @@ def _held(value: Any, attribute: str) -> Any:
     return state.get(attribute) if isinstance(state, dict) else None
 
 
-def _given_utility(function: Callable[[str], Any]) -> Callable[[str], Callable[[str], Any]]:
-    return lambda _text: function
+class Utility(Struct, frozen=True):
+    """Gives a function of a language.
+
+    Attributes:
+        function: Of one word.
+    """
+
+    function: Callable[[str], Any]
+
+    def __call__(self, _text: str | None) -> Callable[[str], Any]:
+        """Return it, whatever the text."""
+        return self.function
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    **{name: _given_utility(function) for name, function in _UTILITIES.items()},
+    **{name: Utility(function) for name, function in _UTILITIES.items()},
     **{f"{_FEATURES}{kind}_added.process": _counted_in_segments for kind in ("badwords", "misspellings")},
-    **{f"{_FEATURES}prev_{kind}.process": _counted_in_text for kind in ("badwords", "misspellings")},
+    **{f"{_FEATURES}prev_{kind}.process": counted_in_text for kind in ("badwords", "misspellings")},
     **{
-        f"{_FEATURES}diff.process_{kind}_{change}": _counted
+        f"{_FEATURES}diff.process_{kind}_{change}": counted
         for kind in ("badwords", "misspellings")
         for change in ("added", "removed")
     },
     **{
-        f"{_FEATURES}{place}.process_{kind}": _counted
+        f"{_FEATURES}{place}.process_{kind}": counted
         for kind in ("badwords", "misspellings", "informal_words")
         for place in ("revision", "parent_revision")
     },

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 1
+INTERFACE = 2
 
 
 class Native(Protocol):
@@ -62,6 +62,23 @@ class Native(Protocol):
             TypeError: An argument is of another type.
             ValueError: An argument is of another item type, length or order.
             BufferError: Sums cannot be written.
+        """
+        ...
+
+    def matching_blocks(self, first: bytes, other: bytes, items: int, /) -> list[tuple[int, int, int]]:
+        """Find what two sequences share, as ``difflib.SequenceMatcher`` without a test for junk does.
+
+        Args:
+            first: int32 numbers of its items, one at least; equal items have equal numbers.
+            other: Likewise.
+            items: All numbers are from 0 to below this.
+
+        Returns:
+            ``get_matching_blocks()`` without the empty block at its end: start in either, and length.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: A sequence is empty or holds another number.
         """
         ...
 

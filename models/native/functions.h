@@ -9,6 +9,7 @@
 
 /* One per function that Python sees; module.c lists them. Arguments come as an array. */
 PyObject *add_leaves(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *matching_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* Raise TypeError unless a function was given so many arguments. Returns 0, or -1 with the error set. */
 int expect_arguments(const char *function, Py_ssize_t count, Py_ssize_t expected);

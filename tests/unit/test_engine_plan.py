@@ -83,7 +83,7 @@ def test_what_a_process_raises_reaches_the_caller() -> None:
 
 def test_a_rule_takes_the_place_of_a_node() -> None:
     wikitext = resources.module("features.wikitext").revision
-    plain, ruled = Plan([wikitext.words], ()), Plan([wikitext.words], rules())
+    plain, ruled = Plan([wikitext.words], ()), Plan([wikitext.words], rules([wikitext.words]))
     assert plain.run({TEXT: "an oak, a tree"})[0] == ruled.run({TEXT: "an oak, a tree"})[0] == [4]
     assert plain.roots == ruled.roots == (TEXT,)
 

@@ -21,6 +21,7 @@ from sklearn import calibration, ensemble, multiclass, preprocessing, tree
 from sklearn.pipeline import make_pipeline
 
 from models import native as package
+from models.engine.sequences import matching_blocks_slowly
 from models.estimators import Estimator, convert_estimator, load_estimator, tree_walk
 from models.estimators.estimator import Arrays, Floats
 from models.estimators.tree_walk import LEAF, NativeLeafSums, NumpyLeafSums, leaf_sums
@@ -249,6 +250,54 @@ def test_arguments_that_do_not_fit_are_refused(
     with pytest.raises(error):
         built.add_leaves(tuple(arguments[:5]), *arguments[5:])
     assert sums.tolist() == [[-2.0]]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    before=st.lists(st.integers(0, 9), max_size=30),
+    after=st.lists(st.integers(0, 9), max_size=30),
+    # From 200 items on, difflib leaves out those that are frequent.
+    times=st.sampled_from([1, 8, 30]),
+    rare=st.lists(st.integers(0, 1_000), max_size=6),
+)
+def test_blocks_equal_those_of_difflib(
+    built: Any, before: list[int], after: list[int], times: int, rare: list[int]
+) -> None:
+    first, other = before * times, after * times
+    for at in rare:
+        first.insert(at, 10 + at)
+        other.insert(at // 2, 10 + at)
+    if first and other:
+        found = built.matching_blocks(
+            *(np.array(each, dtype=np.int32).tobytes() for each in (first, other)), 1_011
+        )
+        assert found == matching_blocks_slowly(first, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((b"", bytes(4), 1), ValueError),
+        ((bytes(4), b"", 1), ValueError),
+        ((bytes(5), bytes(4), 1), ValueError),
+        ((bytes(4), bytearray(4), 1), TypeError),
+        (([0], bytes(4), 1), TypeError),
+        ((bytes(4), bytes(4), 0), ValueError),
+        ((bytes(4), bytes(4), -1), ValueError),
+        ((bytes(4), bytes(4), 2**31), ValueError),
+        ((bytes(4), bytes(4), 2**80), OverflowError),
+        ((bytes(4), bytes(4), 1.5), TypeError),
+        ((b"\1\0\0\0", bytes(4), 1), ValueError),
+        ((bytes(4), b"\xff\xff\xff\xff", 1), ValueError),
+        ((bytes(4), bytes(4)), TypeError),
+    ],
+)
+def test_sequences_that_are_none_are_refused(
+    built: Any, arguments: tuple[Any, ...], error: type[Exception]
+) -> None:
+    assert built.matching_blocks(bytes(4), bytes(4), 1) == [(0, 0, 1)]
+    with pytest.raises(error):
+        built.matching_blocks(*arguments)
 
 
 def test_another_number_of_arguments_is_refused(built: Any) -> None:
