@@ -70,7 +70,7 @@ class RevisionScoring:
         if not models:
             return iter(())
         scorers = [self._inline[info.artefact] for info in models]
-        return iter(score_revision(scorers, _without_content(request), with_features=with_features))
+        return iter(score_revision(scorers, without_content(request), with_features=with_features))
 
     async def _score_content(
         self, request: RevisionRequest, models: Sequence[ModelInfo], *, with_features: bool
@@ -101,7 +101,7 @@ class RevisionScoring:
                     )
 
 
-def _without_content(request: RevisionRequest) -> Revision:
+def without_content(request: RevisionRequest) -> Revision:
     """Return a revision of which only the ids mean anything."""
     return Revision(
         wiki_id=request.wiki_id,

@@ -1,31 +1,62 @@
 """Reads what workers left behind, and compares it with what their source asks for."""
 
+import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import msgspec
 from msgspec.structs import replace
 from rocksdict import AccessType, Options, Rdict
 
+from agents.content import RevisionSource
 from agents.decide import ScoreWith, decide
 from agents.embedded.erasure import is_trace
 from agents.embedded.house import backlog as uncommitted
 from agents.embedded.log import Log, LogRecord
-from batch.local_source import DumpRevisionSource
+from agents.scoring import without_content
+from app.catalogue import build_catalogue, open_store
+from app.settings import Settings
 from models.scoring import Scorer, score_revision
-from schemas.catalogue import Catalogue
+from schemas.catalogue import Catalogue, ModelInfo
 from schemas.decode import decode_event, peek_key
 from schemas.erasure import Erasure
-from schemas.errors import ContentError, EventError
+from schemas.errors import ContentError, ContentUnavailable, EventError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC, PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.page_change import PageChange, PageChangeKind
-from schemas.prediction import ModelId, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
-from schemas.revision import RevisionRequest
+from schemas.prediction import (
+    ModelId,
+    PredictionRow,
+    Provenance,
+    Score,
+    ScoredModel,
+    ScoreFailure,
+    StoredScore,
+)
+from schemas.revision import Revision, RevisionRequest
 from schemas.revision_score import STREAM_PREFIX, revision_score_event
-from tables.codec import decode_row
+from tables.changelog import MERGES
+from tables.codec import decode_row, encode_row
 
 _OFFSET_KEY = b"__faust\0offset__"
+_FETCHED_AT_ONCE = 50
+_NO_FAULTS = {"events", "scored_events", "given_up"}
+
+
+class ServedModels(NamedTuple):
+    """The models of some settings, and their scorers loaded here, by artefact."""
+
+    catalogue: Catalogue
+    scorers: dict[str, Scorer]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Load them."""
+        store = open_store(settings)
+        catalogue = build_catalogue(settings, store)
+        return cls(catalogue, {artefact: store.load(artefact) for artefact in catalogue.artefacts()})
 
 
 class Audit(msgspec.Struct):
@@ -44,8 +75,11 @@ class Audit(msgspec.Struct):
             allowed, only those that differ from it.
         without_letter: Undecodable events with no dead letter, or with several.
         table_differs_from_changelog: Keys whose row is not the newest in the changelog.
+        overwritten: Keys whose last record in the changelog says less than one before it: a worker that had
+            lost its partition wrote over its follower, and compaction would make that final.
         table_differs_from_source: Revisions whose stored outcome is not what scoring them again gives, or
             pages whose row is not that of their latest scored revision.
+        given_up: Of the events to be scored, those whose wiki did not answer for as long as a worker asks.
     """
 
     events: int = 0
@@ -59,13 +93,15 @@ class Audit(msgspec.Struct):
     duplicate_outputs: int = 0
     without_letter: int = 0
     table_differs_from_changelog: int = 0
+    overwritten: int = 0
     table_differs_from_source: int = 0
+    given_up: int = 0
 
     @property
     def faults(self) -> int:
         """How much is wrong."""
         counts = msgspec.structs.asdict(self)
-        return sum(number for name, number in counts.items() if name not in {"events", "scored_events"})
+        return sum(number for name, number in counts.items() if name not in _NO_FAULTS)
 
 
 class _OutputMeta(msgspec.Struct):
@@ -93,9 +129,14 @@ def taken(log: Log) -> int:
 
 
 def backlog(log: Log, group_id: str) -> int:
-    """Return how many events are taken and not committed, by any process."""
+    """Return how many events are taken, or put off, and not committed, by any process."""
     log.refresh()
-    return uncommitted(log, PAGE_CHANGE_TOPIC, group_id)
+    return sum(uncommitted(log, topic, group_id) for topic in log.topics() if is_source(topic, group_id))
+
+
+def is_source(topic: str, group_id: str) -> bool:
+    """Tell whether a group consumes a topic: the page changes, or those that it put off."""
+    return topic == PAGE_CHANGE_TOPIC or topic.startswith(f"{group_id}.retry.")
 
 
 def table_rows(data_dir: Path, table: str) -> dict[bytes, bytes]:
@@ -121,16 +162,26 @@ def newest_of_changelog(log: Log, topic: str) -> dict[bytes, bytes]:
     return rows
 
 
+def merged_changelog(log: Log, topic: str, table: str) -> dict[bytes, bytes]:
+    """Return what the records of a table's changelog come to, in whatever order workers wrote them."""
+    merged: dict[bytes, PredictionRow] = {}
+    for _, record in records(log, topic):
+        if record.key is not None and record.value is not None:
+            row = decode_row(record.value)
+            held = merged.get(record.key)
+            merged[record.key] = row if held is None else MERGES[table](held, row)
+    return {key: encode_row(row) for key, row in merged.items()}
+
+
 async def audit(
     *,
     data_dir: Path,
     app_id: str,
     lines: list[bytes],
-    catalogue: Catalogue,
-    scorers: dict[str, Scorer],
-    dump: Path,
-    scratch: Path,
+    models: ServedModels,
+    content: RevisionSource,
     is_at_least_once: bool = False,
+    give_up_seconds: float | None = None,
 ) -> Audit:
     """Compare tables, changelogs, outputs and offsets of a stopped worker with its source.
 
@@ -138,12 +189,12 @@ async def audit(
         data_dir: Of the worker.
         app_id: Of the worker.
         lines: The events fed to it.
-        catalogue: The models it served.
-        scorers: The same models, loaded here, by artefact.
-        dump: Where it took texts from.
-        scratch: For an index of the dump of our own.
+        models: Those it served.
+        content: Gives the texts that it took, and fails as they did. Closed in the end.
         is_at_least_once: Whether outputs may be repeated, and the tables lie with several workers: those
             that a changelog gives stand for them.
+        give_up_seconds: A wiki that did not answer for so long after an event is a failure to be recorded;
+            never if None.
     """
     log = Log(data_dir / "log.db")
     try:
@@ -151,13 +202,14 @@ async def audit(
             log=log,
             data_dir=data_dir,
             app_id=app_id,
-            catalogue=catalogue,
-            scorers=scorers,
-            content=DumpRevisionSource(dump, cache_dir=scratch),
+            models=models,
+            content=content,
             is_at_least_once=is_at_least_once,
+            give_up_seconds=give_up_seconds,
         )
         return await auditor.run(lines)
     finally:
+        await content.close()
         log.close()
 
 
@@ -168,25 +220,28 @@ class _Auditor:
         log: Log,
         data_dir: Path,
         app_id: str,
-        catalogue: Catalogue,
-        scorers: dict[str, Scorer],
-        content: DumpRevisionSource,
+        models: ServedModels,
+        content: RevisionSource,
         is_at_least_once: bool,
+        give_up_seconds: float | None,
     ) -> None:
         self._log = log
         self._app_id = app_id
         self._data_dir = data_dir
-        self._catalogue = catalogue
-        self._scorers = scorers
+        self._catalogue, self._scorers = models
         self._content = content
         self._is_at_least_once = is_at_least_once
+        self._give_up_seconds = give_up_seconds
+        self._taken_at: dict[str, float] = {}
         self._found = Audit()
 
     async def run(self, lines: list[bytes]) -> Audit:
         found = self._found
         found.events = len(lines)
         given = Counter(lines)
-        taken = Counter(record.value or b"" for _, record in records(self._log, PAGE_CHANGE_TOPIC))
+        source = [record for _, record in records(self._log, PAGE_CHANGE_TOPIC)]
+        taken = Counter(record.value or b"" for record in source)
+        self._taken_at = self._times(source)
         erased = _erased(lines)
         found.not_taken = (given - taken - Counter(line for line in lines if line in erased)).total()
         found.taken_twice = (taken - given).total()
@@ -199,8 +254,15 @@ class _Auditor:
             name: newest_of_changelog(self._log, f"{self._app_id}-{name}-changelog")
             for name in (REVISIONS_TABLE, PAGES_TABLE)
         }
-        tables = changelogs
-        if not self._is_at_least_once:
+        if self._is_at_least_once:
+            last, changelogs = changelogs, {name: self._merged_changelog(name) for name in changelogs}
+            found.overwritten = sum(
+                not _says_as_much(last[name].get(key), row)
+                for name, rows in changelogs.items()
+                for key, row in rows.items()
+            )
+            tables = changelogs
+        else:
             tables = {name: table_rows(self._data_dir, name) for name in changelogs}
         for name, changelog in changelogs.items():
             rows = tables[name]
@@ -208,8 +270,20 @@ class _Auditor:
                 rows.get(key) != changelog.get(key) for key in rows.keys() | changelog.keys()
             )
         await self._check_rows(wanted, tables)
-        await self._content.close()
         return found
+
+    def _times(self, source: list[LogRecord]) -> dict[str, float]:
+        """Return when each event was taken, in Unix seconds; the latest of several."""
+        times: dict[str, float] = {}
+        for record in source:
+            with contextlib.suppress(EventError):
+                change = decode_event(record.value or b"")
+                if isinstance(change, PageChange):
+                    times[change.event_id] = record.timestamp_ms / 1000
+        return times
+
+    def _merged_changelog(self, table: str) -> dict[bytes, bytes]:
+        return merged_changelog(self._log, f"{self._app_id}-{table}-changelog", table)
 
     def _wanted(self, lines: list[bytes]) -> tuple[list[tuple[PageChange, ScoreWith]], list[bytes]]:
         wanted, letters = [], list[bytes]()
@@ -254,7 +328,7 @@ class _Auditor:
         self, wanted: list[tuple[PageChange, ScoreWith]], tables: dict[str, dict[bytes, bytes]]
     ) -> None:
         latest: dict[tuple[str, int], PredictionRow] = {}
-        for change, decision in wanted:
+        async for change, decision, content in self._with_content(wanted):
             held = tables[REVISIONS_TABLE].get(row_key(change.wiki_id, change.revision.rev_id))
             if held is None:
                 self._found.without_outcome += 1
@@ -262,7 +336,10 @@ class _Auditor:
             row = decode_row(held)
             if row.withdrawal is not None and row.withdrawal.erased_dt is not None:
                 continue
-            self._found.table_differs_from_source += not await self._is_as_scored_again(change, decision, row)
+            if self._is_given_up(change, row):
+                self._found.given_up += 1
+            elif not self._is_as_scored_again(decision, row, content):
+                self._found.table_differs_from_source += 1
             page = (change.wiki_id, change.page.page_id)
             before = latest.get(page)
             if before is None or (row.rev_dt, row.rev_id) >= (before.rev_dt, before.rev_id):
@@ -274,22 +351,57 @@ class _Auditor:
                 replace(decode_row(held), withdrawal=None) != replace(row, withdrawal=None)
             )
 
-    async def _is_as_scored_again(self, change: PageChange, decision: ScoreWith, row: PredictionRow) -> bool:
+    def _is_given_up(self, change: PageChange, row: PredictionRow) -> bool:
+        """Tell whether a failure is recorded because a worker has asked the wiki for long enough."""
+        return self._give_up_seconds is not None and any(
+            isinstance(score.outcome, ScoreFailure)
+            and score.outcome.code == ContentUnavailable.code
+            and score.provenance.scored_dt.timestamp() - self._taken_at[change.event_id]
+            >= self._give_up_seconds
+            for score in row.scores
+        )
+
+    async def _with_content(
+        self, wanted: list[tuple[PageChange, ScoreWith]]
+    ) -> AsyncIterator[tuple[PageChange, ScoreWith, Revision | ContentError]]:
+        for start in range(0, len(wanted), _FETCHED_AT_ONCE):
+            part = wanted[start : start + _FETCHED_AT_ONCE]
+            contents = await asyncio.gather(*(self._fetched(change) for change, _ in part))
+            for (change, decision), content in zip(part, contents, strict=True):
+                yield change, decision, content
+
+    async def _fetched(self, change: PageChange) -> Revision | ContentError:
+        revision = change.revision
+        request = RevisionRequest(change.wiki_id, revision.rev_id, revision.rev_parent_id, change.domain)
+        try:
+            return await self._content.get(request)
+        except ContentError as error:
+            return error
+
+    def _is_as_scored_again(
+        self, decision: ScoreWith, row: PredictionRow, content: Revision | ContentError
+    ) -> bool:
         stored = {score.model: score for score in row.scores}
-        expected = await self._score_again(change, decision)
+        expected = self._score_again(decision, row, content)
         return set(stored) == set(expected) and all(
             _same(stored[model], outcome) for model, outcome in expected.items()
         )
 
-    async def _score_again(
-        self, change: PageChange, decision: ScoreWith
+    def _score_again(
+        self, decision: ScoreWith, row: PredictionRow, content: Revision | ContentError
     ) -> dict[ModelId, Score | ScoreFailure]:
         models = list(decision.models.values())
-        request = RevisionRequest(change.wiki_id, change.revision.rev_id, change.revision.rev_parent_id)
-        try:
-            revision = await self._content.get(request)
-        except ContentError as error:
-            return {info.id: ScoreFailure(error.code, error.message) for info in models}
+        if isinstance(content, Revision):
+            return self._outcomes(models, content)
+        failure = ScoreFailure(content.code, content.message)
+        failed = {info.id: failure for info in models if info.reads_content}
+        request = RevisionRequest(row.wiki_id, row.rev_id, None)
+        others = [info for info in models if not info.reads_content]
+        return failed | self._outcomes(others, without_content(request))
+
+    def _outcomes(
+        self, models: Sequence[ModelInfo], revision: Revision
+    ) -> dict[ModelId, Score | ScoreFailure]:
         scored = score_revision([self._scorers[info.artefact] for info in models], revision)
         return {info.id: one.outcome for info, one in zip(models, scored, strict=True)}
 
@@ -318,6 +430,16 @@ def _erased(lines: list[bytes]) -> set[bytes]:
 def _output_id(change: PageChange, model: ModelId) -> str:
     # The id does not depend on what the model says.
     return revision_score_event(change, [ScoredModel(model, ScoreFailure("none", "none"))]).event_id
+
+
+def _says_as_much(last: bytes | None, row: bytes) -> bool:
+    """Tell whether a row says what another does, whenever and out of which record that was scored."""
+    return last is not None and _said(decode_row(last)) == _said(decode_row(row))
+
+
+def _said(row: PredictionRow) -> PredictionRow:
+    bare = Provenance("", "", 0, 0, row.rev_dt, row.rev_dt)
+    return replace(row, scores=tuple(replace(score, provenance=bare) for score in row.scores))
 
 
 def _same(stored: StoredScore, outcome: Score | ScoreFailure) -> bool:

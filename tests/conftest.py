@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kafka_broker import BrokerUnobtainable, fetch_broker
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -23,3 +25,14 @@ def shared() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> None:
+    """What a Kafka broker runs from. Not to be had: skip, or fail where REQUIRE_KAFKA is set."""
+    try:
+        fetch_broker()
+    except BrokerUnobtainable as error:
+        if not os.environ.get("REQUIRE_KAFKA"):
+            pytest.skip(str(error))
+        raise

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from agents.embedded.log import Log, NewRecord
 from schemas.decode import peek_key
 from schemas.keys import PAGE_CHANGE_TOPIC
+from tests.audit import is_source
 
 _REQUEST_MS = 20_000
 
@@ -26,14 +27,18 @@ async def produce_events(bootstrap: str, lines: Sequence[bytes]) -> None:
 
 
 async def kafka_backlog(bootstrap: str, group_id: str) -> int:
-    """Return how many events of the source topic the group has not committed."""
+    """Return how many events the group has not committed, those that it put off included."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=_REQUEST_MS)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_REQUEST_MS)
     await consumer.start()
     await admin.start()
     try:
-        (topic,) = await admin.describe_topics([PAGE_CHANGE_TOPIC])
-        places = [TopicPartition(PAGE_CHANGE_TOPIC, part["partition"]) for part in topic["partitions"]]
+        places = [
+            TopicPartition(topic["topic"], part["partition"])
+            for topic in await admin.describe_topics()
+            if is_source(topic["topic"], group_id)
+            for part in topic["partitions"]
+        ]
         ends = await consumer.end_offsets(places)
         committed = await admin.list_consumer_group_offsets(group_id)
     finally:
@@ -44,7 +49,7 @@ async def kafka_backlog(bootstrap: str, group_id: str) -> int:
 
 
 async def mirror(bootstrap: str, group_id: str, path: Path) -> None:
-    """Copy all topics, and the group's offsets in the source topic, into a new log."""
+    """Copy all topics, and the group's offsets in those that it consumes, into a new log."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, auto_offset_reset="earliest", request_timeout_ms=_REQUEST_MS
     )
@@ -59,7 +64,7 @@ async def mirror(bootstrap: str, group_id: str, path: Path) -> None:
                 log.create_topic(topic["topic"], len(places))
                 await _copy(consumer, places, log)
         committed = await admin.list_consumer_group_offsets(group_id)
-        offsets = {place: one.offset for place, one in committed.items() if place.topic == PAGE_CHANGE_TOPIC}
+        offsets = {place: one.offset for place, one in committed.items() if is_source(place.topic, group_id)}
         log.transact(group_id=group_id, offsets=offsets)
     finally:
         await admin.close()

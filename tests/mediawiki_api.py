@@ -53,6 +53,7 @@ class MediaWikiApi:
     """The wiki. ``faults`` are used up one a request before it answers by itself; ``requests`` records all.
 
     Attributes:
+        chance: Gives the fault of a request where ``faults`` are used up; None for an answer.
         most_text_bytes: Texts that fit in one answer; the rest comes by continuation.
         most_links: Links that fit in one answer; the rest comes by continuation.
     """
@@ -63,6 +64,7 @@ class MediaWikiApi:
     most_links: int = 500
     most_text_bytes: int = 12 << 20
     faults: deque[Fault] = field(default_factory=deque)
+    chance: Callable[[], Fault | None] = lambda: None
     requests: list[dict[str, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -86,10 +88,10 @@ class MediaWikiApi:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            if self.faults:
-                response = await self.faults.popleft()(request)
-                if response is not None:
-                    return response
+            fault = self.faults.popleft() if self.faults else self.chance()
+            response = None if fault is None else await fault(request)
+            if response is not None:
+                return response
             answer = web.json_response(self.query(dict(request.query)))
             answer.enable_compression()
             return answer
@@ -239,11 +241,11 @@ def api_error(code: str, *, headers: dict[str, str] | None = None, **fields: obj
     return answer_with(200, {"error": error, "servedby": "stand-in"}, headers)
 
 
-def hang() -> Fault:
-    """A request that is never answered."""
+def hang(seconds: float = 3600) -> Fault:
+    """A request that is not answered for a long time."""
 
     async def fault(_: web.Request) -> web.StreamResponse | None:
-        await asyncio.sleep(3600)
+        await asyncio.sleep(seconds)
         return None
 
     return fault

@@ -20,10 +20,10 @@ from pathlib import Path
 import msgspec
 
 from agents.embedded.log import Log
-from app.catalogue import build_catalogue, open_store
 from app.settings import Settings, load_settings
+from batch.local_source import DumpRevisionSource
 from batch.sample_wiki import SampleFiles, SampleSpec, generate
-from tests.audit import Audit, audit, backlog, taken
+from tests.audit import Audit, ServedModels, audit, backlog, taken
 from tests.bench.report import emit
 
 APP_ID = "crash"
@@ -92,18 +92,13 @@ def crash(plan: CrashPlan, folder: Path) -> CrashReport:
     began = time.monotonic()
     kills, wipes = _kill_until_done(plan, settings, len(lines), folder / "worker.log")
     seconds = time.monotonic() - began
-    store = open_store(settings)
-    catalogue = build_catalogue(settings, store)
-    artefacts = {info.artefact for wiki in catalogue.wikis.values() for info in wiki.values()}
     found = asyncio.run(
         audit(
             data_dir=settings.data_dir,
             app_id=APP_ID,
             lines=lines,
-            catalogue=catalogue,
-            scorers={name: store.load(name) for name in artefacts},
-            dump=files.dump,
-            scratch=folder / "scratch",
+            models=ServedModels.of(settings),
+            content=DumpRevisionSource(files.dump, cache_dir=folder / "scratch"),
         )
     )
     return CrashReport(kills, wipes, found, seconds)

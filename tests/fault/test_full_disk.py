@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from agents.embedded.log import Log
-from app.catalogue import build_catalogue, open_store
 from app.settings import load_settings
-from tests.audit import audit, backlog, taken
+from batch.local_source import DumpRevisionSource
+from tests.audit import ServedModels, audit, backlog, taken
 from tests.input_events import encoded
 from tests.programs import LIGHT_MODELS, Program
 from tests.small_wiki import creation, write_dump
@@ -104,17 +104,13 @@ def _run_to_the_end(folder: Path) -> None:
 
 def _assert_whole(folder: Path) -> None:
     settings = load_settings(flags={"wikis": LIGHT_MODELS.partition("=")[2]}, environ={}, cwd=folder)
-    store = open_store(settings)
-    catalogue = build_catalogue(settings, store)
     found = asyncio.run(
         audit(
             data_dir=folder / "data",
             app_id=APP_ID,
             lines=(folder / "events.jsonl").read_bytes().splitlines(),
-            catalogue=catalogue,
-            scorers={artefact: store.load(artefact) for artefact in catalogue.artefacts()},
-            dump=folder / "dump.xml",
-            scratch=folder / "scratch",
+            models=ServedModels.of(settings),
+            content=DumpRevisionSource(folder / "dump.xml", cache_dir=folder / "scratch"),
         )
     )
     assert found.scored_events == _EVENTS

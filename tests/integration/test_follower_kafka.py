@@ -15,7 +15,7 @@ from schemas.errors import BrokerUnavailable
 from schemas.keys import REVISIONS_TABLE, row_key
 from tables.codec import encode_row
 from tables.follower import Follower
-from tests.integration.conftest import KafkaBroker
+from tests.kafka_broker import KafkaBroker
 from tests.rows import binary, row, stored
 from tests.served import following, until
 

@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from tests.integration.conftest import SCRIPT, KafkaBroker
+from tests.kafka_broker import SCRIPT, KafkaBroker
 
 pytestmark = pytest.mark.kafka
 

@@ -12,7 +12,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from msgspec.structs import replace
 
-from tests.integration.conftest import KafkaBroker
 from tests.integration.transport_suite import (
     KEYS,
     Numbers,
@@ -25,6 +24,7 @@ from tests.integration.transport_suite import (
     rows_are_right,
     worker_process,
 )
+from tests.kafka_broker import KafkaBroker
 from tests.stream_apps import AppSpec, SetsAndCounts
 
 pytestmark = pytest.mark.kafka

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from agents.kafka import TopicSpec, declare_topics
-from app.catalogue import build_catalogue, open_store
 from app.settings import Settings, load_settings
+from batch.local_source import DumpRevisionSource
 from batch.sample_wiki import SampleFiles, SampleSpec, generate
 from schemas.errors import BrokerUnavailable, SettingsError
 from schemas.keys import PAGE_CHANGE_TOPIC
-from tests.audit import Audit, audit
-from tests.integration.conftest import KafkaBroker
+from tests.audit import Audit, ServedModels, audit
+from tests.kafka_broker import KafkaBroker
 from tests.kafka_mirror import kafka_backlog, mirror, produce_events
 from tests.programs import Program
 
@@ -71,17 +71,12 @@ class Cluster:
     async def audit(self) -> Audit:
         """Compare all that is on the broker with what its events ask for."""
         await mirror(self.broker.bootstrap, self.app_id, self.folder / "mirror" / "log.db")
-        store = open_store(self.settings())
-        catalogue = build_catalogue(self.settings(), store)
-        artefacts = {info.artefact for wiki in catalogue.wikis.values() for info in wiki.values()}
         return await audit(
             data_dir=self.folder / "mirror",
             app_id=self.app_id,
             lines=self.lines,
-            catalogue=catalogue,
-            scorers={name: store.load(name) for name in artefacts},
-            dump=self.files.dump,
-            scratch=self.folder / "scratch",
+            models=ServedModels.of(self.settings()),
+            content=DumpRevisionSource(self.files.dump, cache_dir=self.folder / "scratch"),
             is_at_least_once=True,
         )
 

@@ -11,15 +11,13 @@ import pytest
 from rocksdict import Options, Rdict
 
 from agents.embedded.log import Log, NewRecord
-from app.catalogue import build_catalogue, open_store
 from app.settings import Settings
-from models.scoring import Scorer
-from schemas.catalogue import Catalogue
+from batch.local_source import DumpRevisionSource
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC, PAGES_TABLE, REVISIONS_TABLE
 from schemas.prediction import ScoreFailure, StoredScore
 from schemas.revision_score import STREAM_PREFIX
 from tables.codec import decode_row, encode_row
-from tests.audit import Audit, audit, newest_of_changelog, records, table_rows
+from tests.audit import Audit, ServedModels, audit, newest_of_changelog, records, table_rows
 from tests.bench.crash import APP_ID, CrashPlan, crash
 
 OUTPUTS = f"{STREAM_PREFIX}reverted"
@@ -31,8 +29,7 @@ class Finished(NamedTuple):
 
     folder: Path
     lines: list[bytes]
-    catalogue: Catalogue
-    scorers: dict[str, Scorer]
+    models: ServedModels
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +38,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     report = crash(CrashPlan(kills=0, wipes=0, revisions=60), folder)
     assert report.found.faults == 0
     (events,) = (folder / "wiki").glob("*.page_change.jsonl.gz")
-    store = open_store(Settings())
-    catalogue = build_catalogue(Settings(), store)
-    artefacts = {info.artefact for wiki in catalogue.wikis.values() for info in wiki.values()}
     lines = gzip.decompress(events.read_bytes()).splitlines()
-    return Finished(folder, lines, catalogue, {name: store.load(name) for name in artefacts})
+    return Finished(folder, lines, ServedModels.of(Settings()))
 
 
 class Left:
@@ -57,21 +51,25 @@ class Left:
         shutil.copytree(finished.folder / "data", self.data_dir)
         self.log = Log(self.data_dir / "log.db")
 
-    async def audited(self, *, is_at_least_once: bool = False) -> dict[str, int]:
+    async def audited(
+        self, *, is_at_least_once: bool = False, give_up_seconds: float | None = None
+    ) -> dict[str, int]:
         """Return the faults found, by name."""
         self.log.close()
         found = await audit(
             data_dir=self.data_dir,
             app_id=APP_ID,
             lines=self._finished.lines,
-            catalogue=self._finished.catalogue,
-            scorers=self._finished.scorers,
-            dump=next((self._finished.folder / "wiki").glob("*.xml*")),
-            scratch=self._finished.folder / "scratch",
+            models=self._finished.models,
+            content=DumpRevisionSource(
+                next((self._finished.folder / "wiki").glob("*.xml*")),
+                cache_dir=self._finished.folder / "scratch",
+            ),
             is_at_least_once=is_at_least_once,
+            give_up_seconds=give_up_seconds,
         )
         counts = msgspec.structs.asdict(found)
-        assert found.faults == sum(counts.values()) - found.events - found.scored_events
+        assert found.faults == sum(counts.values()) - found.events - found.scored_events - found.given_up
         return {name: number for name, number in counts.items() if number and not name.endswith("events")}
 
     def drop_first(self, topic: str) -> None:
@@ -84,6 +82,16 @@ class Left:
     def repeat_first(self, topic: str, change: Callable[[bytes], bytes] = bytes) -> None:
         partition, record = next(records(self.log, topic))
         self.append(topic, partition, record.key, change(record.value or b""))
+
+    def write_older_page(self) -> tuple[bytes, bytes]:
+        """Append the first row of a page behind its last to the changelog; return its key and the row."""
+        pages = f"{APP_ID}-{PAGES_TABLE}-changelog"
+        by_key: dict[bytes, list[tuple[int, bytes]]] = {}
+        for partition, record in records(self.log, pages):
+            by_key.setdefault(record.key or b"", []).append((partition, record.value or b""))
+        key, [(partition, older), *_] = next((key, rows) for key, rows in by_key.items() if len(rows) > 1)
+        self.append(pages, partition, key, older)
+        return key, older
 
     def write_row(self, table: str, key: bytes, row: bytes | None) -> None:
         """Put or delete a row behind the worker's back."""
@@ -102,11 +110,10 @@ def left(finished: Finished, tmp_path: Path) -> Left:
     return Left(finished, tmp_path)
 
 
-def with_another_outcome(row: bytes) -> bytes:
+def with_another_outcome(row: bytes, code: str = "feature_error") -> bytes:
     decoded = decode_row(row)
     scores = tuple(
-        StoredScore(one.model, ScoreFailure("feature_error", "made up"), one.provenance)
-        for one in decoded.scores
+        StoredScore(one.model, ScoreFailure(code, "made up"), one.provenance) for one in decoded.scores
     )
     return encode_row(msgspec.structs.replace(decoded, scores=scores))
 
@@ -159,13 +166,32 @@ async def test_a_row_that_scoring_again_does_not_give_is_found(left: Left) -> No
     assert (await left.audited())["table_differs_from_source"] >= 1
 
 
+@pytest.mark.parametrize(
+    ("give_up_seconds", "found"), [(0.0, "given_up"), (3600.0, "table_differs_from_source")]
+)
+async def test_a_wiki_that_did_not_answer_is_an_outcome_once_it_was_asked_for_long_enough(
+    left: Left, give_up_seconds: float, found: str
+) -> None:
+    # Of its page's latest revision nothing is told here.
+    rows = table_rows(left.data_dir, REVISIONS_TABLE)
+    latest = set(table_rows(left.data_dir, PAGES_TABLE).values())
+    key, row = next((key, row) for key, row in rows.items() if row not in latest)
+    (partition,) = {number for number, record in records(left.log, CHANGELOG) if record.key == key}
+    failed = with_another_outcome(row, "content_unavailable")
+    left.append(CHANGELOG, partition, key, failed)
+    left.write_row(REVISIONS_TABLE, key, failed)
+    assert await left.audited(give_up_seconds=give_up_seconds) == {found: 1}
+
+
+async def test_a_worker_that_wrote_over_its_follower_is_found_though_readers_see_the_follower(
+    left: Left,
+) -> None:
+    left.write_older_page()
+    assert await left.audited(is_at_least_once=True) == {"overwritten": 1}
+
+
 async def test_a_page_that_does_not_show_its_latest_revision_is_found(left: Left) -> None:
-    pages = f"{APP_ID}-{PAGES_TABLE}-changelog"
-    by_key: dict[bytes, list[tuple[int, bytes]]] = {}
-    for partition, record in records(left.log, pages):
-        by_key.setdefault(record.key or b"", []).append((partition, record.value or b""))
-    key, [(partition, older), *_] = next((key, rows) for key, rows in by_key.items() if len(rows) > 1)
-    left.append(pages, partition, key, older)
+    key, older = left.write_older_page()
     left.write_row(PAGES_TABLE, key, older)
     assert await left.audited() == {"table_differs_from_source": 1}
 
