@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 import traceback
+from itertools import count
 from pathlib import Path
 from typing import NoReturn, Protocol, runtime_checkable
 
@@ -36,6 +37,10 @@ _TRACEBACK_CHARACTERS = 8_000
 _IDLE_OBJECTS = 5_000
 _BUSY_OBJECTS = 200_000
 _IDLE_SECONDS = 0.002
+_YOUNGEST, _OLDEST = 0, 2
+# A cycle that outlived one look, and was let go since, waits so long.
+_TURNS_TO_OLDEST = 64
+_turns = count(1)
 
 
 @runtime_checkable
@@ -134,15 +139,20 @@ def _tidy(parent: Connection) -> None:
     much. Objects that came with the models are never looked at: the template froze them.
     """
     if not collect_if_much() and gc.get_count()[0] > _IDLE_OBJECTS and parent.is_quiet(_IDLE_SECONDS):
-        gc.collect()
+        _collect()
 
 
 def collect_if_much() -> bool:
     """Collect garbage where so much has been made that a busy process has to; tell whether it was."""
     is_much = gc.get_count()[0] > _BUSY_OBJECTS
     if is_much:
-        gc.collect()
+        _collect()
     return is_much
+
+
+def _collect() -> None:
+    """Look at what is new; seldom also at what is kept of pages and words, which takes as long as a score."""
+    gc.collect(_YOUNGEST if next(_turns) % _TURNS_TO_OLDEST else _OLDEST)
 
 
 def _score(

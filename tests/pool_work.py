@@ -178,6 +178,18 @@ def _cycles(_folder: Path, count: str) -> None:
         cycle.append(cycle)
 
 
+_HELD: list[object] = []
+
+
+def _hold_cycles(_folder: Path, count: str) -> None:
+    """Hold so many cycles in place of those of before."""
+    _HELD.clear()
+    for _ in range(int(count)):
+        cycle: list[object] = []
+        cycle.append(cycle)
+        _HELD.append(cycle)
+
+
 def _die(_folder: Path, number: str) -> None:
     os.kill(os.getpid(), int(number))
 
@@ -244,6 +256,7 @@ _ORDERS: dict[str, Callable[[Path, str], list[ScoredModel] | None]] = {
     "fill_in_c": _fill_in_c,
     "keep": _keep,
     "cycles": _cycles,
+    "hold_cycles": _hold_cycles,
     "die": _die,
     "die_once": _die_once,
     "mark": _mark,

@@ -275,6 +275,24 @@ async def test_garbage_goes_while_a_process_is_idle(tmp_path: Path) -> None:
         await until(lambda: memory_bytes(pid) < held - (4 << 20))
 
 
+async def test_what_was_kept_for_a_while_goes_as_well_once_it_is_garbage(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path))) as pool:
+        [pid] = pool.status().pids
+        await pool.score(revision("hold_cycles 150000"), [model()])
+        # Collected once, so that they count as old.
+        await asyncio.sleep(0.2)
+        held = memory_bytes(pid)
+        await pool.score(revision("hold_cycles 0"), [model()])
+
+        async def has_gone() -> bool:
+            await pool.score(revision("cycles 6000"), [model()])
+            return memory_bytes(pid) < held - (4 << 20)
+
+        async with asyncio.timeout(60):
+            while not await has_gone():  # noqa: ASYNC110 - looked at whenever the process was idle
+                await asyncio.sleep(0.01)
+
+
 async def test_the_observer_hears_of_waiting_cpu_and_models(tmp_path: Path) -> None:
     listener = Listener()
     async with running(partial(obedient, str(tmp_path)), observe=listener) as pool:
