@@ -72,6 +72,7 @@ class Program:
     Args:
         folder: Working directory.
         arguments: After ``revstream``; after ``faust`` where they begin with that.
+        module: What is run in the place of ``revstream``.
         environment: Added to ours, which holds no ``REVSTREAM_*``.
         stdin: File or pipe.
         has_terminal: Whether its stdout is a terminal.
@@ -82,6 +83,7 @@ class Program:
         self,
         folder: Path,
         *arguments: str,
+        module: str = "app",
         environment: Mapping[str, str] | None = None,
         stdin: int = subprocess.DEVNULL,
         has_terminal: bool = False,
@@ -90,11 +92,11 @@ class Program:
         folder.mkdir(exist_ok=True)
         self._out, self._err = folder / "stdout", folder / "stderr"
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("REVSTREAM_")}
-        module = ["faust", *arguments[1:]] if arguments[0] == "faust" else ["app", *arguments]
+        command = ["faust", *arguments[1:]] if arguments[0] == "faust" else [module, *arguments]
         self._screen = _Terminal(self._out) if has_terminal else None
         with self._out.open("ab") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *module],
+                [sys.executable, "-m", *command],
                 cwd=folder,
                 env=inherited | dict(environment or {}),
                 stdin=stdin,
