@@ -21,7 +21,7 @@ from tests.audit import records
 from tests.contract.test_schemas_equal_in_effect import their_validator
 from tests.fault.test_suppression import event, found, secret, suppression
 from tests.input_events import encoded
-from tests.integration.conftest import KafkaBroker
+from tests.kafka_broker import KafkaBroker
 from tests.kafka_mirror import kafka_backlog, produce_events
 from tests.programs import Program
 
