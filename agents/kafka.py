@@ -8,6 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
+from agents.kafka_access import NO_SECURITY, KafkaAccess
 from schemas.errors import BrokerUnavailable, SettingsError
 from schemas.output_event import OutputEvent
 
@@ -29,7 +30,9 @@ class TopicSpec(Struct, frozen=True):
     is_cut_alike: bool = False
 
 
-async def declare_topics(bootstrap: str, topics: Sequence[TopicSpec], *, partitions: int) -> None:
+async def declare_topics(
+    bootstrap: str, topics: Sequence[TopicSpec], *, partitions: int, access: KafkaAccess = NO_SECURITY
+) -> None:
     """Create the topics that are missing, and check the partitions of those where they matter.
 
     A worker cannot leave this to its broker: where topics are not created by themselves, sending to one that
@@ -40,12 +43,15 @@ async def declare_topics(bootstrap: str, topics: Sequence[TopicSpec], *, partiti
         bootstrap: ``host:port`` of one or more brokers, separated by commas.
         topics: What is needed.
         partitions: Of each topic that is made here.
+        access: How the cluster is entered.
 
     Raises:
         BrokerUnavailable: No broker answers, or it refuses.
         SettingsError: A topic has another number of partitions.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(_REQUEST_SECONDS * 1000))
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=int(_REQUEST_SECONDS * 1000), **access.options()
+    )
     try:
         await admin.start()
         present = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
@@ -62,8 +68,8 @@ async def declare_topics(bootstrap: str, topics: Sequence[TopicSpec], *, partiti
                 )
     except KafkaError as error:
         raise BrokerUnavailable(
-            f"The broker {bootstrap} cannot be used: {type(error).__name__} {error}. Start it, or correct "
-            "the setting broker.",
+            f"The broker {bootstrap} cannot be used over {access.security_protocol}: {type(error).__name__} "
+            f"{error}. Start it, or correct the settings broker and kafka_….",
             broker=bootstrap,
         ) from error
     finally:

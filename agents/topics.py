@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from agents.kafka_access import NO_SECURITY, KafkaAccess
 from schemas.errors import BrokerUnavailable
 from tables.changelog import TopicRecord
 
@@ -52,12 +53,12 @@ class KafkaTopicReader:
 
     Args:
         bootstrap: ``host:port`` of one or more brokers, separated by commas.
-        client_id: How brokers name this reader in their logs and quotas.
+        access: How the cluster is entered, and how brokers name this reader in their logs and quotas.
     """
 
-    def __init__(self, bootstrap: str, *, client_id: str) -> None:
+    def __init__(self, bootstrap: str, *, access: KafkaAccess = NO_SECURITY) -> None:
         self._bootstrap = bootstrap
-        self._client_id = client_id
+        self._options = access.options()
         self._topics: dict[str, _Followed] = {}
         self._admin: AIOKafkaAdminClient | None = None
         self._described: dict[str, list[int]] = {}
@@ -181,7 +182,7 @@ class KafkaTopicReader:
             if followed is None:
                 consumer = AIOKafkaConsumer(
                     bootstrap_servers=self._bootstrap,
-                    client_id=self._client_id,
+                    **self._options,
                     group_id=None,
                     enable_auto_commit=False,
                     auto_offset_reset="none",
@@ -203,7 +204,7 @@ class KafkaTopicReader:
         if self._admin is None:
             admin = AIOKafkaAdminClient(
                 bootstrap_servers=self._bootstrap,
-                client_id=self._client_id,
+                **self._options,
                 request_timeout_ms=int(_REQUEST_SECONDS * 1000),
             )
             await _start(admin, admin.close)
@@ -219,7 +220,7 @@ class KafkaTopicReader:
             await self.close()
             raise BrokerUnavailable(
                 f"Kafka at {self._bootstrap} does not answer about {what} ({type(error).__name__}: {error}). "
-                "Check the address and that a broker runs; this is tried again.",
+                "Check the address, that a broker runs, and the settings kafka_…; this is tried again.",
             ) from error
 
 

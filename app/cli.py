@@ -11,6 +11,7 @@ from app.cli_options import (
     ALL,
     CONTENT,
     FAILED,
+    KAFKA,
     LIMITS,
     LOGGING,
     MODELS,
@@ -59,7 +60,15 @@ def worker(settings: Settings) -> None:
 
 @main.command()
 @takes_settings(
-    "data_dir", "app_id", "broker", "http_host", "http_port", "shutdown_timeout_seconds", *MODELS, *LOGGING
+    "data_dir",
+    "app_id",
+    "broker",
+    "http_host",
+    "http_port",
+    "shutdown_timeout_seconds",
+    *KAFKA,
+    *MODELS,
+    *LOGGING,
 )
 def serve(settings: Settings) -> None:
     """Answer look-ups from a copy of the predictions, without scoring. Start any number."""

@@ -15,6 +15,7 @@ FAILED: Final = 1
 USAGE: Final = 2
 
 ALL: Final = tuple(setting.name for setting in SETTINGS)
+KAFKA: Final = tuple(setting.name for setting in SETTINGS if setting.name.startswith("kafka_"))
 LOGGING: Final = ("log_level", "log_format")
 CONTENT: Final = (
     "content",
@@ -65,7 +66,7 @@ def takes_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
     Args:
         names: Of the settings the verb reads; other flags are refused.
     """
-    rows = [setting for setting in SETTINGS if setting.name in names]
+    rows = [setting for setting in SETTINGS if setting.name in names and setting.kind != "secret"]
 
     def decorate(verb: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(verb)

@@ -20,13 +20,15 @@ from app.doctor_machine import (
 from app.doctor_state import (
     check_data_dir,
     check_kafka,
+    check_kafka_login,
     check_lock,
     check_log,
     check_port,
     check_stores,
     is_locked,
 )
-from app.findings import Finding, broken, ok, warning
+from app.findings import Finding, broken, is_broken, ok, warning
+from app.kafka_access import kafka_access
 from app.rules import read_rules
 from app.settings import Settings, WikiSettings
 from models.dictionary_origins import other_dictionaries
@@ -137,10 +139,19 @@ def _state(settings: Settings) -> tuple[Finding, ...]:
         )
     else:
         stores = check_stores(settings.data_dir)
-    engine = (
-        (check_log(settings.log_path),) if settings.is_embedded else check_kafka(settings.kafka_addresses)
-    )
+    engine = (check_log(settings.log_path),) if settings.is_embedded else _kafka(settings)
     return (lock, *engine, *stores)
+
+
+def _kafka(settings: Settings) -> tuple[Finding, ...]:
+    try:
+        access = kafka_access(settings)
+    except SettingsError as error:
+        return (broken("broker login", error.message, "Correct the settings."),)
+    reached = check_kafka(settings.kafka_addresses)
+    if access.security_protocol == "PLAINTEXT" or is_broken(reached):
+        return reached
+    return (*reached, check_kafka_login(access, settings.kafka_addresses))
 
 
 def _nltk_folders() -> list[Path]:

@@ -1,5 +1,6 @@
 """Checks of what a worker takes hold of: data directory, stores, port, broker."""
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from agents.embedded.log import FORMAT_VERSION as LOG_FORMAT
+from agents.kafka_access import KafkaAccess
 from app.api.server import bind
 from app.findings import Finding, broken, ok, warning
 from schemas.errors import RevstreamError
 
 MIN_FREE_BYTES: Final = 1 << 30
 CONNECT_SECONDS: Final = 3.0
+LOGIN_SECONDS: Final = 10.0
 
 
 def check_data_dir(data_dir: Path, min_free_bytes: int = MIN_FREE_BYTES) -> Finding:
@@ -162,3 +165,37 @@ def check_kafka(addresses: Sequence[str], timeout_seconds: float = CONNECT_SECON
             for address, reason in failed
         ),
     )
+
+
+def check_kafka_login(
+    access: KafkaAccess, addresses: Sequence[str], timeout_seconds: float = LOGIN_SECONDS
+) -> Finding:
+    """Check that the cluster lets us in: certificates, and name and password. None of these is shown.
+
+    Args:
+        access: How it is entered.
+        addresses: ``host:port`` of its brokers.
+        timeout_seconds: For all of it.
+    """
+    from agents.topics import KafkaTopicReader  # noqa: PLC0415 - for secured clusters only
+
+    async def ask() -> str:
+        reader = KafkaTopicReader(",".join(addresses), access=access)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await reader.identity()
+        finally:
+            await reader.close()
+
+    who = f" as {access.username}" if access.sasl_mechanism else ""
+    try:
+        cluster_id = asyncio.run(ask())
+    except (RevstreamError, TimeoutError) as error:
+        said = error.message if isinstance(error, RevstreamError) else "no answer in time"
+        return broken(
+            "broker login",
+            f"{access.security_protocol}{who} is not let in: {said}",
+            "Compare kafka_security_protocol, kafka_sasl_mechanism, the user and the certificates with the "
+            "brokers' listener.",
+        )
+    return ok("broker login", f"cluster {cluster_id} lets us in over {access.security_protocol}{who}")

@@ -7,12 +7,14 @@ import signal
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from agents.embedded.topics import EmbeddedTopicReader
 from agents.topics import KafkaTopicReader
 from app.api.asgi import create_api
 from app.api.server import bind, run_server
 from app.catalogue import build_catalogue, open_store
+from app.kafka_access import kafka_access
 from app.metrics import Metrics
 from app.settings import Settings
 from schemas.errors import StoreLocked
@@ -27,10 +29,17 @@ _log = structlog.get_logger("revstream.serve")
 
 
 def topic_reader(settings: Settings) -> TopicReader:
-    """Return a reader of the configured broker's topics. Connects to nothing yet."""
+    """Return a reader of the configured broker's topics. Connects to nothing yet.
+
+    Raises:
+        SettingsError: The settings about Kafka contradict each other, or name a file that cannot be used.
+    """
     if settings.is_embedded:
         return EmbeddedTopicReader(settings.log_path)
-    return KafkaTopicReader(",".join(settings.kafka_addresses), client_id=f"{settings.app_id}-serve")
+    access = kafka_access(settings)
+    if not settings.kafka_client_id:
+        access = replace(access, client_id=f"{settings.app_id}-serve")
+    return KafkaTopicReader(",".join(settings.kafka_addresses), access=access)
 
 
 def changelog_topics(app_id: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from app.settings_fields import EMBEDDED_SCHEME, Settings, WikiSettings
 from schemas.errors import SettingsError
+from schemas.secret import Secret
 
 __all__ = ["CONFIG_VARIABLE", "SETTINGS", "Setting", "Settings", "WikiSettings", "load_settings"]
 
@@ -49,7 +50,7 @@ class Setting(Struct, frozen=True):
 
     @property
     def flag(self) -> str:
-        """Return its flag on the command line."""
+        """Return its flag on the command line, which secrets do not have."""
         return "--" + self.name.replace("_", "-")
 
 
@@ -61,6 +62,7 @@ _FIELD_TYPES: Final[dict[str, Any]] = {
 _KINDS: Final[dict[Any, str]] = {
     str: "text",
     Path: "path",
+    Secret: "secret",
     int: "whole number",
     float: "number",
     tuple: "list",
@@ -103,7 +105,8 @@ def load_settings(
     """Read the settings from the file, the environment and the flags, the later the stronger.
 
     Args:
-        flags: Setting name to text as typed; None values count as not given.
+        flags: Setting name to text as typed; None values count as not given. Secrets have no flag: other
+            users of a machine see the command lines of its processes.
         environ: The environment; the process's own where None.
         cwd: Folder that relative paths and ``revstream.toml`` are found in; the working directory where None.
         config: The file; ``REVSTREAM_CONFIG`` or ``revstream.toml``, where it exists, if None.
@@ -205,7 +208,7 @@ def _convert(
         one = msgspec.defstruct("Settings", [(name, _FIELD_TYPES[name])], forbid_unknown_fields=True)
         try:
             values[name] = getattr(
-                msgspec.convert({name: value}, one, strict=not is_text, dec_hook=_path), name
+                msgspec.convert({name: value}, one, strict=not is_text, dec_hook=_own_type), name
             )
         except msgspec.ValidationError as error:
             choices = _BY_NAME[name].choices
@@ -216,7 +219,11 @@ def _convert(
     return values
 
 
-def _path(kind: type, value: Any) -> Any:
+def _own_type(kind: type, value: Any) -> Any:
+    if kind is Secret:
+        if isinstance(value, str):
+            return Secret(value)
+        raise ValueError("Expected a text")
     if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)
     raise ValueError("Expected a path")

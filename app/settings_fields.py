@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.errors import SettingsError
+from schemas.secret import Secret
 
 SAMPLE: Final = "sample"
 SAMPLE_WIKI: Final = "samplewiki"
@@ -76,6 +77,38 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=300,
         ),
     ] = 10.0
+    kafka_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Meta(description="What the listener speaks: TLS (`SSL`), a login (`SASL`), both or neither."),
+    ] = "PLAINTEXT"
+    kafka_sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+        Meta(description="How to log in. `PLAIN` sends the password as it is: use it over TLS only."),
+    ] = "SCRAM-SHA-512"
+    kafka_username: Annotated[str, Meta(description="User to log in to Kafka as.")] = ""
+    kafka_password: Annotated[
+        Secret, Meta(description="Its password. From the environment or the file only, and never shown.")
+    ] = Secret()
+    kafka_ca_file: Annotated[
+        str,
+        Meta(description="PEM file of who certifies the brokers; empty for the system's authorities."),
+    ] = ""
+    kafka_client_cert_file: Annotated[
+        str, Meta(description="PEM file of our own certificate with its chain, where brokers ask for one.")
+    ] = ""
+    kafka_client_key_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of its key, without a passphrase; empty where the file before has it too."
+        ),
+    ] = ""
+    kafka_client_id: Annotated[
+        str,
+        Meta(
+            description="Name of the process in brokers' logs and quotas; empty for `app_id`.",
+            pattern=r"^[A-Za-z0-9._-]{0,100}\Z",
+        ),
+    ] = ""
     http_host: Annotated[_Text, Meta(description="Address that the read API listens on.")] = "127.0.0.1"
     http_port: Annotated[
         int, Meta(description="Port that the read API listens on; 0 takes a free one.", ge=0, le=65535)

@@ -24,6 +24,7 @@ from app.api.server import bind, run_server
 from app.content import open_content
 from app.data_dir import locked_data_dir
 from app.direct import WorkerDirectScoring
+from app.kafka_access import kafka_access
 from app.logging import event_logger, stdlib_config
 from app.metrics import Metrics
 from app.observer import StreamObserver
@@ -79,6 +80,7 @@ class Worker:
         self._held = contextlib.ExitStack()
         self._listener: socket.socket | None = None
         self._api_stop = asyncio.Event()
+        self._access = kafka_access(settings)
         self.app = self._create_app()
         self.predictions = Predictions(self.app, partitions=settings.partitions)
         self.rows = WorkerRows(self.predictions)
@@ -118,6 +120,8 @@ class Worker:
         app = StreamApp(
             settings.app_id,
             broker=settings.broker_url,
+            broker_client_id=self._access.client_id,
+            broker_credentials=self._access.credentials(),
             store="committed://",
             datadir=str(settings.data_dir / "worker"),
             Table=PredictionTable,
@@ -246,6 +250,7 @@ class Worker:
                 TopicSpec(DEAD_LETTER_TOPIC),
             ],
             partitions=self.settings.partitions,
+            access=self._access,
         )
 
     def _embedded_log(self) -> Log:

@@ -36,10 +36,12 @@ class KafkaBroker:
     """One broker on a free port of loopback, whose storage and address outlive its restarts.
 
     Its process ends with ours, however ours ends: it stays only while its standard input is open.
+    ``options`` are further ones of the script.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self._options = options
         self.bootstrap = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -51,7 +53,7 @@ class KafkaBroker:
         """Start on the storage and the port of before. Returns when the broker serves."""
         port = self.bootstrap.rpartition(":")[2] or "0"
         place = ["--dir", str(self.folder), "--port", port]
-        command = [sys.executable, str(SCRIPT), "start", "--until-eof", *place]
+        command = [sys.executable, str(SCRIPT), "start", "--until-eof", *place, *self._options]
         self.folder.mkdir(exist_ok=True)
         talk = self.folder / "script.log"
         with talk.open("w") as errors:

@@ -2,7 +2,7 @@
 
 ``fetch`` brings the jars with Maven into a cache, ``start`` runs them, ``status`` and ``stop`` speak to the
 broker of a folder. The address goes to standard output, talk to standard error. It is no way to run a
-cluster: one node, no replicas, no authentication.
+cluster: one node, no replicas, and a login only where further properties ask for one.
 
 Exit status: 0 done; 1 failed, or not running; 2 wrong usage; 3 Java, Maven or the network is missing.
 """
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,10 +47,14 @@ class Broker:
 
     Args:
         folder: Where storage, settings, log and process id are; made if missing.
+        properties: Further settings, stronger than ours; braced names are filled in there as well.
+        scram: Users that new storage begins with, as Kafka's own ``--add-scram`` takes them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, properties: Path | None = None, scram: Sequence[str] = ()) -> None:
         self.folder = folder.resolve()
+        self.properties = properties
+        self.scram = [word for user in scram for word in ("--add-scram", user)]
         self.pid_file = self.folder / "broker.pid"
         self.log_file = self.folder / "broker.log"
 
@@ -96,12 +101,14 @@ class Broker:
                 raise BrokerError(
                     f"port {port} is in use; stop what listens there, or name another by --port"
                 )
-            template = string.Template((HERE / "server.properties").read_text())
+            files = [HERE / "server.properties", *([self.properties] if self.properties else [])]
+            template = string.Template("\n".join(file.read_text() for file in files))
             settings.write_text(template.substitute(port=port, controller_port=free_port(), data=data))  # 2
             if not (data / "meta.properties").exists():  # 3
                 # Kafka writes ids in this alphabet, and its command line takes a leading dash for an option.
                 cluster_id = "r" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
                 tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings)]
+                tool += self.scram
                 if (answer := run([*kafka, *tool])).returncode:
                     raise BrokerError(f"Kafka could not format {data}:\n{answer.stdout[-2000:]}")
             log.truncate(0)
@@ -191,6 +198,12 @@ def command_line() -> argparse.ArgumentParser:
     starting.add_argument(
         "--port", type=int, default=0, help="where to listen; 0, the default, finds a free one"
     )
+    starting.add_argument(
+        "--properties", type=Path, help="further settings of the broker, stronger than server.properties"
+    )
+    starting.add_argument(
+        "--add-scram", action="append", default=[], metavar="USER", help="as kafka-storage takes it"
+    )
     starting.add_argument("--foreground", action="store_true", help="stay until Ctrl-C, and stop it then")
     starting.add_argument("--until-eof", action="store_true", help="stay until standard input ends")
     verbs.add_parser("status", parents=[place], help="print the address of a broker that serves")
@@ -201,7 +214,7 @@ def command_line() -> argparse.ArgumentParser:
 def start(arguments: argparse.Namespace) -> int:
     """Start a broker as the command line says; return the exit status."""
     began = time.monotonic()
-    broker = Broker(arguments.dir)
+    broker = Broker(arguments.dir, arguments.properties, arguments.add_scram)
     port = arguments.port or free_port()
     process = broker.start(fetch(arguments.cache), port)
     say(f"serving after {time.monotonic() - began:.1f} s; storage and log are in {broker.folder}")

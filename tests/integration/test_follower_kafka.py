@@ -78,7 +78,7 @@ def has(follower: Follower, rev_id: int) -> bool:
 
 @pytest.fixture
 async def reader(kafka_broker: KafkaBroker) -> AsyncIterator[KafkaTopicReader]:
-    reading = KafkaTopicReader(kafka_broker.bootstrap, client_id="test")
+    reading = KafkaTopicReader(kafka_broker.bootstrap)
     yield reading
     await reading.close()
 
@@ -162,7 +162,7 @@ async def test_an_empty_topic_is_told_from_a_broker_that_is_away(
 
 
 async def test_no_broker_at_all_is_named() -> None:
-    reader = KafkaTopicReader("127.0.0.1:1", client_id="test")
+    reader = KafkaTopicReader("127.0.0.1:1")
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1"):
         await reader.identity()
     with pytest.raises(BrokerUnavailable):
