@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from schemas.revision import Revision, RevisionRequest
+from schemas.revision import ParentRevision, Revision, RevisionRequest
 
 
 class RevisionSource(Protocol):
@@ -21,4 +21,16 @@ class RevisionSource(Protocol):
 
     async def close(self) -> None:
         """Release connections and files. Idempotent."""
+        ...
+
+
+class WikiSource(RevisionSource, Protocol):
+    """A wiki, or a copy of one, that can be asked for a parent alone."""
+
+    async def parent(self, request: RevisionRequest) -> ParentRevision:
+        """Return the parent that a request names.
+
+        Raises:
+            ContentError: As for ``get``; what is missing or hidden for good is ``ParentNotFound``.
+        """
         ...

@@ -14,10 +14,10 @@ from agents.mediawiki_batch import WikiBatcher
 from agents.mediawiki_client import ClientLimits, MediaWikiClient, Observe
 from agents.mediawiki_links import PageLinks
 from agents.mediawiki_revisions import RevisionQueries
-from agents.mediawiki_verdict import found, parent_of, text_of, unavailable
+from agents.mediawiki_verdict import found, no_parent, parent_of, text_of, unavailable
 from agents.user_agent import require_contact
 from schemas.errors import RevisionNotFound, SettingsError
-from schemas.revision import PageRequest, Revision, RevisionRequest, RevisionUser
+from schemas.revision import PageRequest, ParentRevision, Revision, RevisionRequest, RevisionUser
 
 # The top-level label starts with a letter, so that an event cannot lead us to a bare address.
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,62})\.)+[a-z][a-z0-9-]{0,62}", re.ASCII | re.IGNORECASE)
@@ -160,6 +160,20 @@ class MediaWikiSource:
             parent_dt=None if parent_revision is None else parent_revision.timestamp,
             parent_user=None if parent_revision is None else _named(parent_revision),
         )
+
+    async def parent(self, request: RevisionRequest) -> ParentRevision:
+        """Return the parent that a request names, alone.
+
+        Raises:
+            ParentNotFound: It is missing or hidden, or the request names none.
+            ContentTooLarge: Its text is over the limit.
+            ContentUnavailable: The wiki did not answer, or refused for now. Retryable.
+        """
+        if not request.rev_parent_id:
+            raise no_parent(request)
+        outcome = await self._wiki(request).revision(request.rev_parent_id)
+        revision, text = parent_of(request, request.rev_parent_id, outcome, self._settings.max_text_bytes)
+        return ParentRevision(text, revision.timestamp, _named(revision))
 
     async def outlinks(self, request: PageRequest) -> tuple[str, ...]:
         """Return the Wikidata ids of the articles that a page links to, see ``PageLinks.of``.

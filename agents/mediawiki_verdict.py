@@ -117,6 +117,15 @@ def parent_of(
         ) from error
 
 
+def no_parent(request: RevisionRequest) -> ParentNotFound:
+    """Return the error that says that a request names no parent."""
+    return ParentNotFound(
+        f"no parent of revision {request.rev_id} of {request.wiki_id} is named, so none can be fetched",
+        wiki_id=request.wiki_id,
+        rev_id=request.rev_id,
+    )
+
+
 def unavailable(request: RevisionRequest | PageRequest, reason: str) -> ContentUnavailable:
     """Return the error that says to ask again later."""
     return ContentUnavailable(

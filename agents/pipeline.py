@@ -11,12 +11,24 @@ from typing import Any, Protocol
 from faust.types import AppT
 from msgspec import Struct
 
-from agents.decide import Decision, Known, Restore, ScoreWith, Skip, Withdraw, decide, same_text_rev_id
+from agents.decide import (
+    Decision,
+    Known,
+    Restore,
+    ScoreWith,
+    Skip,
+    SkipReason,
+    Withdraw,
+    decide,
+    same_text_rev_id,
+)
+from agents.known_texts import KnownTexts
 from agents.ordered import UnacknowledgedEvent
 from agents.outputs import Outputs
 from agents.rules.book import RuleBook
 from agents.rules.decide import Plan
 from agents.scoring import RevisionScoring
+from agents.told_revision import as_parent, told_revision
 from agents.withdrawals import Withdrawals
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.dead_letter import dead_letter
@@ -25,7 +37,7 @@ from schemas.errors import ContentError, ContentModelUnsupported, EventError, St
 from schemas.keys import DEAD_LETTER_TOPIC
 from schemas.page_change import Canary, PageChange
 from schemas.prediction import PredictionRow, Provenance, ScoredModel, ScoreFailure, StoredScore
-from schemas.revision import RevisionRequest
+from schemas.revision import Revision, RevisionRequest
 from tables.predictions import Predictions
 
 Settle = Callable[[Sequence[Awaitable[Any]]], Awaitable[None]]
@@ -94,6 +106,7 @@ class Pipeline:
         observer: Hears of each event.
         erases: Whether the log is one that what was suppressed can be erased from: a request follows each
             suppression. Kafka's is not, see README.md.
+        texts: Keeps the texts that events carry; none where it is left out.
         rules: Say which models score an event, and where the scores go; without any, all of the wiki do.
     """
 
@@ -108,6 +121,7 @@ class Pipeline:
         retry: ContentRetry,
         observer: Observer,
         erases: bool = False,
+        texts: KnownTexts | None = None,
         rules: RuleBook | None = None,
     ) -> None:
         self._app = app
@@ -118,7 +132,8 @@ class Pipeline:
         self._retry = retry
         self._observer = observer
         self._rules = rules
-        self._withdrawals = Withdrawals(app, predictions, erases=erases)
+        self._texts = texts or KnownTexts(0)
+        self._withdrawals = Withdrawals(app, predictions, self._texts, erases=erases)
         self._outputs = Outputs(app, predictions, rules)
 
     async def handle(self, event: UnacknowledgedEvent) -> None:
@@ -134,7 +149,7 @@ class Pipeline:
             EngineError: Nothing can be scored, whichever the event.
             StoreError: Tables or log cannot be written.
         """
-        began = monotonic()
+        began, mark = monotonic(), self._texts.mark()
         value = event.message.value or b""
         try:
             change = decode_event(value)  # 1
@@ -153,15 +168,20 @@ class Pipeline:
         decision = decide(change, self._catalogue, known, ruled)  # 2
         sent = await self._withdrawals.apply(event, change, decision)  # 3
         scoring = decision.scoring if isinstance(decision, Restore) else decision
+        told = told_revision(change)
         if not isinstance(scoring, ScoreWith):
+            if told is not None and _is_shown(decision):
+                self._keep(told, mark)
             sent += await self._outputs.send(event, change, decision, known=known, plan=plan)
             await self._settle(sent)
             self._observer.event_handled(_unscored(began, change, decision))
             return
         scoring_began = monotonic()
         async with self._places(plan):
-            scored = await self._score_all(change, scoring)  # 4
+            scored = await self._score_all(change, scoring, told)  # 4
         scoring_seconds = monotonic() - scoring_began
+        if told is not None:
+            self._keep(told, mark)  # Not before: until then its parent's text is wanted.
         if event.message.generation_id != self._app.consumer_generation_id:
             return  # The partition was given back meanwhile; its new owner does this again.
         sent += await self._predictions.upsert(event, _row(event, change, scored))  # 5
@@ -187,11 +207,16 @@ class Pipeline:
             None if same_text is None else tables.newest_revision(event, wiki_id, same_text),
         )
 
-    async def _score_all(self, change: PageChange, decision: ScoreWith) -> list[ScoredModel]:
+    def _keep(self, told: Revision, mark: int) -> None:
+        self._texts.keep(told.wiki_id, told.page_id, told.rev_id, as_parent(told), mark=mark)
+
+    async def _score_all(
+        self, change: PageChange, decision: ScoreWith, told: Revision | None
+    ) -> list[ScoredModel]:
         """Return an answer of each model, in their order. Asks none whose answer is carried or refused."""
         done = decision.carried.keys() | decision.refused
         asked = {name: info for name, info in decision.models.items() if name not in done}
-        scored = iter(await self._score(change, asked) if asked else ())
+        scored = iter(await self._score(change, asked, told) if asked else ())
         return [
             next(scored)
             if name in asked
@@ -199,10 +224,12 @@ class Pipeline:
             for name, info in decision.models.items()
         ]
 
-    async def _score(self, change: PageChange, models: Any) -> list[ScoredModel]:
+    async def _score(self, change: PageChange, models: Any, told: Revision | None) -> list[ScoredModel]:
         """Score a change, asking again for as long as its wiki does not answer."""
         revision = change.revision
-        request = RevisionRequest(change.wiki_id, revision.rev_id, revision.rev_parent_id, change.domain)
+        request = RevisionRequest(
+            change.wiki_id, revision.rev_id, revision.rev_parent_id, change.domain, told
+        )
         give_up = monotonic() + self._retry.give_up_seconds
         wait_seconds = self._retry.first_wait_seconds
         while True:
@@ -227,6 +254,13 @@ class Pipeline:
         )
         sent = await self._app.producer.send(DEAD_LETTER_TOPIC, letter.key, letter.value, None, None, None)
         await self._settle((sent,))
+
+
+def _is_shown(decision: Decision) -> bool:
+    """Tell whether readers see the revision, though nothing is scored."""
+    return isinstance(decision, Restore) or (
+        isinstance(decision, Skip) and decision.reason is SkipReason.NO_RULE
+    )
 
 
 def _row(event: UnacknowledgedEvent, change: PageChange, scored: Sequence[ScoredModel]) -> PredictionRow:

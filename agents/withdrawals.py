@@ -7,6 +7,7 @@ from typing import Any, Final
 from faust.types import AppT
 
 from agents.decide import Decision, Restore, Scope, ScoreWith, Skip, Withdraw
+from agents.known_texts import KnownTexts
 from agents.ordered import UnacknowledgedEvent
 from schemas.erasure import Erasure, encode_erasure
 from schemas.keys import ERASURE_TOPIC, page_topic_key
@@ -23,12 +24,14 @@ class Withdrawals:
     Args:
         app: Gives the producer.
         predictions: The tables.
+        texts: Texts that went by, of which it forgets those that are hidden.
         erases: Whether a request to erase follows each suppression into the log, where the log is one that
             can: it is in the log if and only if the event is committed.
     """
 
-    def __init__(self, app: AppT, predictions: Predictions, *, erases: bool) -> None:
+    def __init__(self, app: AppT, predictions: Predictions, texts: KnownTexts, *, erases: bool) -> None:
         self._app = app
+        self._texts = texts
         self._predictions = predictions
         self._erases = erases
 
@@ -40,6 +43,7 @@ class Withdrawals:
         Raises:
             StoreError: Tables or log cannot be written.
         """
+        self._texts.heed(change)
         sent: list[Awaitable[Any]] = []
         rev_ids: tuple[int, ...] = (change.revision.rev_id,)
         scope, is_erasure = _scope(decision), _is_erasure(decision)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from agents.content import RevisionSource
+from agents.content import WikiSource
 from agents.mediawiki import MediaWikiSettings, MediaWikiSource
 from agents.mediawiki_client import ClientLimits, Observe
 from app.settings import Settings
@@ -16,7 +16,7 @@ INDEX_FOLDER: Final = "content-index"
 
 def open_content(
     settings: Settings, *, kind: str | None = None, observe: Observe | None = None
-) -> RevisionSource:
+) -> WikiSource:
     """Return the source of texts, unconnected: nothing is read before the first call.
 
     Args:

@@ -12,12 +12,14 @@ from typing import Final
 
 import click
 
+from agents.known_texts import KnownTexts
 from app.api.openapi import document
 from app.cli import main
 from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.pool_metrics import PoolMetrics
 from app.settings import SETTINGS
+from app.text_metrics import TextMetrics
 from models.pool import PoolLimits, ScoringPool
 from models.work import load_work
 from schemas.errors import RevstreamError
@@ -60,6 +62,7 @@ def metrics() -> str:
     ours = Metrics()
     ours.watch_reader(lambda: Freshness(is_ready=True, reasons=(), age_seconds=0.0))
     StreamObserver(ours.registry)
+    ours.registry.register(TextMetrics(KnownTexts(0).status))
     ours.registry.register(
         PoolMetrics(ScoringPool(partial(load_work, (), ()), processes=1, limits=PoolLimits()).status)
     )

@@ -175,6 +175,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Largest text that is scored; a larger one is recorded as `content_too_large`.", ge=1
         ),
     ] = 4 * 1024 * 1024
+    content_cache_mb: Annotated[
+        int,
+        Meta(
+            description="Memory (MiB) for the latest texts of pages whose events carry them, so that the "
+            "parent of the next edit need not be fetched; 0 keeps none.",
+            ge=0,
+            le=1_048_576,
+        ),
+    ] = 64
     pool_processes: Annotated[
         int, Meta(description="Scoring processes; 0 is one less than the cores, at least one.", ge=0, le=1024)
     ] = 0

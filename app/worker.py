@@ -9,16 +9,19 @@ from typing import Any, cast
 
 import structlog
 
+from agents.content import RevisionSource
 from agents.embedded.erasure import Eraser
 from agents.embedded.house import backlog, keep_house
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
 from agents.embedded.transport import Transport as EmbeddedTransport
 from agents.kafka import TopicSpec, declare_topics
+from agents.known_texts import KnownTexts
 from agents.ordered import OrderedWindow
 from agents.pipeline import ContentRetry, Pipeline, settle_by_delivery, settle_with_commit
 from agents.scoring import RevisionScoring
 from agents.sources import EventSource
+from agents.told_content import ToldContent
 from app.api.asgi import create_api
 from app.api.server import bind, run_server
 from app.content import open_content
@@ -35,6 +38,7 @@ from app.scorers import Scorers
 from app.settings import Settings
 from app.source import open_settings_source
 from app.stream_app import PromptTables, QuietMonitor, StreamApp
+from app.text_metrics import TextMetrics
 from schemas.errors import RevstreamError, SourceError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
 from tables.predictions import Predictions, PredictionTable
@@ -85,12 +89,9 @@ class Worker:
         self.predictions = Predictions(self.app, partitions=settings.partitions)
         self.rows = WorkerRows(self.predictions)
         self._content = open_content(settings)
-        self.scoring = RevisionScoring(
-            self._content,
-            scorers.pool,
-            scorers.inline,
-            max_text_bytes=settings.max_text_bytes,
-        )
+        self.scoring = self._scoring(self._content)
+        self.texts = KnownTexts(settings.content_cache_mb << 20)
+        self.metrics.registry.register(TextMetrics(self.texts.status))
         self.observer = StreamObserver(
             self.metrics.registry,
             screen=sys.stdout if takes_source else None,
@@ -102,7 +103,9 @@ class Worker:
         self.pipeline = Pipeline(
             self.app,
             catalogue=self.catalogue,
-            scoring=self.scoring,
+            # On demand nothing is kept: no withdrawal comes between one page's requests in their order.
+            scoring=self._scoring(ToldContent(self._content, self.texts)),
+            texts=self.texts,
             predictions=self.predictions,
             settle=settle_with_commit if settings.is_embedded else settle_by_delivery,
             retry=ContentRetry(give_up_seconds=settings.content_retry_seconds),
@@ -114,6 +117,11 @@ class Worker:
         self._add_agent()
 
     # Composition
+
+    def _scoring(self, content: RevisionSource) -> RevisionScoring:
+        return RevisionScoring(
+            content, self.scorers.pool, self.scorers.inline, max_text_bytes=self.settings.max_text_bytes
+        )
 
     def _create_app(self) -> StreamApp:
         settings = self.settings
@@ -171,12 +179,17 @@ class Worker:
             await self.window.run(cast(AsyncIterable[Any], stream.noack().events()))
 
         self.app.read(topic, page_changes, name="page_changes")
+        self.app.on_partitions_revoked.connect(self._forget_texts)
         self.app.on_partitions_assigned.connect(self._begin_generation)
         self.app.on_rebalance_complete.connect(self._recovered)
 
     async def _begin_generation(self, *_: Any, **__: Any) -> None:
         if self.window is not None:
             self.window.drop_stale()
+
+    async def _forget_texts(self, *_: Any, **__: Any) -> None:
+        # Whoever has the partitions next hears what is withdrawn of their pages, and we no longer do.
+        self.texts.clear()
 
     async def _recovered(self, *_: Any, **__: Any) -> None:
         self.rows.is_recovered = True

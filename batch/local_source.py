@@ -17,7 +17,7 @@ from schemas.errors import (
     RevstreamError,
     SourceError,
 )
-from schemas.revision import Revision, RevisionRequest
+from schemas.revision import ParentRevision, Revision, RevisionRequest
 
 MAX_TEXT_BYTES = 8 << 20
 _INLINE_INDEX_BYTES = 256 << 20
@@ -99,6 +99,17 @@ class DumpRevisionSource:
             return await run_in_thread(_revision, request, found, parent, zstandard.ZstdDecompressor())
         return _revision(request, found, parent, self._unpacker)
 
+    async def parent(self, request: RevisionRequest) -> ParentRevision:
+        """Return the text of the parent that a request names, alone.
+
+        Raises:
+            ParentNotFound: The dump does not give its text, or the request names none.
+            ContentTooLarge: It is larger than the limit.
+            SourceError: The dump cannot be read.
+            StoreFull: The index does not fit on the disk.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._find_parent, request)
+
     async def close(self) -> None:
         """Release the index and the thread. Idempotent."""
         if not self._is_closed:
@@ -154,6 +165,21 @@ class DumpRevisionSource:
         parent_id = found.rev_parent_id or request.rev_parent_id
         if parent_id is None:
             return found, None
+        return found, self._text_of_parent(index, request, parent_id)
+
+    def _find_parent(self, request: RevisionRequest) -> ParentRevision:
+        index = self._opened()
+        if request.wiki_id != self._wiki_id or not request.rev_parent_id:
+            raise ParentNotFound(
+                f"{self._path.name} holds no parent of revision {request.rev_id} of {request.wiki_id}: it is "
+                f"of {self._wiki_id}, or the request names no parent",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+            )
+        found = self._text_of_parent(index, request, request.rev_parent_id)
+        return ParentRevision(found.text(zstandard.ZstdDecompressor()), found.rev_dt)
+
+    def _text_of_parent(self, index: DumpIndex, request: RevisionRequest, parent_id: int) -> IndexedText:
         parent = index.text(parent_id)
         if parent is None or parent.state in (TextState.HIDDEN, TextState.LEFT_OUT):
             why = "is not in" if parent is None else "has no readable text in"
@@ -165,7 +191,7 @@ class DumpRevisionSource:
                 rev_parent_id=parent_id,
             )
         self._check_text(parent, request)
-        return found, parent
+        return parent
 
     def _check_text(self, found: IndexedText, request: RevisionRequest) -> None:
         """Raise what it means that a text is not there."""

@@ -16,7 +16,12 @@ from msgspec.json import Decoder
 from schemas.decode_old import SUPPRESS_STREAM, from_old_change, from_revision_create
 from schemas.decode_parts import event_id_of, stream_of, utc, without_datacentre
 from schemas.errors import EventError, EventSchemaUnsupported, EventUndecodable
-from schemas.keys import PAGE_CHANGE_TOPIC, REVISION_CREATE_TOPIC, page_topic_key
+from schemas.keys import (
+    PAGE_CHANGE_TOPIC,
+    PAGE_CONTENT_CHANGE_TOPIC,
+    REVISION_CREATE_TOPIC,
+    page_topic_key,
+)
 from schemas.page_change import (
     CANARY_DOMAIN,
     Canary,
@@ -40,8 +45,8 @@ from schemas.wire import (
     UserWire,
 )
 
-MAX_EVENT_BYTES = 4 * 1024 * 1024
-"""Larger events are refused unread. A page change takes some kilobytes."""
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+"""Larger events are refused unread. A page change takes some kilobytes, and with its text some megabytes."""
 
 _READS = (
     "/mediawiki/page/change 1.x, /mediawiki/revision/create 1.x and 2.x, and 1.x of /mediawiki/page/delete, "
@@ -78,6 +83,8 @@ _OLD_SCHEMAS = {
 _STREAMS = {
     "mediawiki.page_change": _Layout.PAGE_CHANGE,
     PAGE_CHANGE_TOPIC: _Layout.PAGE_CHANGE,
+    "mediawiki.page_content_change": _Layout.PAGE_CHANGE,
+    PAGE_CONTENT_CHANGE_TOPIC: _Layout.PAGE_CHANGE,
     REVISION_CREATE_TOPIC: _Layout.REVISION_CREATE,
     "mediawiki.page-delete": _Layout.PAGE_DELETE,
     SUPPRESS_STREAM: _Layout.PAGE_DELETE,
@@ -111,9 +118,10 @@ def decode_event(value: bytes) -> PageChange | Canary:
     """Decode one input event, whatever stream it came from.
 
     Args:
-        value: A JSON object: ``mediawiki.page_change`` 1.x, or ``mediawiki.revision-create`` 1.x or 2.x,
-            or 1.x of the older page-delete, page-undelete, page-move and revision-visibility-change (with
-            or without ``$schema``, ``dt`` and ``meta.id``), or a canary of any stream.
+        value: A JSON object: ``mediawiki.page_change`` 1.x, with or without the text, or
+            ``mediawiki.revision-create`` 1.x or 2.x, or 1.x of the older page-delete, page-undelete,
+            page-move and revision-visibility-change (with or without ``$schema``, ``dt`` and ``meta.id``),
+            or a canary of any stream.
 
     Returns:
         The change, with ids in [1, 2**53), times in UTC, and nothing that the event says is hidden; or the
@@ -230,7 +238,8 @@ def _layout(schema_uri: object) -> _Layout | None:
 def _from_page_change(wire: PageChangeWire) -> PageChange:
     kind = _KINDS.get(wire.page_change_kind, PageChangeKind.OTHER)
     page, revision, meta, prior = wire.page, wire.revision, wire.meta, wire.prior_state
-    slots = revision.content_slots
+    main = None if revision.content_slots is None else revision.content_slots.main
+    is_content_visible = revision.is_content_visible is not False
     is_editor_visible = revision.is_editor_visible is not False
     is_comment_visible = revision.is_comment_visible is not False
     dt = utc(wire.dt)
@@ -258,12 +267,13 @@ def _from_page_change(wire: PageChangeWire) -> PageChange:
             revision.rev_sha1,
             revision.comment if is_comment_visible else None,
             _user(revision.editor) if is_editor_visible else None,
-            revision.is_content_visible is not False,
+            is_content_visible,
             is_editor_visible,
             is_comment_visible,
             revision.is_minor_edit is True,
-            slots.main.content_model if slots is not None and slots.main is not None else None,
+            None if main is None else main.content_model,
             _restored(revision),
+            main.content_body if main is not None and is_content_visible else None,
         ),
         _user(wire.performer) if is_editor_visible or kind in _ACTS_OF_OTHERS else None,
         None if prior is None else _prior_state(prior),

@@ -4,6 +4,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 PAGE_CHANGE_TOPIC = "mediawiki.page_change.v1"
+PAGE_CONTENT_CHANGE_TOPIC = "mediawiki.page_content_change.v1"
 REVISION_CREATE_TOPIC = "mediawiki.revision-create"
 DEAD_LETTER_TOPIC = "revstream.dead-letter"
 ERASURE_TOPIC = "revstream.erasures"

@@ -86,6 +86,7 @@ class ChangedRevision(Struct, frozen=True):
         is_minor_edit: As sent.
         content_model: Of the main slot, where told.
         restored_rev_id: Revision whose content this one brings back to the letter, where told.
+        text: Of the main slot, where the event carries it; None where hidden.
         is_rev_dt_told: False where the event does not say when the revision was saved, and ``rev_dt`` is
             that of the event instead.
     """
@@ -103,6 +104,7 @@ class ChangedRevision(Struct, frozen=True):
     is_minor_edit: bool = False
     content_model: str | None = None
     restored_rev_id: int | None = None
+    text: str | None = None
     is_rev_dt_told: bool = True
 
 

@@ -13,12 +13,14 @@ class RevisionRequest(Struct, frozen=True):
         rev_id: Positive revision id.
         rev_parent_id: Id of the parent where the event names one; None when it has none or is unknown.
         domain: Host name of the wiki, ``en.wikipedia.org``, where known.
+        told: The revision as its event tells it, without its parent; None where it does not tell all of it.
     """
 
     wiki_id: str
     rev_id: int
     rev_parent_id: int | None = None
     domain: str | None = None
+    told: "Revision | None" = None
 
 
 class PageRequest(Struct, frozen=True):
@@ -92,3 +94,17 @@ class Revision(Struct, frozen=True):
     parent_dt: datetime | None = None
     parent_user: RevisionUser | None = None
     outlinks: tuple[str, ...] | None = None
+
+
+class ParentRevision(Struct, frozen=True):
+    """What features ask of a parent.
+
+    Attributes:
+        text: The main slot.
+        rev_dt: When it was saved; None where the source does not tell.
+        user: Who saved it, id and name; None where hidden or unknown.
+    """
+
+    text: str
+    rev_dt: datetime | None = None
+    user: RevisionUser | None = None

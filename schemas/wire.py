@@ -64,6 +64,7 @@ class SlotWire(Struct):
     """One of the ``content_slots``."""
 
     content_model: str | None = None
+    content_body: str | None = None
 
 
 class SlotsWire(Struct):

@@ -70,6 +70,7 @@ _SAME_SHA1 = {"revision": {"rev_id": 5001, "rev_dt": "2026-10-31T09:00:00Z", "re
 _MOVED = {"page": {"page_title": "Moss"}, **_SAME_SHA1}
 _HIDDEN_TEXT = {"is_content_visible": False}
 _ERASED = Withdrawal(True, _BEFORE, 0, erased_dt=_BEFORE)
+_CARRIES_TEXT = {"content_slots": {"main": {"content_model": "wikitext", "content_body": "Moss grows."}}}
 _WIKIDATA = {"content_slots": {"main": {"slot_role": "main", "content_model": "wikibase-item"}}}
 
 CASES = (
@@ -206,6 +207,18 @@ CASES = (
         "skipped, `canary`",
         encoded(page_change(meta={"domain": "canary", "stream": "any"})),
         Skip(SkipReason.CANARY),
+    ),
+    Case(
+        "`mediawiki.page_content_change`, which carries the text",
+        "as the same change of `mediawiki.page_change`; neither the text is fetched nor, where it went by, "
+        "the parent's",
+        encoded(
+            page_change(
+                meta={"stream": "mediawiki.page_content_change.v1"},
+                revision=page_change()["revision"] | _CARRIES_TEXT,
+            )
+        ),
+        ALL,
     ),
     Case("`mediawiki.revision-create`", "as create or edit", encoded(revision_create()), ALL),
     Case("`mediawiki.page-delete`", "as delete", old_change("page/delete"), Withdraw(Scope.PAGE)),

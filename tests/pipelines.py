@@ -13,18 +13,26 @@ from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
 from agents.embedded.transport import Transport
 from agents.intake import SourceEvent
+from agents.known_texts import KnownTexts
 from agents.ordered import OrderedWindow
 from agents.pipeline import ContentRetry, EventReport, Pipeline, settle_with_commit
 from agents.rules.book import RuleBook
 from agents.rules.file import parse_rules
 from agents.scoring import RevisionScoring
+from agents.told_content import ToldContent
 from app.stream_app import StreamApp
 from models.store import ModelStore
 from models.work import load_work
 from schemas.catalogue import Catalogue
 from schemas.decode import peek_key
 from schemas.errors import ContentError, PredictionWithdrawn
-from schemas.keys import PAGE_CHANGE_TOPIC, PAGES_TABLE, REVISIONS_TABLE, row_key
+from schemas.keys import (
+    PAGE_CHANGE_TOPIC,
+    PAGE_CONTENT_CHANGE_TOPIC,
+    PAGES_TABLE,
+    REVISIONS_TABLE,
+    row_key,
+)
 from schemas.prediction import PredictionRow, ScoreKind
 from schemas.revision_score import STREAM_PREFIX
 from tables.codec import decode_row
@@ -48,6 +56,14 @@ def edit(rev_id: int, *, page_id: int = 31, **fields: Any) -> bytes:
     event["page"] = event["page"] | {"page_id": page_id}
     event["revision"] = event["revision"] | {"rev_id": rev_id, "rev_parent_id": rev_id - 1}
     event["meta"] = event["meta"] | {"id": f"3b1b3a52-6d0e-4a07-9a55-{rev_id:012}"}
+    return encoded(event)
+
+
+def told_edit(rev_id: int, text: str, *, page_id: int = 31, **fields: Any) -> bytes:
+    """Return an edit whose event carries the text."""
+    event = msgspec.json.decode(edit(rev_id, page_id=page_id, **fields))
+    event["meta"]["stream"] = PAGE_CONTENT_CHANGE_TOPIC
+    event["revision"]["content_slots"]["main"]["content_body"] = text
     return encoded(event)
 
 
@@ -82,6 +98,7 @@ class RunningPipeline:
         self.app = app
         self.predictions = predictions
         self.content = content
+        self.texts = KnownTexts(1 << 20)
         self.observed = Observed()
         self.log: Log = cast(Transport, app.transport).log
 
@@ -183,7 +200,10 @@ async def pipeline(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPip
             app,
             catalogue=models,
             rules=RuleBook(parse_rules(rules, "rules.yaml"), models) if rules else None,
-            scoring=RevisionScoring(content, pool, {"tiny": inline}, max_text_bytes=1000),
+            scoring=RevisionScoring(
+                ToldContent(content, under_way.texts), pool, {"tiny": inline}, max_text_bytes=1000
+            ),
+            texts=under_way.texts,
             predictions=under_way.predictions,
             settle=settle_with_commit,
             retry=_RETRY,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from msgspec.structs import replace
 
 from schemas.errors import RevstreamError
-from schemas.revision import Revision, RevisionRequest
+from schemas.revision import ParentRevision, Revision, RevisionRequest
 from tests.pool_work import revision
 
 DEFAULT_TEXT = "A short text."
@@ -21,6 +21,7 @@ class ScriptedContent:
         failures: What asking for a revision raises, one after the other, before it gives the text.
         gates: Asking for such a revision waits until it is set.
         asked: All requests, in order.
+        asked_parents: The parents that were asked for alone, in order.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class ScriptedContent:
         self.failures: defaultdict[int, list[RevstreamError]] = defaultdict(list)
         self.gates: dict[int, asyncio.Event] = {}
         self.asked: list[RevisionRequest] = []
+        self.asked_parents: list[int | None] = []
 
     async def get(self, request: RevisionRequest) -> Revision:
         self.asked.append(request)
@@ -42,6 +44,10 @@ class ScriptedContent:
             revision(self.texts.get(request.rev_id, DEFAULT_TEXT), request.rev_id, self.parent_text),
             wiki_id=request.wiki_id,
         )
+
+    async def parent(self, request: RevisionRequest) -> ParentRevision:
+        self.asked_parents.append(request.rev_parent_id)
+        return ParentRevision(self.parent_text or DEFAULT_TEXT)
 
     async def close(self) -> None:
         pass

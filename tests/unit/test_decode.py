@@ -8,6 +8,7 @@ import pytest
 
 from schemas.decode import MAX_EVENT_BYTES, decode_event, peek_key
 from schemas.errors import EventError, EventSchemaUnsupported, EventUndecodable
+from schemas.keys import page_topic_key
 from schemas.page_change import Canary, PageChange, PageChangeKind, PriorState, User
 from tests.input_events import encoded, page_change, revision_create, user
 
@@ -380,8 +381,8 @@ def test_what_is_no_json_object_is_undecodable(value: bytes) -> None:
     assert isinstance(refused(value), EventUndecodable)
 
 
-def test_ten_megabytes_are_refused_unread() -> None:
-    event = encoded(page_change(note="x" * 10_000_000))
+def test_twenty_megabytes_are_refused_unread() -> None:
+    event = encoded(page_change(note="x" * 20_000_000))
     error = refused(event)
     assert isinstance(error, EventUndecodable)
     assert str(len(event)) in error.message
@@ -455,3 +456,26 @@ def test_a_page_keeps_its_key_while_the_event_is_otherwise_broken() -> None:
 )
 def test_what_has_no_page_has_the_empty_key(value: bytes) -> None:
     assert peek_key(value) == b""
+
+
+@pytest.mark.parametrize(
+    ("is_visible", "text"), [(True, "Moss grows."), (None, "Moss grows."), (False, None)]
+)
+def test_a_text_that_an_event_carries_is_read_unless_it_is_hidden(
+    is_visible: bool | None, text: str | None
+) -> None:
+    event = page_change()
+    event["meta"]["stream"] = "mediawiki.page_content_change.v1"
+    event["revision"]["content_slots"]["main"]["content_body"] = "Moss grows."
+    event["revision"]["is_content_visible"] = is_visible
+    change = decode_event(encoded(event))
+    assert isinstance(change, PageChange)
+    assert change.revision.text == text
+
+
+def test_the_stream_of_texts_is_known_without_a_schema() -> None:
+    event = page_change()
+    del event["$schema"]
+    event["meta"]["stream"] = "mediawiki.page_content_change.v1"
+    assert isinstance(decode_event(encoded(event)), PageChange)
+    assert peek_key(encoded(event)) == page_topic_key("mosswiki", 31)
