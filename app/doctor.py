@@ -43,6 +43,7 @@ from schemas.errors import (
     SettingsError,
 )
 
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _CURES: Final[dict[type[RevstreamError], str]] = {
     ModelNotFound: "Correct wikis, or name the folder of the artefact in model_folders.",
     ModelFileMissing: "Install revstream again, or copy the artefact anew.",
@@ -75,6 +76,7 @@ def diagnose(settings: Settings) -> tuple[Finding, ...]:
         check_port(settings.http_host, settings.http_port),
         check_contact(settings),
         check_rules(settings),
+        check_intake(settings),
         *check_models(routes, store),
     )
 
@@ -99,6 +101,19 @@ def check_rules(settings: Settings) -> Finding:
         cure = f"Correct it until `revstream rules check {settings.rules}` is content."
         return broken("rules", error.message, cure)
     return ok("rules", f"{len(rules)} in {settings.rules}")
+
+
+def check_intake(settings: Settings) -> Finding:
+    """Check who may post events: a port that anyone reaches is worth a word."""
+    if settings.intake != "open":
+        return ok("intake", {"off": "off", "token": "for those who have the token"}[settings.intake])
+    if settings.http_host in _LOOPBACK:
+        return ok("intake", "open to all of this machine")
+    return warning(
+        "intake",
+        f"Whoever reaches {settings.http_host} may post events, and has revstream ask the wikis they name.",
+        "Set intake to token, or let only the wikis' servers reach the port.",
+    )
 
 
 def check_models(wikis: Mapping[str, WikiSettings], store: ModelStore) -> tuple[Finding, ...]:

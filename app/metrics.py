@@ -27,6 +27,7 @@ class Face(StrEnum):
     PAGES = "pages"
     ORES = "ores"
     LIFTWING = "liftwing"
+    INTAKE = "intake"
     OPERATIONS = "operations"
     UNKNOWN = "unknown"
 

@@ -113,6 +113,23 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     http_port: Annotated[
         int, Meta(description="Port that the read API listens on; 0 takes a free one.", ge=0, le=65535)
     ] = 8090
+    intake: Annotated[
+        Literal["off", "token", "open"],
+        Meta(
+            description="Who may post events to `/v1/events`: nobody, who has the token, or who reaches the "
+            "address."
+        ),
+    ] = "off"
+    intake_token: Annotated[
+        Secret,
+        Meta(description="Bearer token of those who post events. From the environment or the file only."),
+    ] = Secret()
+    intake_backlog_events: Annotated[
+        int,
+        Meta(
+            description="Events that may wait to be handled before the intake refuses more.", ge=1, le=10**9
+        ),
+    ] = 100_000
     source: Annotated[
         _Text,
         Meta(

@@ -27,6 +27,7 @@ from app.api.server import bind, run_server
 from app.content import open_content
 from app.data_dir import locked_data_dir
 from app.direct import WorkerDirectScoring
+from app.intake import WorkerIntake, intake_access
 from app.kafka_access import kafka_access
 from app.logging import event_logger, stdlib_config
 from app.metrics import Metrics
@@ -39,6 +40,7 @@ from app.settings import Settings
 from app.source import open_settings_source
 from app.stream_app import PromptTables, QuietMonitor, StreamApp
 from app.text_metrics import TextMetrics
+from schemas.decode import MAX_EVENT_BYTES
 from schemas.errors import RevstreamError, SourceError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
 from tables.predictions import Predictions, PredictionTable
@@ -113,6 +115,15 @@ class Worker:
             observer=self.observer,
             erases=settings.is_embedded,
         )
+        self._intake = intake_access(
+            settings,
+            WorkerIntake(
+                self.app,
+                topic_of=lambda _: PAGE_CHANGE_TOPIC,
+                not_ready=lambda: [*self._not_ready(), *self.rows.freshness().reasons],
+                most_waiting=settings.intake_backlog_events,
+            ),
+        )
         self.window: OrderedWindow | None = None
         self._add_agent()
 
@@ -150,6 +161,8 @@ class Worker:
             worker_redirect_stdouts=False,
             consumer_auto_offset_reset="earliest",
             logging_config=stdlib_config(settings.log_level, settings.log_format),
+            # The broker's limit decides, not ours.
+            producer_max_request_size=MAX_EVENT_BYTES,
             producer_compression_type=None if settings.is_embedded else "gzip",
         )
         app.before_recovery = self._start
@@ -220,6 +233,7 @@ class Worker:
             on_demand=WorkerOnDemand(self.scoring, self.catalogue),
             readiness=self._not_ready,
             metrics=self.metrics,
+            intake=self._intake,
             direct=WorkerDirectScoring(
                 self.scorers.pool, self._content, max_text_bytes=self.settings.max_text_bytes
             ),

@@ -92,6 +92,9 @@ _STREAMS = {
     "mediawiki.page-move": _Layout.PAGE_MOVE,
     "mediawiki.revision-visibility-change": _Layout.VISIBILITY_CHANGE,
 }
+READ_STREAMS = frozenset(_STREAMS)
+"""Names of the streams whose events are read, without the data centre that a topic begins with."""
+
 _OLD_KINDS = {
     _Layout.PAGE_DELETE: PageChangeKind.DELETE,
     _Layout.PAGE_UNDELETE: PageChangeKind.UNDELETE,
@@ -157,6 +160,12 @@ def decode_event(value: bytes) -> PageChange | Canary:
     except OverflowError as error:
         raise _undecodable("a time falls outside the years 1 to 9999 in UTC") from error
     return _decode_by_header(value)
+
+
+def is_of_stream(schema_uri: str | None, stream: str) -> bool:
+    """Tell whether events of a stream have the schema; one that names none is taken for its stream's."""
+    layout = _STREAMS.get(stream)
+    return layout is not None and (schema_uri is None or _layout(schema_uri) is layout)
 
 
 def peek_key(value: bytes) -> bytes:

@@ -40,6 +40,7 @@ The tree, with the code that API, events and tables carry::
     ├── OutputInvalid              output_invalid
     └── RequestError
         ├── RequestInvalid         request_invalid
+        ├── AccessDenied           access_denied
         ├── WikiUnknown            wiki_unknown
         ├── PredictionNotFound     prediction_not_found
         ├── PredictionWithdrawn    prediction_withdrawn
@@ -292,6 +293,12 @@ class RequestInvalid(RequestError):
     """A parameter or body is malformed."""
 
     code = "request_invalid"
+
+
+class AccessDenied(RequestError):
+    """The request has no token or another one, or comes from a web page."""
+
+    code = "access_denied"
 
 
 class InfoPathUnknown(RequestInvalid):

@@ -215,17 +215,17 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def ask(url: str, body: bytes | None = None) -> Answer:
+def ask(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
     """Ask over HTTP: GET, or POST where there is a body."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
     try:
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET" if body is None else "POST", path, body)
+        connection.request("GET" if body is None else "POST", path, body, dict(headers or {}))
         response = connection.getresponse()
-        headers = {name.lower(): text for name, text in response.getheaders()}
-        return Answer(response.status, headers, response.read())
+        sent = {name.lower(): text for name, text in response.getheaders()}
+        return Answer(response.status, sent, response.read())
     except OSError:
         return Answer(0, {}, b"")
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from app.api.asgi import create_api
+from app.api.intake import NO_INTAKE, IntakeAccess
 from app.api.on_demand import OnDemand
 from app.api.server import bind, run_server
 from app.metrics import Metrics
@@ -78,6 +79,7 @@ async def served(
     on_demand: OnDemand | None = None,
     readiness: Callable[[], Sequence[str]] = tuple,
     log: MemoryLog | None = None,
+    intake: IntakeAccess = NO_INTAKE,
 ) -> AsyncIterator[Served]:
     """Serve rows that came through a follower; the log is out of reach from the start where given so."""
     log = log or MemoryLog()
@@ -90,6 +92,7 @@ async def served(
         on_demand=on_demand,
         readiness=readiness,
         metrics=metrics,
+        intake=intake,
     )
     started, stop = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)

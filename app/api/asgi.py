@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import cast
 
 from starlette.applications import Starlette
@@ -15,6 +16,7 @@ from app.api import errors, liftwing, ores, ours
 from app.api.answers import Resources
 from app.api.endpoint import CORS_HEADERS, Handler, endpoint
 from app.api.health import OperationsFace
+from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
 from app.api.lookup import Lookups
 from app.api.on_demand import DirectScoring, OnDemand
 from app.metrics import Face, Metrics
@@ -48,6 +50,7 @@ def create_api(
     readiness: Callable[[], Sequence[str]],
     metrics: Metrics,
     direct: DirectScoring | None = None,
+    intake: IntakeAccess = NO_INTAKE,
     clock: Callable[[], float] = time.perf_counter,
 ) -> "Api":
     """Return the read API as an ASGI application.
@@ -59,24 +62,28 @@ def create_api(
         readiness: Returns the names of what the process waits for beyond the reader, empty when ready.
         metrics: Where requests are counted, and what ``/metrics`` shows.
         direct: Scores what requests bring along; None where nothing here can.
+        intake: Who may post events, and where they go.
         clock: Seconds for durations.
     """
     resources = Resources(reader, catalogue, on_demand, readiness, metrics, direct)
     metrics.watch_reader(reader.freshness)
-    return Api(resources, clock)
+    return Api(resources, clock, intake)
 
 
 class Api:
     """The application. Build it with `create_api`."""
 
-    def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, resources: Resources, clock: Callable[[], float], intake: IntakeAccess = NO_INTAKE
+    ) -> None:
         self._clock = clock
         self._lookup = Lookups(resources, clock).answer
         self._metrics = resources.metrics
         faces = (OperationsFace(resources), ours.OurFace(resources), ores.OresFace(resources))
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
-        for path, (face, handler) in lift_wing.post_routes().items():
+        posting = IntakeFace(intake, lambda: datetime.now(UTC))
+        for path, (face, handler) in (lift_wing.post_routes() | posting.post_routes()).items():
             routes.append(Route(path, self._endpoint(face, handler), methods=["POST"]))
         for source in (*faces, lift_wing):
             for path, (face, handler) in source.routes().items():

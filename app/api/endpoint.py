@@ -98,8 +98,8 @@ async def read_body(request: Request, limit_bytes: int = BODY_BYTES) -> bytes:
         size_bytes += len(part)
         if size_bytes > limit_bytes:
             raise BodyTooLarge(
-                f"The body is larger than the {limit_bytes} bytes that this route reads. Send one request "
-                "per revision.",
+                f"The body is larger than the {limit_bytes} bytes that are read of it. Send less at a time; "
+                "where a route reads more, announce the length of the body.",
                 limit_bytes=limit_bytes,
             )
         parts.append(part)

@@ -5,13 +5,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from schemas.errors import InfoPathMalformed, RequestInvalid, RevstreamError
+from schemas.errors import AccessDenied, InfoPathMalformed, RequestInvalid, RevstreamError
 from schemas.prediction import ScoreFailure
 
 RETRY_AFTER_SECONDS = 2
 
 _STATUSES: Mapping[str, int] = {
     "request_invalid": 400,
+    "access_denied": 401,
     "event_undecodable": 400,
     "event_schema_unsupported": 400,
     "wiki_unknown": 404,
@@ -104,6 +105,10 @@ class BodyTooLarge(RequestInvalid):
     """The body is larger than any request needs."""
 
 
+class FromWebPage(AccessDenied):
+    """A browser sends the request for a page that it shows."""
+
+
 def status_of(error: RevstreamError) -> int:
     """Return the HTTP status of an error; 500 for those that no request can cause."""
     if isinstance(error, InfoPathMalformed):
@@ -114,25 +119,27 @@ def status_of(error: RevstreamError) -> int:
         return 405
     if isinstance(error, BodyTooLarge):
         return 413
+    if isinstance(error, FromWebPage):
+        return 403
     return _STATUSES.get(error.code, 500)
 
 
 def ours(error: RevstreamError) -> Failure:
     """Return an error in our envelope: ``{"error": {"code", "message", …fields}}``."""
     document = {"error": {"code": error.code, "message": error.message, **error.fields}}
-    return Failure(status_of(error), document, _retry_after(error))
+    return Failure(status_of(error), document, _headers(error))
 
 
 def ores(error: RevstreamError) -> Failure:
     """Return an error of a whole request in ORES's envelope: ``{"error": {"code", "message"}}``."""
     status = status_of(error)
     document = {"error": {"code": _ORES_CODES.get(status, "bad request"), "message": error.message}}
-    return Failure(status, document, _retry_after(error))
+    return Failure(status, document, _headers(error))
 
 
 def liftwing(error: RevstreamError) -> Failure:
     """Return an error in KServe's envelope: ``{"error": text}``."""
-    return Failure(status_of(error), {"error": error.message}, _retry_after(error))
+    return Failure(status_of(error), {"error": error.message}, _headers(error))
 
 
 def ores_entry(failure: ScoreFailure, rev_id: int) -> dict[str, str]:
@@ -150,5 +157,7 @@ def liftwing_failure(failure: ScoreFailure, rev_id: int) -> Failure:
     return Failure(status, {"error": text.format(rev_id=rev_id, message=failure.message)}, headers)
 
 
-def _retry_after(error: RevstreamError) -> dict[str, str]:
+def _headers(error: RevstreamError) -> dict[str, str]:
+    if isinstance(error, AccessDenied) and not isinstance(error, FromWebPage):
+        return {"www-authenticate": "Bearer"}
     return {"retry-after": str(RETRY_AFTER_SECONDS)} if error.retryable else {}

@@ -1,6 +1,5 @@
 """Bodies of Lift Wing's requests: JSON objects, and few large ones at a time."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -10,15 +9,12 @@ import orjson
 from msgspec import Raw, Struct
 from starlette.requests import Request
 
+from app.api.body_permits import BodyPermits
 from app.api.endpoint import BODY_BYTES, read_body
-from app.api.errors import BodyTooLarge
-from schemas.errors import NotReady, RequestInvalid
+from schemas.errors import RequestInvalid
 
 LARGE_BODY_BYTES: Final = 8 << 20
 """Room for two texts of the size that wikis allow, escaped."""
-
-MOST_LARGE_BODIES: Final = 4
-_LARGE_BODY_SECONDS: Final = 30.0
 
 
 class _LargeBody(Struct):
@@ -33,8 +29,34 @@ async def read_object(request: Request) -> dict[str, Any]:
         BodyTooLarge: It is larger than any request without texts.
         RequestInvalid: It is no JSON object.
     """
+    return _object(request, await read_body(request))
+
+
+class LargeBodies:
+    """Admits a few large bodies at a time, see ``BodyPermits``."""
+
+    def __init__(self) -> None:
+        self._permits = BodyPermits(LARGE_BODY_BYTES, "Edits of larger pages are scored once they are saved.")
+
+    @contextlib.asynccontextmanager
+    async def reading(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+        """Give the body of a request; of one beyond 1 MiB only ``revision_data`` is read: as ``msgspec.Raw``.
+
+        Raises:
+            BodyTooLarge: It is beyond 8 MiB, or beyond 1 MiB and of no announced length.
+            NotReady: Other large bodies are being worked on.
+            RequestInvalid: It is no JSON object, or does not arrive within 30 s.
+        """
+        async with self._permits.reading(request) as body:
+            if len(body) <= BODY_BYTES:
+                yield _object(request, body)
+            else:
+                yield {"revision_data": _revision_data(request, body)}
+
+
+def _object(request: Request, body: bytes) -> dict[str, Any]:
     try:
-        document = orjson.loads(await read_body(request))
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _unreadable(request, error) from error
     if not isinstance(document, dict):
@@ -42,55 +64,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     return document
 
 
-class LargeBodies:
-    """Admits a few large bodies at a time, so that clients cannot fill the memory."""
-
-    def __init__(self) -> None:
-        self._free = MOST_LARGE_BODIES
-
-    @contextlib.asynccontextmanager
-    async def reading(self, request: Request) -> AsyncIterator[dict[str, Any]]:
-        """Give the body of a request; a large one counts among the few until the block ends.
-
-        A body beyond 1 MiB has to announce its length, and of its fields only ``revision_data`` is read:
-        as ``msgspec.Raw``.
-
-        Raises:
-            BodyTooLarge: It is beyond 8 MiB, or beyond 1 MiB and of no announced length.
-            NotReady: Other large bodies are being worked on.
-            RequestInvalid: It is no JSON object, or does not arrive within 30 s.
-        """
-        length = request.headers.get("content-length", "")
-        # No server takes a length of more digits, nor Python any number of them.
-        length_bytes = int(length[:19]) if length.isdecimal() else 0
-        if length_bytes <= BODY_BYTES:
-            yield await read_object(request)
-            return
-        if length_bytes > LARGE_BODY_BYTES:
-            raise BodyTooLarge(
-                f"The body has {length_bytes} bytes, more than the {LARGE_BODY_BYTES} that this route reads. "
-                "Edits of larger pages are scored once they are saved.",
-                limit_bytes=LARGE_BODY_BYTES,
-            )
-        if not self._free:
-            raise NotReady(
-                "Other large requests are being worked on, and memory is kept for them. Try again later."
-            )
-        self._free -= 1
-        try:
-            yield {"revision_data": await _large(request)}
-        finally:
-            self._free += 1
-
-
-async def _large(request: Request) -> Raw:
-    try:
-        async with asyncio.timeout(_LARGE_BODY_SECONDS):
-            body = await read_body(request, LARGE_BODY_BYTES)
-    except TimeoutError as error:
-        raise RequestInvalid(
-            f"The body did not arrive within {_LARGE_BODY_SECONDS:g} s. Send it faster, or send less."
-        ) from error
+def _revision_data(request: Request, body: bytes) -> Raw:
     try:
         return msgspec.json.decode(body, type=_LargeBody).revision_data
     except (msgspec.DecodeError, RecursionError) as error:

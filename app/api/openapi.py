@@ -1,6 +1,6 @@
 """The description of the API in OpenAPI 3.1, kept by hand beside the routes; a test holds them together."""
 
-from app.api import openapi_liftwing
+from app.api import openapi_intake, openapi_liftwing
 from app.api.openapi_parts import Schema, answer, parameter
 
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -25,8 +25,14 @@ def document() -> Schema:
             "description": "Scores of wiki revisions: our own face, ORES version 3, and Lift Wing. A path "
             "may end in a slash. Every answer allows every origin (CORS).",
         },
-        "paths": {**_OUR_PATHS, **_ORES_PATHS, **openapi_liftwing.PATHS, **_OPERATIONS_PATHS},
-        "components": {"schemas": {**_SCHEMAS, **openapi_liftwing.SCHEMAS}},
+        "paths": {
+            **_OUR_PATHS,
+            **_ORES_PATHS,
+            **openapi_liftwing.PATHS,
+            **openapi_intake.PATHS,
+            **_OPERATIONS_PATHS,
+        },
+        "components": {"schemas": {**_SCHEMAS, **openapi_liftwing.SCHEMAS, **openapi_intake.SCHEMAS}},
     }
 
 

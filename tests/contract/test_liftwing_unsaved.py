@@ -11,8 +11,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from app.api.body_permits import MOST_LARGE_BODIES
 from app.api.liftwing import REVERT_RISK
-from app.api.liftwing_body import LARGE_BODY_BYTES, MOST_LARGE_BODIES
+from app.api.liftwing_body import LARGE_BODY_BYTES
 from app.api.liftwing_revertrisk import parse_revertrisk
 from app.metrics import Face, Outcome
 from models.scoring import FeatureCache

@@ -22,7 +22,8 @@ from tests.pipelines import APP_ID, RunningPipeline, pipeline
 from tests.until import until
 
 NAME, COMMENT, TITLE = "Zephyrinus Quillfeather", "the telephone number is 0190-555", "Talk:Xanthippe_at_home"
-SECRETS = tuple(each.encode() for each in (NAME, COMMENT, TITLE))
+TEXT = "The pantry is behind the green baize door."
+SECRETS = tuple(each.encode() for each in (NAME, COMMENT, TITLE, TEXT))
 OPEN = b"Mossy Stone"
 
 
@@ -37,8 +38,9 @@ def event(
 
 
 def secret(rev_id: int, *, page_id: int, has_title: bool = False) -> bytes:
-    """Return an edit that tells a name and a comment, and a title where asked."""
+    """Return an edit that tells a name, a comment and a text, and a title where asked."""
     made = event(rev_id, page_id=page_id, comment=COMMENT, editor=user(user_text=NAME))
+    made["revision"]["content_slots"]["main"]["content_body"] = TEXT
     made["performer"] = user(user_text=NAME)
     if has_title:
         made["page"]["page_title"] = TITLE
@@ -130,7 +132,7 @@ async def test_a_suppressed_page_leaves_no_trace_in_any_file(tmp_path: Path) -> 
         # Dead letters have no page: the rest of the page is known by the numbers that they hold.
         given.give(*others(20), *secrets, broken(39, page_id=31), *others(20))
         await given.until_done()
-        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE}
+        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE, TEXT}
         assert list(records(given.log, DEAD_LETTER_TOPIC))
         given.give(suppression(39, page_id=31, kind="delete"))
         await until_clean(given, tmp_path)
@@ -150,7 +152,7 @@ async def test_a_suppressed_revision_leaves_no_trace_and_its_neighbours_stay(tmp
             *others(10), *neighbours, secret(4, page_id=31), child(5, page_id=31), broken(4, page_id=31)
         )
         await given.until_done()
-        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE}
+        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE, TEXT}
         given.give(suppression(4, page_id=31, kind="visibility_change"))
         await until_clean(given, tmp_path)
         assert [given.withdrawn(rev_id) for rev_id in (1, 2, 3, 4, 5)] == [None, None, None, "revision", None]

@@ -18,6 +18,15 @@ def kafka_session(kafka_jars: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
+def kafka_apart(kafka_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A broker for tests that leave events of their own in the source topic, which others audit."""
+    broker = KafkaBroker(tmp_path_factory.mktemp("kafka-apart"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
 def kafka_bootstrap(kafka_session: KafkaBroker) -> str:
     """The broker's address, ``host:port``."""
     return kafka_session.bootstrap

@@ -15,7 +15,7 @@ import pytest
 from rocksdict import Options, Rdict
 
 from agents.embedded.log import Log
-from app.doctor import check_contact, check_models, check_rules, diagnose
+from app.doctor import check_contact, check_intake, check_models, check_rules, diagnose
 from app.doctor_machine import (
     available_memory_bytes,
     check_dictionaries,
@@ -34,7 +34,7 @@ from app.doctor_state import (
     check_stores,
 )
 from app.findings import Finding, Status, as_table, broken, is_broken, ok, to_json, warning
-from app.settings import Settings, WikiSettings
+from app.settings import Settings, WikiSettings, load_settings
 from models.store import ModelStore
 from tests.artefacts import write_artefact
 
@@ -312,3 +312,19 @@ def test_all_checks_together_tell_a_held_data_directory_and_leave_its_stores_alo
     assert found["model tiny-revid"].status is Status.OK
     checks = ["interpreter", "packages", "nltk data", "open files", "memory", "port", "embedded log"]
     assert all(check in found for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("intake", "host", "status"),
+    [
+        ("off", "0.0.0.0", Status.OK),
+        ("token", "0.0.0.0", Status.OK),
+        ("open", "127.0.0.1", Status.OK),
+        ("open", "0.0.0.0", Status.WARNING),
+    ],
+)
+def test_an_intake_that_anyone_reaches_is_worth_a_word(
+    tmp_path: Path, intake: str, host: str, status: Status
+) -> None:
+    settings = load_settings(environ={"REVSTREAM_INTAKE": intake, "REVSTREAM_HTTP_HOST": host}, cwd=tmp_path)
+    assert check_intake(settings).status is status
