@@ -54,10 +54,12 @@ kafka: kafka-tools ## Start an Apache Kafka broker on loopback, until Ctrl-C.
 	@$(PYTHON) deploy/kafka/broker.py start --port $(or $(PORT),9092) --foreground
 
 kafka-tools:
-	@if command -v java >/dev/null && command -v mvn >/dev/null; then exit 0; fi; \
-	packages="openjdk-17-jre-headless maven"; \
+	@packages=; \
+	command -v java >/dev/null && command -v mvn >/dev/null || packages="openjdk-17-jre-headless maven"; \
+	command -v kcat >/dev/null || packages="$$packages kcat"; \
+	test -n "$$packages" || exit 0; \
 	$(INSTALL) "for the tests against a real Kafka broker" && exit 0; \
-	echo "No Java and Maven, so the tests against a real Kafka broker are skipped. Install: $$packages" >&2; \
+	echo "Tests against a real Kafka broker are skipped where they need: $$packages. Install these." >&2; \
 	test -z "$$REQUIRE_KAFKA"
 
 # Installs $$packages with the system's package manager where this user may, and says so; "$(INSTALL) WHY".
