@@ -15,6 +15,7 @@ import pytest
 from rocksdict import Options, Rdict
 
 from agents.embedded.log import Log
+from agents.kafka_access import KafkaAccess
 from app.doctor import check_contact, check_intake, check_models, check_rules, diagnose
 from app.doctor_machine import (
     available_memory_bytes,
@@ -28,6 +29,7 @@ from app.doctor_machine import (
 from app.doctor_state import (
     check_data_dir,
     check_kafka,
+    check_kafka_login,
     check_lock,
     check_log,
     check_port,
@@ -36,6 +38,7 @@ from app.doctor_state import (
 from app.findings import Finding, Status, as_table, broken, is_broken, ok, to_json, warning
 from app.settings import Settings, WikiSettings, load_settings
 from models.store import ModelStore
+from schemas.secret import Secret
 from tests.artefacts import write_artefact
 
 
@@ -328,3 +331,12 @@ def test_an_intake_that_anyone_reaches_is_worth_a_word(
 ) -> None:
     settings = load_settings(environ={"REVSTREAM_INTAKE": intake, "REVSTREAM_HTTP_HOST": host}, cwd=tmp_path)
     assert check_intake(settings).status is status
+
+
+def test_a_cluster_that_lets_nobody_in_is_broken_and_no_password_is_told() -> None:
+    access = KafkaAccess(sasl_mechanism="PLAIN", username="moss", password=Secret("stone"))
+    with listening() as dead:
+        pass
+    finding = check_kafka_login(access, [f"127.0.0.1:{dead}"], timeout_seconds=5)
+    assert_cured(finding, Status.BROKEN, "SASL_PLAINTEXT as moss is not let in", "kafka_sasl_mechanism")
+    assert "stone" not in finding.message
