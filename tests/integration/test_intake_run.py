@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agents.embedded.log import Log
 from batch.sample_wiki import BUNDLED
+from schemas.keys import PAGE_CONTENT_CHANGE_TOPIC
 from tests.audit import records
 from tests.input_events import encoded, page_change
 from tests.integration.conftest import KafkaBroker
@@ -146,3 +147,38 @@ def test_what_would_wait_too_long_is_refused_until_the_worker_has_caught_up(engi
             assert refused.document["error"]["code"] == "not_ready"
             assert "intake_backlog_events" in refused.document["error"]["message"]
             assert int(refused.headers["retry-after"]) > 0
+
+
+def edit_with_text(rev_id: int, parent_id: int, text: str) -> bytes:
+    made = json.loads(event(rev_id, "ivywiki"))
+    made["meta"]["stream"] = PAGE_CONTENT_CHANGE_TOPIC
+    made["revision"] |= {"rev_parent_id": parent_id}
+    made["revision"]["content_slots"]["main"]["content_body"] = text
+    return encoded(made)
+
+
+@pytest.mark.slow
+def test_edits_whose_events_carry_their_texts_are_scored_with_no_wiki_to_ask(engine: Engine) -> None:
+    options = [
+        '--wikis={"ivywiki":{"models":{"reverted":"enwiki-reverted"}}}',
+        "--content=mediawiki",
+        "--mediawiki-contact=tests@example.org",
+        "--mediawiki-url=http://127.0.0.1:1/api.php",
+        "--mediawiki-max-attempts=1",
+        "--content-retry-seconds=0",
+    ]
+    edits = (
+        edit_with_text(1, 0, "Ivy."),
+        edit_with_text(2, 1, "Ivy!"),
+        edit_with_text(9, 8, "I"),
+    )
+    with engine.worker(*options) as worker:
+        assert post(worker, b"[" + b",".join(edits) + b"]").status == 201
+        answers = [worker.until_answered(f"/scores/ivywiki/{rev_id}").document for rev_id in (1, 2, 9)]
+        metrics = worker.get("/metrics").body.decode()
+        assert worker.stop() == 0
+    assert all("prediction" in answer["scores"]["reverted"] for answer in answers[:2])
+    # The parent of this one went by nowhere, so that the wiki had to be asked.
+    assert answers[2]["scores"]["reverted"]["error"]["code"] == "content_unavailable"
+    assert 'revstream_told_parents_total{origin="kept"} 1.0' in metrics
+    assert 'revstream_told_parents_total{origin="wiki"} 1.0' in metrics
