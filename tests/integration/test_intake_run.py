@@ -16,7 +16,7 @@ from batch.sample_wiki import BUNDLED
 from schemas.keys import PAGE_CONTENT_CHANGE_TOPIC
 from tests.audit import records
 from tests.input_events import encoded, page_change
-from tests.integration.conftest import KafkaBroker
+from tests.kafka_broker import KafkaBroker
 from tests.kafka_mirror import mirror
 from tests.programs import Answer, Program, ask
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.integration.conftest import KafkaBroker
+from tests.kafka_broker import KafkaBroker
 from tests.programs import Program
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
