@@ -29,6 +29,7 @@ class Face(StrEnum):
     LIFTWING = "liftwing"
     INTAKE = "intake"
     OPERATIONS = "operations"
+    PEERS = "peers"
     UNKNOWN = "unknown"
 
 

@@ -15,6 +15,7 @@ import click
 from agents.known_texts import KnownTexts
 from app.api.openapi import document
 from app.cli import main
+from app.cluster.metrics import ClusterMetrics, ClusterStatus
 from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.pool_metrics import PoolMetrics
@@ -63,6 +64,7 @@ def metrics() -> str:
     ours.watch_reader(lambda: Freshness(is_ready=True, reasons=(), age_seconds=0.0))
     StreamObserver(ours.registry)
     ours.registry.register(TextMetrics(KnownTexts(0).status))
+    ours.registry.register(ClusterMetrics(ClusterStatus))
     ours.registry.register(
         PoolMetrics(ScoringPool(partial(load_work, (), ()), processes=1, limits=PoolLimits()).status)
     )

@@ -130,6 +130,23 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Events that may wait to be handled before the intake refuses more.", ge=1, le=10**9
         ),
     ] = 100_000
+    advertised_url: Annotated[
+        str,
+        Meta(
+            description="Address at which other workers reach the read API, `http://HOST:PORT`; empty is the "
+            "one that it listens on. Each worker needs one of its own.",
+            pattern=r"^(|https?://[^\s/]+/?)\Z",
+        ),
+    ] = ""
+    standby_replicas: Annotated[
+        int,
+        Meta(
+            description="Workers that follow each partition of another, to answer and take over at once when "
+            "that one is gone. On Kafka only; all workers must be set alike.",
+            ge=0,
+            le=16,
+        ),
+    ] = 0
     source: Annotated[
         _Text,
         Meta(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import faust
+import structlog
 from faust.sensors import Monitor
 from faust.tables.recovery import Recovery, ServiceStopped
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
@@ -13,7 +14,9 @@ from faust.types import TP, EventT, Message, StreamT, TopicT, TransportT
 
 from agents.gapless import GaplessConsumer, GaplessKafkaConsumer
 from agents.ordered import UnacknowledgedEvent
-from tables.predictions import CommittingTables
+from tables.predictions import CommittingTables, PredictionTable
+
+_log = structlog.get_logger("revstream.worker")
 
 
 class QuietMonitor(Monitor):
@@ -44,8 +47,42 @@ class QuietRecovery(Recovery):
             await super().on_recovery_completed(generation_id)
 
 
+def _no_more() -> None:
+    pass
+
+
 class PromptTables(CommittingTables):
-    """The tables of an app that has declared them all before it starts."""
+    """The tables of an app that has declared them all before it starts.
+
+    Attributes:
+        before_rebalance: Runs when the partitions of a generation are known, before any is opened or closed.
+        after_rebalance: Runs when those that are ours are open, and the others closed.
+    """
+
+    before_rebalance: Callable[[], None] = staticmethod(_no_more)
+    after_rebalance: Callable[[], None] = staticmethod(_no_more)
+    _rows_before = 0
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Take up the partitions of a generation."""
+        self.before_rebalance()
+        self._rows_before = self._rows_recovered()
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        self.after_rebalance()
+
+    def on_actives_ready(self) -> None:
+        """Show the partitions that came, and tell what they took."""
+        tables = [table.data for table in self.values() if isinstance(table, PredictionTable)]
+        taken = sorted({partition for data in tables for partition in data.recovering})
+        super().on_actives_ready()
+        if taken:
+            rows_read = self._rows_recovered() - self._rows_before
+            _log.info("partitions_taken", partitions=taken, rows_read=rows_read)
+
+    def _rows_recovered(self) -> int:
+        return sum(table.data.rows_recovered for table in self.values() if isinstance(table, PredictionTable))
 
     @property
     def recovery(self) -> Recovery:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import structlog
 
+from agents.assignor import AdvertisingAssignor
 from agents.content import RevisionSource
 from agents.embedded.erasure import Eraser
 from agents.embedded.house import backlog, keep_house
@@ -24,6 +25,8 @@ from agents.sources import EventSource
 from agents.told_content import ToldContent
 from app.api.asgi import create_api
 from app.api.server import bind, run_server
+from app.cluster.metrics import ClusterMetrics
+from app.cluster.sharing import Sharing, owned_progress, places_topic
 from app.content import open_content
 from app.data_dir import locked_data_dir
 from app.direct import WorkerDirectScoring
@@ -44,7 +47,7 @@ from schemas.decode import MAX_EVENT_BYTES
 from schemas.errors import RevstreamError, SourceError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
 from tables.predictions import Predictions, PredictionTable
-from tables.reader import Freshness, PredictionReader
+from tables.reader import Freshness, PredictionReader, Progress
 
 _log = structlog.get_logger("revstream.worker")
 
@@ -54,11 +57,14 @@ class WorkerRows:
 
     def __init__(self, predictions: Predictions) -> None:
         self.get = predictions.get
+        self._predictions = predictions
+        self._was_ready = False
         self.is_recovered = False
 
     def freshness(self) -> Freshness:
-        """Return whether the tables are complete."""
-        return Freshness(self.is_recovered, () if self.is_recovered else ("recovering",), None)
+        """Return whether the tables were complete once, and are open still."""
+        self._was_ready = self._was_ready or (self.is_recovered and not self._predictions.recovering)
+        return Freshness(self._was_ready, () if self._was_ready else ("recovering",), None)
 
 
 class Worker:
@@ -88,8 +94,14 @@ class Worker:
         self._api_stop = asyncio.Event()
         self._access = kafka_access(settings)
         self.app = self._create_app()
-        self.predictions = Predictions(self.app, partitions=settings.partitions)
+        places = None if settings.is_embedded else places_topic(settings.app_id)
+        self.predictions = Predictions(self.app, partitions=settings.partitions, places_topic=places)
         self.rows = WorkerRows(self.predictions)
+        self.reader = PredictionReader(self.rows)
+        self.sharing: Sharing | None = None
+        if not settings.is_embedded:
+            self.sharing = Sharing(settings, self.app, self.predictions, self.reader)
+            self.metrics.registry.register(ClusterMetrics(self.sharing.status))
         self._content = open_content(settings)
         self.scoring = self._scoring(self._content)
         self.texts = KnownTexts(settings.content_cache_mb << 20)
@@ -152,7 +164,8 @@ class Worker:
             broker_heartbeat_interval=settings.broker_session_timeout_seconds / 5,
             topic_partitions=settings.partitions,
             topic_disable_leader=True,
-            table_standby_replicas=0,
+            table_standby_replicas=settings.standby_replicas,
+            PartitionAssignor=AdvertisingAssignor,
             stream_recovery_delay=0.0,
             # Events in flight when partitions are given back belong to their new owner.
             stream_wait_empty=False,
@@ -227,8 +240,11 @@ class Worker:
         self.open()
         if not self.settings.is_embedded:
             await self._declare_topics()
+        if self.sharing is not None:
+            self.sharing.advertise(self.address)
+            self._working.append(self._guard(self.sharing.run()))
         api = create_api(
-            reader=PredictionReader(self.rows),
+            reader=self.reader,
             catalogue=self.catalogue,
             on_demand=WorkerOnDemand(self.scoring, self.catalogue),
             readiness=self._not_ready,
@@ -237,6 +253,9 @@ class Worker:
             direct=WorkerDirectScoring(
                 self.scorers.pool, self._content, max_text_bytes=self.settings.max_text_bytes
             ),
+            cluster=None if self.sharing is None else self.sharing.finder,
+            node=None if self.sharing is None else self.sharing.node,
+            progress=self._progress,
         )
         settings = self.settings
         await self.scorers.begin()
@@ -273,6 +292,7 @@ class Worker:
             [
                 TopicSpec(PAGE_CHANGE_TOPIC, is_cut_alike=True),
                 *(TopicSpec(name, is_compacted=True, is_cut_alike=True) for name in changelogs),
+                TopicSpec(places_topic(self.settings.app_id), is_compacted=True, is_cut_alike=True),
                 *(TopicSpec(name) for name in sorted(streams)),
                 TopicSpec(DEAD_LETTER_TOPIC),
             ],
@@ -339,6 +359,8 @@ class Worker:
         await asyncio.gather(*self._working, return_exceptions=True)
         await self.scorers.stop(drain_seconds=self.settings.shutdown_timeout_seconds)
         await self._content.close()
+        if self.sharing is not None:
+            await self.sharing.close()
         self._held.close()
 
     def _not_ready(self) -> list[str]:
@@ -347,7 +369,14 @@ class Worker:
             reasons.append("stopping")
         if not self.scorers.is_ready:
             reasons.append("models_loading")
+        if self.sharing is not None:
+            reasons.extend(self.sharing.reasons())
         return reasons
+
+    def _progress(self) -> list[Progress]:
+        if self.sharing is not None:
+            return self.sharing.progress()
+        return list(owned_progress(self.app, self.predictions))
 
     @property
     def address(self) -> str:

@@ -45,6 +45,8 @@ The tree, with the code that API, events and tables carry::
         ├── PredictionNotFound     prediction_not_found
         ├── PredictionWithdrawn    prediction_withdrawn
         └── NotReady               not_ready                (retryable)
+            ├── Recovering         recovering               (retryable)
+            └── OwnerUnavailable   owner_unavailable        (retryable)
 
 A message says what happened to which thing, the likely cause, and what to do. ``code`` is stable and
 documented in README.md; ``retryable`` says whether the same call may succeed later without a change.
@@ -332,3 +334,15 @@ class NotReady(RequestError):
 
     code = "not_ready"
     retryable = True
+
+
+class Recovering(NotReady):
+    """The worker that the row belongs to fills its tables; nobody else holds a copy."""
+
+    code = "recovering"
+
+
+class OwnerUnavailable(NotReady):
+    """The worker that the row belongs to does not answer, and nobody else holds a copy."""
+
+    code = "owner_unavailable"

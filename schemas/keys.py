@@ -1,5 +1,7 @@
 """Keys of topics and tables, as bytes."""
 
+from zlib import crc32
+
 from msgspec import Struct
 from msgspec.json import Encoder
 
@@ -10,6 +12,7 @@ DEAD_LETTER_TOPIC = "revstream.dead-letter"
 ERASURE_TOPIC = "revstream.erasures"
 REVISIONS_TABLE = "revisions"
 PAGES_TABLE = "pages"
+PLACES = "places"
 
 _encoder = Encoder()
 _PAGE_KEY_BEGINS = b'{"wiki_id":'
@@ -45,3 +48,13 @@ def row_key(wiki_id: str, number: int) -> bytes:
     if not 0 <= number < 1 << 63:
         raise ValueError(f"{number} is no id: it must lie in [0, 2**63)")
     return wiki_id.encode() + b"\0" + number.to_bytes(8, "big")
+
+
+def place_key(table: str, key: bytes) -> bytes:
+    """Return the key under which is kept in which partition a row of ``revisions`` or ``pages`` lies."""
+    return table.encode() + b"\0" + key
+
+
+def place_partition(key: bytes, partitions: int) -> int:
+    """Return the partition of a `place_key`: CRC-32 modulo the count, the same in every process."""
+    return crc32(key) % partitions

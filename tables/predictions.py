@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final, cast
 
 from faust import Table
 from faust.tables.manager import TableManager
-from faust.types import TP, AppT, EventT, RecordMetadata
+from faust.types import TP, AppT, EventT, Message, RecordMetadata
 from msgspec.structs import replace
 
 from schemas.errors import StoreError
-from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
+from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, place_key, place_partition, row_key
 from schemas.prediction import PredictionRow
 from tables.codec import decode_row, encode_row, row_page
 from tables.merge import merge_page, merge_revision
@@ -78,6 +79,13 @@ class CommittingTables(TableManager):
             if isinstance(table, PredictionTable):
                 table.data.forget_uncommitted()
 
+    def on_actives_ready(self) -> None:
+        """Show the rows of the partitions that came by the last rebalance."""
+        super().on_actives_ready()
+        for table in self.values():
+            if isinstance(table, PredictionTable):
+                table.data.recovered()
+
     def on_commit(self, offsets: Any) -> None:
         """Write the rows of all events below the offsets just committed."""
         for table in self.values():
@@ -91,9 +99,14 @@ class Predictions:
     Args:
         app: A Faust app configured with ``Table=PredictionTable`` and ``TableManager=CommittingTables``.
         partitions: Must equal the partitions of the source topic: a row lives where its page's events do.
+        places_topic: Where to tell in which partition a row lies, so that any worker can find its owner;
+            None where there is but one worker.
     """
 
-    def __init__(self, app: AppT, *, partitions: int) -> None:
+    def __init__(self, app: AppT, *, partitions: int, places_topic: str | None = None) -> None:
+        self._app = app
+        self._partitions = partitions
+        self._places_topic = places_topic
         self._revisions = _table(app, REVISIONS_TABLE, partitions)
         self._pages = _table(app, PAGES_TABLE, partitions)
 
@@ -122,9 +135,33 @@ class Predictions:
         encoded = encode_row(merged)
         latest = self._pages.data.newest(partition, page_key)
         return (
+            *await self._tell_place(event, REVISIONS_TABLE, revision_key, stored),
+            *await self._tell_place(event, PAGES_TABLE, page_key, latest),
             await self._revisions.put(event, revision_key, encoded),
             await self._pages.put(event, page_key, _later(latest, merged, encoded)),
         )
+
+    async def _tell_place(
+        self, event: EventT[Any], table: str, key: bytes, stored: bytes | None
+    ) -> Sequence[Sent]:
+        """Tell where a row lies, unless an event before this one has told it.
+
+        What the row holds of an event further on may be there while the place is not: a crash came in
+        between, and all from the first uncommitted event on is handled again.
+        """
+        message = event.message
+        if self._places_topic is None or (stored is not None and _is_of_earlier(stored, message)):
+            return ()
+        place = place_key(table, key)
+        sent = await self._app.producer.send(
+            self._places_topic,
+            place,
+            b"%d" % message.partition,
+            place_partition(place, self._partitions),
+            None,
+            None,
+        )
+        return (cast(Sent, sent),)
 
     async def act_on_page(self, event: EventT[Any], act: Act) -> tuple[Sequence[Sent], tuple[int, ...]]:
         """Hide a page's predictions, show them again, or erase them.
@@ -143,9 +180,13 @@ class Predictions:
         """
         partition = event.message.partition
         page_key = row_key(act.wiki_id, act.page_id)
-        page = acted_on(_decoded(self._pages.data.newest(partition, page_key)), act)
+        stored = self._pages.data.newest(partition, page_key)
+        page = acted_on(_decoded(stored), act)
         is_urgent = act.is_hidden
-        sent = [await self._pages.put(event, page_key, encode_row(page), is_urgent=is_urgent)]
+        sent = [
+            *await self._tell_place(event, PAGES_TABLE, page_key, stored),
+            await self._pages.put(event, page_key, encode_row(page), is_urgent=is_urgent),
+        ]
         if not act.is_erasure:
             return sent, ()
         rows = {
@@ -156,6 +197,8 @@ class Predictions:
         async for key, row in self._revisions_of(partition, act.wiki_id, act.page_id):
             rows[key] = emptied(row, act)
         for key, row in rows.items():
+            stored = self._revisions.data.newest(partition, key)
+            sent += await self._tell_place(event, REVISIONS_TABLE, key, stored)
             sent.append(await self._revisions.put(event, key, encode_row(row), is_urgent=is_urgent))
         return sent, tuple(sorted(row.rev_id for row in rows.values()))
 
@@ -164,7 +207,11 @@ class Predictions:
         partition = event.message.partition
         revision = acted_on(self.newest_revision(event, act.wiki_id, act.rev_id), act)
         key = row_key(act.wiki_id, act.rev_id)
-        sent = [await self._revisions.put(event, key, encode_row(revision), is_urgent=act.is_hidden)]
+        stored = self._revisions.data.newest(partition, key)
+        sent = [
+            *await self._tell_place(event, REVISIONS_TABLE, key, stored),
+            await self._revisions.put(event, key, encode_row(revision), is_urgent=act.is_hidden),
+        ]
         page_key = row_key(act.wiki_id, act.page_id)
         page = _decoded(self._pages.data.newest(partition, page_key))
         if act.is_erasure and page is not None and page.rev_id == act.rev_id:
@@ -209,8 +256,27 @@ class Predictions:
             self._revisions.data.rewrite(partition, first, last)
 
     def get(self, table: str, key: bytes) -> bytes | None:
-        """Return a committed row of ``revisions`` or ``pages``."""
+        """Return a committed row of ``revisions`` or ``pages``, of the partitions that are recovered."""
         return (self._revisions if table == REVISIONS_TABLE else self._pages).data.committed(key)
+
+    def unready(self, table: str, partition: int, key: bytes) -> bytes | None:
+        """Return a row of a partition that is recovering, as old as that is."""
+        store = (self._revisions if table == REVISIONS_TABLE else self._pages).data
+        return store.unready(partition, key)
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The partitions that are ours, recovered or not."""
+        return frozenset(self._revisions.data.partitions()) & frozenset(self._pages.data.partitions())
+
+    @property
+    def recovering(self) -> frozenset[int]:
+        """The partitions that are ours and of which nothing is shown yet."""
+        return self._revisions.data.recovering | self._pages.data.recovering
+
+    def partition_path(self, table: str, partition: int) -> Path:
+        """Return the directory of a table's partition."""
+        return (self._revisions if table == REVISIONS_TABLE else self._pages).data.partition_path(partition)
 
     @property
     def changelog_topics(self) -> Mapping[str, str]:
@@ -227,6 +293,14 @@ def _decoded(row: bytes | None) -> PredictionRow | None:
 
 # What an event is decided by is what it is merged with a little later.
 _remembered = lru_cache(maxsize=256)(decode_row)
+
+
+def _is_of_earlier(stored: bytes, message: Message) -> bool:
+    return any(
+        (origin.source_topic, origin.source_partition) == (message.topic, message.partition)
+        and origin.source_offset < message.offset
+        for origin in (score.provenance for score in _remembered(stored).scores)
+    )
 
 
 def _merged(stored: PredictionRow, row: PredictionRow) -> PredictionRow:

@@ -26,6 +26,22 @@ class Freshness(Struct, frozen=True):
     age_seconds: float | None
 
 
+class Progress(Struct, frozen=True):
+    """A partition that is being filled.
+
+    Attributes:
+        table: ``revisions``, ``pages``, or ``places``: where rows of others lie.
+        partition: From 0.
+        role: ``owner`` or ``standby``.
+        rows_left: Records of the changelog that are not applied yet; None where that is not known yet.
+    """
+
+    table: str
+    partition: int
+    role: str
+    rows_left: int | None
+
+
 class RowSource(Protocol):
     """Gives committed rows as bytes. Cheap enough to be called on the event loop."""
 

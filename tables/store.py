@@ -11,18 +11,13 @@ import contextlib
 import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import rocksdict
 from faust.stores import rocksdb
 from faust.types import TP, EventT, RecordMetadata
 
-from schemas.errors import StoreError, StoreFull, StoreLocked
-
-_BLOCK_CACHE_BYTES = 64 << 20
-_WRITE_BUFFER_BYTES = 8 << 20
-_BLOOM_BITS_PER_KEY = 10
+from tables.partition_files import named, open_partition
 
 
 class _Held(NamedTuple):
@@ -50,10 +45,10 @@ class CommittedStore(rocksdb.Store):
 
     Rows are written through ``hold`` only (see `tables.predictions.PredictionTable`): Faust's mapping
     interface can read but not write, because a write must name its event and its changelog record.
-    """
 
-    # One cache for all partitions of all tables: Faust's default is 2 GiB for each.
-    _block_cache: rocksdict.Cache | None = None
+    Attributes:
+        rows_recovered: Changelog records that recoveries have applied.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,6 +56,8 @@ class CommittedStore(rocksdb.Store):
         self._cells: defaultdict[int, dict[bytes, _Cell]] = defaultdict(dict)
         # Of these the newest value is shown before it is committed.
         self._urgent: dict[bytes, int] = {}
+        self._recovering: set[int] = set()
+        self.rows_recovered = 0
 
     # Writing
 
@@ -134,7 +131,7 @@ class CommittedStore(rocksdb.Store):
         try:
             self._db_for_partition(partition).write(batch)
         except Exception as error:  # rocksdict raises bare Exceptions
-            raise _named(error, self.partition_path(partition)) from error
+            raise named(error, self.partition_path(partition)) from error
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         """Do nothing: the offset is only ever written in one batch with the rows it stands for."""
@@ -149,6 +146,7 @@ class CommittedStore(rocksdb.Store):
         last: dict[int, int] = {}
         for event in batch:
             message = event.message
+            self.rows_recovered += 1
             last[message.partition] = message.offset
             # A changelog record without a key cannot be ours, and rocksdict refuses it.
             key: Any = message.key
@@ -177,11 +175,17 @@ class CommittedStore(rocksdb.Store):
         """Return the committed row of a key, wherever its partition, or the urgent one: what readers see."""
         if key in self._urgent:
             return self._cells[self._urgent[key]][key].value
-        for db in self._dbs.values():
-            row = db.get(key)
+        for partition, db in self._dbs.items():
+            # What is half recovered may be older than what was shown before.
+            row = None if partition in self._recovering else db.get(key)
             if row is not None:
                 return row  # type: ignore[no-any-return]  # rocksdict does not type raw mode
         return None
+
+    def unready(self, partition: int, key: bytes) -> bytes | None:
+        """Return what a recovering partition holds so far; None where it is not one, or holds none."""
+        row: bytes | None = self._dbs[partition].get(key) if partition in self._recovering else None
+        return row
 
     def rows(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the newest rows of all keys with a prefix, uncommitted ones included, in any order."""
@@ -213,16 +217,47 @@ class CommittedStore(rocksdb.Store):
         """Return the partitions that are open here."""
         return sorted(self._dbs)
 
+    @property
+    def recovering(self) -> frozenset[int]:
+        """The partitions of which no row is shown yet."""
+        return frozenset(self._recovering)
+
+    def recovered(self) -> None:
+        """Show the rows of all partitions: their changelogs are applied to the end."""
+        self._recovering.clear()
+
     # Opening and closing
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Close the partitions that went elsewhere, and hide those that came until they are recovered.
+
+        A partition that is left to be a standby, or taken up from being one, is neither revoked nor new to
+        Faust: what counts is which are active now.
+        """
+        active = {tp.partition for tp in self.app.assignor.assigned_actives() if self._is_ours(tp)}
+        topic = self.table.changelog_topic.get_topic_name()
+        self.revoke_partitions(self.table, {TP(topic, gone) for gone in set(self._dbs) - active})
+        self._recovering |= active - set(self._dbs)
+        for partition in sorted(active):
+            self._db_for_partition(partition)
+            await asyncio.sleep(0)
+
+    def _is_ours(self, tp: TP) -> bool:
+        return tp.topic in self.table.changelog_topic.topics
 
     def revoke_partitions(self, table: Any, tps: set[TP]) -> None:
         """Close partitions, and forget the rows of events that will be consumed again elsewhere."""
         for tp in tps:
-            if tp.topic in table.changelog_topic.topics:
+            if self._is_ours(tp):
                 self._held.pop(tp.partition, None)
                 self._cells.pop(tp.partition, None)
                 self._urgent = {key: at for key, at in self._urgent.items() if at != tp.partition}
-        super().revoke_partitions(table, tps)
+                self._recovering.discard(tp.partition)
+                db = self._dbs.pop(tp.partition, None)
+                if db is not None:
+                    db.close()
 
     def forget_uncommitted(self) -> None:
         """Forget all rows of uncommitted events, which will be consumed again."""
@@ -238,27 +273,7 @@ class CommittedStore(rocksdb.Store):
         return self._db_for_partition(partition)
 
     def _open_for_partition(self, partition: int) -> rocksdict.Rdict:
-        path = self.partition_path(partition)
-        try:
-            return rocksdict.Rdict(str(path), options=self._options())
-        except Exception as error:  # rocksdict raises bare Exceptions
-            raise _named(error, path) from error
-
-    @classmethod
-    def _options(cls) -> rocksdict.Options:
-        if cls._block_cache is None:
-            cls._block_cache = rocksdict.Cache(_BLOCK_CACHE_BYTES)
-        tables = rocksdict.BlockBasedOptions()
-        tables.set_block_cache(cls._block_cache)
-        tables.set_bloom_filter(_BLOOM_BITS_PER_KEY, block_based=False)
-        tables.set_cache_index_and_filter_blocks(True)
-        options = rocksdict.Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-        options.set_max_write_buffer_number(2)
-        options.set_max_open_files(256)
-        options.set_block_based_table_factory(tables)
-        return options
+        return open_partition(self.partition_path(partition))
 
     async def stop(self) -> None:
         """Close all partitions. Rows still held belong to uncommitted events."""
@@ -284,23 +299,3 @@ def _changelog_offset(ready: list[_Held], waiting: list[_Held]) -> int | None:
                 return None
             offset = min(offset, one.sent.result().offset - 1)
     return offset
-
-
-def _named(error: Exception, path: Path) -> StoreError:
-    """Return the typed error for a failure of RocksDB, which it describes in words only."""
-    words = str(error)
-    if "lock hold" in words or "While lock file" in words:
-        return StoreLocked(
-            f"The table {path} is open in another process. Stop that process, or use another data directory.",
-            path=str(path),
-        )
-    if "No space left" in words:
-        return StoreFull(
-            f"The disk that holds {path} is full. Nothing was lost: free space and start again.",
-            path=str(path),
-        )
-    return StoreError(
-        f"The table {path} cannot be used: {words}. If it is a matter of rights, correct them; if its files "
-        "are damaged, delete the directory: the next start rebuilds it from the changelog.",
-        path=str(path),
-    )

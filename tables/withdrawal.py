@@ -98,13 +98,18 @@ def refuse_withdrawn(revision: PredictionRow | None, page: PredictionRow | None,
     """
     for row, what in ((page, "page"), (revision, "revision")):
         if row is not None and is_hidden(row):
-            raise PredictionWithdrawn(
-                f"The prediction was withdrawn, because its {what} was deleted or hidden on {row.wiki_id}. "
-                "It comes back if that is undone; do not show copies of it.",
-                wiki_id=row.wiki_id,
-                withdrawn=what,
-                **asked,
-            )
+            raise withdrawn(row.wiki_id, what, **asked)
+
+
+def withdrawn(wiki_id: str, what: str, **asked: int) -> PredictionWithdrawn:
+    """Return the error about a prediction whose ``page`` or ``revision`` is hidden."""
+    return PredictionWithdrawn(
+        f"The prediction was withdrawn, because its {what} was deleted or hidden on {wiki_id}. "
+        "It comes back if that is undone; do not show copies of it.",
+        wiki_id=wiki_id,
+        withdrawn=what,
+        **asked,
+    )
 
 
 def is_hidden(row: PredictionRow) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from app.api.on_demand import DirectScoring, OnDemand
+from app.cluster.finder import Finder, LocalFinder
+from app.cluster.node import Node
 from app.metrics import FaceCounters, Metrics, Outcome
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import (
@@ -18,19 +20,22 @@ from schemas.errors import (
     ScoringError,
 )
 from schemas.prediction import ModelId, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
-from tables.reader import PredictionReader
+from tables.reader import Freshness, PredictionReader, Progress
 
 
 class Resources(Struct, frozen=True):
     """What handlers work with.
 
     Attributes:
-        reader: Stored predictions.
+        reader: Stored predictions that are here.
         catalogue: Models by wiki.
         on_demand: Scores what is not stored; None on replicas.
         readiness: Names of what the process waits for beyond the reader; empty when it is ready.
         metrics: Counters.
         direct: Scores what requests bring along; None on replicas.
+        cluster: Finds what is not here; None where all is.
+        node: Answers other workers; None where there are none.
+        progress: What is recovering.
     """
 
     reader: PredictionReader
@@ -39,6 +44,14 @@ class Resources(Struct, frozen=True):
     readiness: Callable[[], Sequence[str]]
     metrics: Metrics
     direct: DirectScoring | None = None
+    cluster: Finder | None = None
+    node: Node | None = None
+    progress: Callable[[], Sequence[Progress]] = tuple
+
+    @property
+    def finder(self) -> Finder:
+        """What finds rows, wherever they lie."""
+        return LocalFinder(self.reader) if self.cluster is None else self.cluster
 
 
 def of_version(row: PredictionRow, model_name: str, model_version: str) -> StoredScore | None:
@@ -72,15 +85,17 @@ async def answer(
         with_features: Whether the features are wanted as well.
 
     Raises:
-        NotReady: Nothing is known of the revision, and the tables are not complete or the scorers full.
+        NotReady: Nothing is known of the revision, and the tables are not complete or the scorers full;
+            in a cluster Recovering or OwnerUnavailable where the row may lie with a worker that cannot tell.
     """
     found: dict[str, ScoredModel] = {}
     try:
-        row = resources.reader.revision(wiki_id, rev_id)
+        stored_row = await resources.finder.revision(wiki_id, rev_id)
     except PredictionWithdrawn as error:
         counters.answers[Outcome.ABSENT] += len(models)
         failure = _as_the_wiki_says(error)
         return {name: ScoredModel(info.id, failure) for name, info in models.items()}
+    row = stored_row.row
     if row is not None and not with_features:
         for name, info in models.items():
             stored = of_version(row, info.id.model_name, info.id.model_version)
@@ -91,7 +106,15 @@ async def answer(
     if missing:
         # A model asked for under two names is scored once.
         distinct = {info.id: _reference(resources, wiki_id, info) for info in missing.values()}
-        scored = await _score(resources, counters, wiki_id, rev_id, distinct, with_features=with_features)
+        scored = await _score(
+            resources,
+            counters,
+            wiki_id,
+            rev_id,
+            distinct,
+            freshness=stored_row.freshness,
+            with_features=with_features,
+        )
         by_model = {(answer.model.model_name, answer.model.model_version): answer for answer in scored}
         for name, info in missing.items():
             found[name] = by_model[info.id.model_name, info.id.model_version]
@@ -118,10 +141,10 @@ async def _score(
     rev_id: int,
     models: Mapping[ModelId, str],
     *,
+    freshness: Freshness,
     with_features: bool,
 ) -> list[ScoredModel]:
     if resources.on_demand is None:
-        freshness = resources.reader.freshness()
         if not freshness.is_ready:
             raise NotReady(
                 f"The tables are not complete yet ({', '.join(freshness.reasons)}), so what is not in them "

@@ -19,10 +19,13 @@ from app.api.health import OperationsFace
 from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
 from app.api.lookup import Lookups
 from app.api.on_demand import DirectScoring, OnDemand
+from app.api.peers import PeerFace
+from app.cluster.finder import Finder
+from app.cluster.node import Node
 from app.metrics import Face, Metrics
 from schemas.catalogue import Catalogue
 from schemas.errors import RevstreamError
-from tables.reader import PredictionReader
+from tables.reader import PredictionReader, Progress
 
 _ENVELOPES: dict[Face, Callable[[RevstreamError], errors.Failure]] = {
     Face.ORES: errors.ores,
@@ -51,6 +54,9 @@ def create_api(
     metrics: Metrics,
     direct: DirectScoring | None = None,
     intake: IntakeAccess = NO_INTAKE,
+    cluster: Finder | None = None,
+    node: Node | None = None,
+    progress: Callable[[], Sequence[Progress]] = tuple,
     clock: Callable[[], float] = time.perf_counter,
 ) -> "Api":
     """Return the read API as an ASGI application.
@@ -63,9 +69,12 @@ def create_api(
         metrics: Where requests are counted, and what ``/metrics`` shows.
         direct: Scores what requests bring along; None where nothing here can.
         intake: Who may post events, and where they go.
+        cluster: Finds what is not in the reader; None where all is.
+        node: Answers other workers; None where there are none.
+        progress: Returns what is recovering.
         clock: Seconds for durations.
     """
-    resources = Resources(reader, catalogue, on_demand, readiness, metrics, direct)
+    resources = Resources(reader, catalogue, on_demand, readiness, metrics, direct, cluster, node, progress)
     metrics.watch_reader(reader.freshness)
     return Api(resources, clock, intake)
 
@@ -83,7 +92,10 @@ class Api:
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))
-        for path, (face, handler) in (lift_wing.post_routes() | posting.post_routes()).items():
+        posts = lift_wing.post_routes() | posting.post_routes()
+        if resources.node is not None:
+            posts |= PeerFace(resources.node).post_routes()
+        for path, (face, handler) in posts.items():
             routes.append(Route(path, self._endpoint(face, handler), methods=["POST"]))
         for source in (*faces, lift_wing):
             for path, (face, handler) in source.routes().items():

@@ -30,6 +30,8 @@ _STATUSES: Mapping[str, int] = {
     "feature_error": 422,
     "content_unavailable": 503,
     "not_ready": 503,
+    "recovering": 503,
+    "owner_unavailable": 503,
     "broker_unavailable": 503,
 }
 
@@ -54,6 +56,8 @@ _ORES_ENTRIES: Mapping[str, tuple[str, str]] = {
     "content_model_unsupported": ("UnexpectedContentType", "UnexpectedContentType: {message}"),
     "content_too_large": ("QueryNotSupported", "QueryNotSupported: {message}"),
     "content_unavailable": ("DependencyError", "DependencyError: {message}"),
+    "recovering": ("DependencyError", "DependencyError: {message}"),
+    "owner_unavailable": ("DependencyError", "DependencyError: {message}"),
     "resource_missing": ("MissingResource", "MissingResource: {message}"),
     "feature_error": ("CaughtDependencyError", "CaughtDependencyError: {message}"),
     "scorer_crashed": ("CaughtDependencyError", "CaughtDependencyError: {message}"),

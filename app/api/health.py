@@ -1,9 +1,11 @@
 """Whether the process turns, is ready, and what it counted."""
 
+from msgspec import to_builtins
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import Resources
+from app.api.documents import Document
 from app.api.endpoint import Handler, json_response
 from app.api.openapi import document
 from app.metrics import CONTENT_TYPE, Face
@@ -44,9 +46,17 @@ class OperationsFace:
         reasons = list(self._resources.readiness())
         if not freshness.is_ready:
             reasons.extend(freshness.reasons)
+        recovering = [to_builtins(one) for one in self._resources.progress()]
         if reasons:
-            return json_response({"status": "not ready", "reasons": reasons}, status=503)
-        state = {"status": "ready", "age_seconds": freshness.age_seconds, "notes": freshness.reasons}
+            return json_response(
+                {"status": "not ready", "reasons": reasons, "recovering": recovering}, status=503
+            )
+        state: Document = {
+            "status": "ready",
+            "age_seconds": freshness.age_seconds,
+            "notes": freshness.reasons,
+            "recovering": recovering,
+        }
         return json_response(state)
 
     async def _metrics(self, _: Request) -> Response:

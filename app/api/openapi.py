@@ -59,7 +59,8 @@ _STORED_ANSWERS = {
         **answer("The stored scores.", "Row"),
         "headers": {
             "Age": {
-                "description": "On replicas: what the stream held that many seconds ago is in the tables.",
+                "description": "On replicas, and from a standby: what the stream held that many seconds ago "
+                "is in the tables.",
                 "schema": {"type": "integer"},
             }
         },
@@ -286,6 +287,19 @@ _SCHEMAS: Schema = {
             "reasons": {"type": "array", "items": {"type": "string"}},
             "notes": {"type": "array", "items": {"type": "string"}},
             "age_seconds": {"type": ["number", "null"]},
+            "recovering": {
+                "type": "array",
+                "description": "Partitions that are being filled, and what is left to read.",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "table": {"type": "string", "enum": ["revisions", "pages", "places"]},
+                        "partition": {"type": "integer"},
+                        "role": {"type": "string", "enum": ["owner", "standby"]},
+                        "rows_left": {"type": ["integer", "null"]},
+                    },
+                },
+            },
         },
     },
 }

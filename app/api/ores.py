@@ -14,7 +14,8 @@ from app.api.numbers import parse_id
 from app.metrics import Face
 from models.statistics import model_info
 from schemas.catalogue import ModelInfo
-from schemas.errors import ModelNotFound, RequestInvalid, WikiUnknown
+from schemas.errors import ModelNotFound, OwnerUnavailable, Recovering, RequestInvalid, WikiUnknown
+from schemas.prediction import ScoredModel, ScoreFailure
 
 REVISIONS_MOST = 50
 # ORES forbids every cache: tools poll it, and expect what is new.
@@ -96,14 +97,23 @@ class OresFace:
                 "Features are not stored, and this server does not score on demand. Ask without 'features'."
             )
 
+        unknown: list[Recovering | OwnerUnavailable] = []
+
         async def one(rev_id: int) -> Document:
-            found = await answer(
-                self._resources, self._counters, wiki_id, rev_id, models, with_features=has_features
-            )
+            try:
+                found = await answer(
+                    self._resources, self._counters, wiki_id, rev_id, models, with_features=has_features
+                )
+            except (Recovering, OwnerUnavailable) as error:
+                unknown.append(error)
+                failure = ScoreFailure(error.code, error.message)
+                found = {name: ScoredModel(info.id, failure) for name, info in models.items()}
             return ores_answers(rev_id, found)
 
         rev_ids = list(dict.fromkeys(rev_ids))
         answers = await asyncio.gather(*map(one, rev_ids))
+        if unknown and len(unknown) == len(rev_ids):
+            raise unknown[0]
         scores = {str(rev_id): found for rev_id, found in zip(rev_ids, answers, strict=True)}
         return _respond(request, {wiki_id: {**_described(request, models), "scores": scores}})
 

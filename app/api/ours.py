@@ -9,9 +9,9 @@ from app.api.answers import Resources
 from app.api.documents import full_document, row_document
 from app.api.endpoint import Handler, json_response
 from app.api.numbers import parse_id
+from app.cluster.finder import Found
 from app.metrics import Face, Outcome
 from schemas.errors import NotReady, PredictionNotFound, RequestInvalid, WikiUnknown
-from schemas.prediction import PredictionRow
 
 HEADERS: Mapping[str, str] = {"cache-control": "no-cache"}
 
@@ -20,7 +20,7 @@ class OurFace:
     """Handlers of ``/scores`` and ``/pages``."""
 
     def __init__(self, resources: Resources) -> None:
-        self._reader = resources.reader
+        self._finder = resources.finder
         self._catalogue = resources.catalogue
         self._faces = resources.metrics.faces
 
@@ -34,22 +34,22 @@ class OurFace:
     async def _revision(self, request: Request) -> Response:
         wiki_id = _wiki_id(request)
         rev_id = _number(request, "rev_id")
-        row = self._reader.revision(wiki_id, rev_id)
-        return self._answer(request, Face.SCORES, row, wiki_id, f"revision {rev_id}", rev_id=rev_id)
+        found = await self._finder.revision(wiki_id, rev_id)
+        return self._answer(request, Face.SCORES, found, wiki_id, f"revision {rev_id}", rev_id=rev_id)
 
     async def _page(self, request: Request) -> Response:
         wiki_id = _wiki_id(request)
         page_id = _number(request, "page_id")
-        row = self._reader.page(wiki_id, page_id)
-        return self._answer(request, Face.PAGES, row, wiki_id, f"page {page_id}", page_id=page_id)
+        found = await self._finder.page(wiki_id, page_id)
+        return self._answer(request, Face.PAGES, found, wiki_id, f"page {page_id}", page_id=page_id)
 
     def _answer(
-        self, request: Request, face: Face, row: PredictionRow | None, wiki_id: str, what: str, **fields: int
+        self, request: Request, face: Face, found: Found, wiki_id: str, what: str, **fields: int
     ) -> Response:
         has_provenance = _wants_provenance(request)
         answers = self._faces[face].answers
         models = self._catalogue.models(wiki_id)
-        freshness = self._reader.freshness()
+        row, freshness = found.row, found.freshness
         headers = {} if freshness.age_seconds is None else {"age": str(int(freshness.age_seconds))}
         if row is not None:
             answers[Outcome.STORED] += 1

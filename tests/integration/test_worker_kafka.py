@@ -56,13 +56,14 @@ class Cluster:
         options = [f"--{flag.replace('_', '-')}={text}" for flag, text in given.items()]
         return Program(self.folder / f"{name}-{time.monotonic_ns()}", verb, *options)
 
-    def worker(self, name: str) -> Program:
+    def worker(self, name: str, **flags: str) -> Program:
         return self.program(
             "worker",
             name,
             content=str(self.files.dump),
             broker_session_timeout_seconds="3",
             window_events="8",
+            **flags,
         )
 
     def settings(self) -> Settings:

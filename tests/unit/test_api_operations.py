@@ -57,7 +57,10 @@ async def test_what_the_process_waits_for_is_named(tmp_path: Path) -> None:
     reasons = ["stopping"]
     async with served(tmp_path, WIKIS, readiness=lambda: reasons) as running:
         status, body, _ = await running.ask("/readyz")
-        assert (status, body) == (503, {"status": "not ready", "reasons": ["stopping"]})
+        assert (status, body) == (
+            503,
+            {"status": "not ready", "reasons": ["stopping"], "recovering": []},
+        )
         reasons.clear()
         assert (await running.ask("/readyz"))[0] == 200
 

@@ -1,0 +1,1 @@
+"""Several workers that answer as one: who holds a row, and how the others get it."""
