@@ -20,6 +20,7 @@ from app.cli_options import (
     takes_settings,
 )
 from app.cli_rules import rules
+from app.cli_snapshot import snapshot
 from app.settings import Settings
 from schemas.errors import SettingsError
 
@@ -137,3 +138,4 @@ def doctor(settings: Settings, as_json: bool) -> None:
 
 main.add_command(models)
 main.add_command(rules)
+main.add_command(snapshot)

@@ -147,6 +147,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=16,
         ),
     ] = 0
+    snapshot_folder: Annotated[
+        str,
+        Meta(
+            description="Folder that `revstream snapshot write` writes to: partitions that are new here, as "
+            "after the loss of a disk, are filled from the latest snapshot in it, then from the changelog."
+        ),
+    ] = ""
     source: Annotated[
         _Text,
         Meta(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, cast
 
 import faust
@@ -39,7 +40,56 @@ class QuietMonitor(Monitor):
 
 
 class QuietRecovery(Recovery):
-    """Faust's recovery, which says nothing where a worker stops in the midst of its end."""
+    """Faust's recovery, which says nothing where a worker stops in the midst of its end.
+
+    Before it reads a changelog, new partitions may be filled from elsewhere. That takes long, so the
+    rebalance does not wait for it; the next rebalance ends it.
+
+    Attributes:
+        fill: Fills partitions, and returns how many rows they got; None where nothing does.
+        rows_filled: What it returned last.
+    """
+
+    fill: Callable[[], Awaitable[int]] | None = None
+    rows_filled = 0
+    _filling: asyncio.Task[None] | None = None
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Begin the recovery of a generation."""
+        self.rows_filled = 0
+        if self.fill is None:
+            await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+            return
+        for tp in revoked:
+            self.revoke(tp)
+        filling = self._fill_first(self.fill, assigned, newly_assigned, generation_id)
+        self._filling = asyncio.create_task(filling)
+
+    async def _fill_first(
+        self,
+        fill: Callable[[], Awaitable[int]],
+        assigned: set[TP],
+        newly_assigned: set[TP],
+        generation_id: int,
+    ) -> None:
+        try:
+            self.rows_filled = await fill()
+            await super().on_rebalance(assigned, set(), newly_assigned, generation_id)
+        except Exception as error:
+            await self.crash(error)
+
+    def stop_filling(self) -> None:
+        """End what fills partitions, at once: they may be closed."""
+        if self._filling is not None:
+            self._filling.cancel()
+            self._filling = None
+
+    async def on_stop(self) -> None:
+        """Stop."""
+        self.stop_filling()
+        await super().on_stop()
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """End recovery; nobody waits for this any more once the worker stops."""
@@ -62,12 +112,15 @@ class PromptTables(CommittingTables):
     before_rebalance: Callable[[], None] = staticmethod(_no_more)
     after_rebalance: Callable[[], None] = staticmethod(_no_more)
     _rows_before = 0
+    _began = 0.0
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
         """Take up the partitions of a generation."""
+        self.recovery.stop_filling()
         self.before_rebalance()
+        self._began = monotonic()
         self._rows_before = self._rows_recovered()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         self.after_rebalance()
@@ -79,17 +132,23 @@ class PromptTables(CommittingTables):
         super().on_actives_ready()
         if taken:
             rows_read = self._rows_recovered() - self._rows_before
-            _log.info("partitions_taken", partitions=taken, rows_read=rows_read)
+            _log.info(
+                "partitions_taken",
+                partitions=taken,
+                rows_read=rows_read,
+                rows_loaded=self.recovery.rows_filled,
+                seconds=round(monotonic() - self._began, 3),
+            )
 
     def _rows_recovered(self) -> int:
         return sum(table.data.rows_recovered for table in self.values() if isinstance(table, PredictionTable))
 
     @property
-    def recovery(self) -> Recovery:
+    def recovery(self) -> QuietRecovery:
         """Return the recovery of these tables."""
         if self._recovery is None:
             self._recovery = QuietRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
-        return self._recovery
+        return cast(QuietRecovery, self._recovery)
 
     async def on_start(self) -> None:
         """Begin at once: Faust leaves a second for tables to be declared in."""

@@ -40,6 +40,7 @@ from app.pool_metrics import PoolMetrics
 from app.rules import open_rules, output_streams
 from app.scorers import Scorers
 from app.settings import Settings
+from app.snapshots import load_snapshot
 from app.source import open_settings_source
 from app.stream_app import PromptTables, QuietMonitor, StreamApp
 from app.text_metrics import TextMetrics
@@ -102,6 +103,8 @@ class Worker:
         if not settings.is_embedded:
             self.sharing = Sharing(settings, self.app, self.predictions, self.reader)
             self.metrics.registry.register(ClusterMetrics(self.sharing.status))
+        if settings.snapshot_folder:
+            cast(PromptTables, self.app.tables).recovery.fill = self._load_snapshot
         self._content = open_content(settings)
         self.scoring = self._scoring(self._content)
         self.texts = KnownTexts(settings.content_cache_mb << 20)
@@ -283,6 +286,9 @@ class Worker:
             self._working.append(self._guard(eraser.run()))
         self.observer.serve_at(self.address)
         _log.info("listening", address=self.address, broker=settings.broker_url)
+
+    async def _load_snapshot(self) -> int:
+        return await load_snapshot(self.settings, self.predictions.stores, self.predictions.recovering)
 
     async def _declare_topics(self) -> None:
         streams = output_streams(None if self.rules is None else self.rules.rules, self.catalogue)

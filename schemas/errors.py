@@ -31,7 +31,8 @@ The tree, with the code that API, events and tables carry::
     ├── StoreError                 store_unusable
     │   ├── StoreLocked            store_locked
     │   ├── StoreFull              store_full
-    │   └── StoreFormatUnsupported store_format_unsupported
+    │   ├── StoreFormatUnsupported store_format_unsupported
+    │   └── SnapshotUnusable       snapshot_unusable
     ├── EngineError                engine_failed
     │   ├── LogLocked              log_locked
     │   ├── PortInUse              port_in_use
@@ -248,6 +249,12 @@ class StoreFormatUnsupported(StoreError):
     """Rows or files of a format that this version does not read."""
 
     code = "store_format_unsupported"
+
+
+class SnapshotUnusable(StoreError):
+    """A snapshot is damaged, of other tables, or older than what their log keeps."""
+
+    code = "snapshot_unusable"
 
 
 class EngineError(RevstreamError):

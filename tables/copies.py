@@ -10,16 +10,16 @@ import contextlib
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import rocksdict
 import structlog
 
 from schemas.errors import BrokerUnavailable, EngineError, StoreError, StoreLocked
 from tables.changelog import TopicReader, TopicRecord
-from tables.partition_files import OFFSET_KEY, named, open_partition
+from tables.partition_files import OFFSET_KEY, ingest_rows, named, open_partition
 
 _READ_RECORDS: Final = 1000
 _ENDS_SECONDS: Final = 1.0
@@ -62,6 +62,22 @@ class Copy:
         """Return the row under a key; None where there is none."""
         row: bytes | None = self._db.get(key)
         return row
+
+    def rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and rows, sorted by key."""
+        for item in self._db.items():
+            key, row = cast(tuple[bytes, bytes], item)
+            if key != OFFSET_KEY:
+                yield key, row
+
+    def ingest(self, sst: Path, next_offset: int) -> None:
+        """Take in a sorted file of rows, which stand for all records below an offset; the file goes away.
+
+        Raises:
+            StoreError: It cannot be taken in.
+        """
+        ingest_rows(self._db, self.path, sst, next_offset)
+        self.next_offset = next_offset
 
     def apply(self, records: Sequence[TopicRecord]) -> None:
         """Write records with the offset behind them, all or nothing.

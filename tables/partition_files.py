@@ -51,6 +51,31 @@ def open_partition(path: Path) -> rocksdict.Rdict:
         raise named(error, path) from error
 
 
+def ingest_rows(db: rocksdict.Rdict, path: Path, sst: Path, next_offset: int) -> None:
+    """Take a sorted file of rows into an empty partition, then the offset that they stand for.
+
+    In this order: who dies in between has rows without an offset, and begins again.
+
+    Args:
+        db: The partition.
+        path: Of the partition.
+        sst: The file, on the same disk; it goes away.
+        next_offset: The first changelog record that is not in the rows; at least 1.
+
+    Raises:
+        StoreError: It cannot be taken in.
+    """
+    options = rocksdict.IngestExternalFileOptions()
+    options.set_move_files(True)
+    try:
+        db.ingest_external_file([str(sst)], options)
+        db.put(OFFSET_KEY, b"%d" % (next_offset - 1))
+    except Exception as error:  # rocksdict raises bare Exceptions
+        raise named(error, path) from error
+    finally:
+        sst.unlink(missing_ok=True)
+
+
 def named(error: Exception, path: Path) -> StoreError:
     """Return the typed error for a failure of RocksDB, which it describes in words only."""
     words = str(error)

@@ -270,6 +270,11 @@ class Predictions:
         return frozenset(self._revisions.data.partitions()) & frozenset(self._pages.data.partitions())
 
     @property
+    def stores(self) -> Mapping[str, CommittedStore]:
+        """The files of each table."""
+        return {REVISIONS_TABLE: self._revisions.data, PAGES_TABLE: self._pages.data}
+
+    @property
     def recovering(self) -> frozenset[int]:
         """The partitions that are ours and of which nothing is shown yet."""
         return self._revisions.data.recovering | self._pages.data.recovering

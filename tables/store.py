@@ -11,13 +11,14 @@ import contextlib
 import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import rocksdict
 from faust.stores import rocksdb
 from faust.types import TP, EventT, RecordMetadata
 
-from tables.partition_files import named, open_partition
+from tables.partition_files import OFFSET_KEY, ingest_rows, named, open_partition
 
 
 class _Held(NamedTuple):
@@ -135,6 +136,23 @@ class CommittedStore(rocksdb.Store):
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         """Do nothing: the offset is only ever written in one batch with the rows it stands for."""
+
+    def is_new(self, partition: int) -> bool:
+        """Return whether a partition stands for no offset of its changelog, as after the loss of a disk."""
+        return self._db_for_partition(partition).get(OFFSET_KEY) is None
+
+    def ingest(self, partition: int, sst: Path, next_offset: int) -> None:
+        """Take rows into a new partition that stand for all changelog records below an offset.
+
+        Args:
+            partition: One that is ours, and new.
+            sst: Sorted file of rows on the same disk, which goes away.
+            next_offset: At least 1.
+
+        Raises:
+            StoreError: It cannot be taken in.
+        """
+        ingest_rows(self._db_for_partition(partition), self.partition_path(partition), sst, next_offset)
 
     def apply_changelog_batch(
         self, batch: Iterable[EventT[Any]], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]

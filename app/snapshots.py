@@ -1,0 +1,276 @@
+"""Snapshots of the tables: written from their changelogs, and loaded into partitions that lost their disk."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from os import cpu_count
+from pathlib import Path
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from app.serve import changelog_topics, topic_reader
+from app.settings import Settings
+from batch.snapshot import (
+    Draft,
+    Manifest,
+    SnapshotPart,
+    file_sha256,
+    read_manifest,
+    require_fit,
+    snapshots,
+    write_sst,
+)
+from batch.snapshot_rows import Page, write_rows
+from schemas.errors import BrokerUnavailable, SettingsError, SnapshotUnusable
+from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
+from tables.changelog import TopicReader
+from tables.copies import Copy
+from tables.store import CommittedStore
+
+_READ_RECORDS: Final = 5000
+_READ_SECONDS: Final = 1.0
+_PROCESSES_MOST: Final = 4
+
+_log = structlog.get_logger("revstream.snapshot")
+
+
+# Writing
+
+
+async def write_snapshot(settings: Settings, folder: Path) -> tuple[Path, Manifest]:
+    """Write a snapshot of the tables of an application, whether or not its workers run.
+
+    1. Note where each changelog ends: the snapshot stands for what lies below.
+    2. Fill files from the snapshot before, where it fits, and from the changelog behind it.
+    3. Write them as Parquet, pages first: what hides a page hides its revisions.
+    4. Write the manifest, and give the snapshot its name.
+
+    Args:
+        settings: Name the application, its log and its partitions.
+        folder: Of snapshots.
+
+    Returns:
+        Where it lies, and its manifest.
+
+    Raises:
+        BrokerUnavailable: The log cannot be read, or has no tables of that application.
+        StoreError: The disk is full, or rows are of a later version.
+    """
+    reader = topic_reader(settings)
+    topics = changelog_topics(settings.app_id)
+    created_dt = datetime.now(UTC)
+    try:
+        identity = await reader.identity()
+        ends = {table: await reader.ends(topic) for table, topic in topics.items()}  # 1
+        counts = {len(each) for each in ends.values()}
+        if len(counts) != 1:
+            raise SettingsError(f"The changelogs of {settings.app_id} have {counts} partitions.")
+        (partitions,) = counts
+        loader = SnapshotLoader(
+            folder, app_id=settings.app_id, partitions=partitions, topics=topics, reader=reader
+        )
+        draft = Draft(folder, created_dt)
+        with contextlib.ExitStack() as undo, tempfile.TemporaryDirectory(dir=draft.path.parent) as scratch:
+            undo.callback(draft.discard)
+            former = await loader.usable()
+            parts = []
+            for partition in range(partitions):
+                hidden: set[Page] = set()
+                for table in (PAGES_TABLE, REVISIONS_TABLE):
+                    copy = Copy(Path(scratch) / f"{table}-{partition}.db")
+                    try:
+                        earlier = None if former is None else former.part(table, partition)
+                        if former is not None and earlier is not None:
+                            sst = copy.path.with_suffix(".sst")
+                            await asyncio.to_thread(write_sst, former.path, earlier, sst)
+                            copy.ingest(sst, earlier.next_offset)
+                        await _catch_up(copy, reader, topics[table], partition, ends[table][partition])
+                        part, hidden = await asyncio.to_thread(
+                            _write_part, draft.path, table, partition, copy, hidden
+                        )
+                    finally:
+                        copy.close()
+                    parts.append(part)
+                    _log.info("snapshot_part", table=table, partition=partition, rows=part.rows)
+            manifest = Manifest(settings.app_id, partitions, identity, created_dt, parts)
+            path = draft.finish(manifest)  # 4
+            undo.pop_all()
+        return path, manifest
+    finally:
+        await reader.close()
+
+
+async def _catch_up(copy: Copy, reader: TopicReader, topic: str, partition: int, end: int) -> None:
+    copy.next_offset = max(copy.next_offset, (await reader.starts(topic))[partition])
+    while copy.next_offset < end:
+        records = await reader.read(
+            topic, {partition: copy.next_offset}, limit=_READ_RECORDS, timeout_seconds=_READ_SECONDS
+        )
+        below = [record for record in records if record.offset < end]
+        if not below:
+            break  # The rest was compacted away.
+        copy.apply(below)
+    copy.next_offset = max(copy.next_offset, end)
+
+
+def _write_part(
+    folder: Path, table: str, partition: int, copy: Copy, hidden: set[Page]
+) -> tuple[SnapshotPart, set[Page]]:
+    name = f"{table}-{partition:04d}.parquet"
+    count, found = write_rows(folder / name, copy.rows(), hidden)
+    sha256 = file_sha256(folder / name)
+    return SnapshotPart(table, partition, copy.next_offset, count, name, sha256), found
+
+
+# Loading
+
+
+class Usable(Struct, frozen=True):
+    """A snapshot that fits the tables and their log, and the parts of it that the log carries on."""
+
+    path: Path
+    parts: Sequence[SnapshotPart]
+
+    def part(self, table: str, partition: int) -> SnapshotPart | None:
+        """Return a part that has rows; None where there is none."""
+        for one in self.parts:
+            if (one.table, one.partition) == (table, partition) and one.rows:
+                return one
+        return None
+
+
+class SnapshotLoader:
+    """Fills new partitions from the latest snapshot that fits.
+
+    Args:
+        folder: Of snapshots.
+        app_id: Of the application.
+        partitions: Of each table.
+        topics: Table name to the topic that is its changelog.
+        reader: Of the log; whoever gave it closes it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        app_id: str,
+        partitions: int,
+        topics: Mapping[str, str],
+        reader: TopicReader,
+    ) -> None:
+        self._folder = folder
+        self._app_id = app_id
+        self._partitions = partitions
+        self._topics = dict(topics)
+        self._reader = reader
+
+    async def usable(self) -> Usable | None:
+        """Return the latest snapshot, as far as it can be used; None where it cannot. Says why not."""
+        for path in snapshots(self._folder)[:1]:
+            try:
+                manifest = read_manifest(path)
+                require_fit(
+                    path,
+                    manifest,
+                    app_id=self._app_id,
+                    partitions=self._partitions,
+                    log_identity=await self._reader.identity(),
+                )
+                return Usable(path, [part async for part in self._carried_on(path, manifest)])
+            except (SnapshotUnusable, BrokerUnavailable) as error:
+                _tell(error)
+        return None
+
+    async def _carried_on(self, path: Path, manifest: Manifest) -> AsyncIterator[SnapshotPart]:
+        for table, topic in self._topics.items():
+            starts, ends = await self._reader.starts(topic), await self._reader.ends(topic)
+            for part in manifest.parts:
+                if part.table != table:
+                    continue
+                if starts[part.partition] <= part.next_offset <= ends[part.partition]:
+                    yield part
+                else:
+                    _tell(
+                        SnapshotUnusable(
+                            f"The snapshot {path} ends at offset {part.next_offset} of partition "
+                            f"{part.partition} of {topic}, and the log holds {starts[part.partition]} to "
+                            f"{ends[part.partition]}: what lies between is lost, or the log was made anew. "
+                            "The changelog alone is read. Write a new snapshot.",
+                            path=str(path),
+                            partition=part.partition,
+                        )
+                    )
+
+    async def fill(self, stores: Mapping[str, CommittedStore], partitions: Iterable[int]) -> int:
+        """Fill those of some partitions that are new. What cannot be used is told and left to the changelog.
+
+        The Parquet files are turned into RocksDB's in processes of their own, so that look-ups go on.
+
+        Args:
+            stores: By table.
+            partitions: That are ours, and open.
+
+        Returns:
+            How many rows were loaded.
+        """
+        new = [(table, one) for table, store in stores.items() for one in partitions if store.is_new(one)]
+        found = await self.usable() if new else None
+        if found is None:
+            return 0
+        wanted = [(stores[table], part) for table, one in new if (part := found.part(table, one)) is not None]
+        if not wanted:
+            return 0
+        processes = min(_PROCESSES_MOST, cpu_count() or 1, len(wanted))
+        executor = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+        try:
+            loads = [self._load(executor, found.path, store, part) for store, part in wanted]
+            return sum(await asyncio.gather(*loads))
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _load(self, executor: Executor, path: Path, store: CommittedStore, part: SnapshotPart) -> int:
+        place = store.partition_path(part.partition)
+        sst = place.with_name(f"{place.name}.sst")
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(executor, write_sst, path, part, sst)
+        except SnapshotUnusable as error:
+            _tell(error)
+            return 0
+        # No waiting from here on: whoever takes the partition away cancels us before.
+        store.ingest(part.partition, sst, part.next_offset)
+        _log.info("snapshot_loaded", table=part.table, partition=part.partition, rows=part.rows)
+        return part.rows
+
+
+async def load_snapshot(
+    settings: Settings, stores: Mapping[str, CommittedStore], partitions: Iterable[int]
+) -> int:
+    """Fill those of a worker's partitions that are new from ``settings.snapshot_folder``.
+
+    Returns:
+        How many rows were loaded.
+    """
+    reader = topic_reader(settings)
+    loader = SnapshotLoader(
+        Path(settings.snapshot_folder),
+        app_id=settings.app_id,
+        partitions=settings.partitions,
+        topics=changelog_topics(settings.app_id),
+        reader=reader,
+    )
+    try:
+        return await loader.fill(stores, sorted(partitions))
+    finally:
+        await reader.close()
+
+
+def _tell(error: SnapshotUnusable | BrokerUnavailable) -> None:
+    _log.warning("snapshot_unusable", code=error.code, error=error.message, **error.fields)

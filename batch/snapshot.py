@@ -1,0 +1,231 @@
+"""Snapshots below one folder: files of rows, and a manifest that says what they stand for.
+
+A snapshot is a folder ``snapshot=2026-11-22T05-00-00Z`` with one Parquet file for each partition of each
+table, and ``manifest.json``. It is made under a name that begins with a dot, and renamed when all of it is on
+the disk: whatever has the name of a snapshot is whole.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import rocksdict
+from msgspec import Struct
+
+from batch.snapshot_rows import read_rows
+from schemas.errors import SnapshotUnusable, StoreError
+from tables.partition_files import named, partition_options
+
+FORMAT_VERSION: Final = 1
+_PREFIX: Final = "snapshot="
+_UNDONE_PREFIX: Final = ".undone-"
+_MANIFEST: Final = "manifest.json"
+
+
+class SnapshotPart(Struct, frozen=True):
+    """One partition of one table.
+
+    Attributes:
+        table: ``revisions`` or ``pages``.
+        partition: From 0.
+        next_offset: The first record of the changelog that is not in the rows.
+        rows: How many.
+        file: Name of the Parquet file.
+        sha256: Of the file, 64 hexadecimal digits.
+    """
+
+    table: str
+    partition: int
+    next_offset: int
+    rows: int
+    file: str
+    sha256: str
+
+
+class Manifest(Struct, frozen=True):
+    """What a snapshot stands for.
+
+    Attributes:
+        app_id: Of the application whose tables these are.
+        partitions: Of each table.
+        log_identity: Of the log that the offsets are of.
+        created_dt: When it was begun.
+        parts: One a partition.
+        format_version: Of the snapshot.
+    """
+
+    app_id: str
+    partitions: int
+    log_identity: str
+    created_dt: datetime
+    parts: Sequence[SnapshotPart]
+    format_version: int = FORMAT_VERSION
+
+    def part(self, table: str, partition: int) -> SnapshotPart | None:
+        """Return a part; None where there is none."""
+        for one in self.parts:
+            if (one.table, one.partition) == (table, partition):
+                return one
+        return None
+
+
+class Draft:
+    """A snapshot that is being made.
+
+    Args:
+        folder: Of snapshots; made where absent.
+        created_dt: Names it.
+    """
+
+    def __init__(self, folder: Path, created_dt: datetime) -> None:
+        name = _PREFIX + created_dt.strftime("%Y-%m-%dT%H-%M-%SZ")
+        self._final = folder / name
+        self.path = folder / (_UNDONE_PREFIX + name)
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir(parents=True)
+
+    def finish(self, manifest: Manifest) -> Path:
+        """Write the manifest and give the snapshot its name.
+
+        Raises:
+            SnapshotUnusable: One of that second is there already.
+        """
+        (self.path / _MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+        for path in (*self.path.iterdir(), self.path):
+            _sync(path)
+        try:
+            self.path.rename(self._final)
+        except OSError as error:
+            raise SnapshotUnusable(
+                f"The snapshot {self._final} cannot be given its name ({error.strerror}). Was another made "
+                "in the same second? Write it again.",
+                path=str(self._final),
+            ) from error
+        _sync(self._final.parent)
+        return self._final
+
+    def discard(self) -> None:
+        """Delete what was written, unless it is finished."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def snapshots(folder: Path) -> list[Path]:
+    """Return the snapshots below a folder, the latest first."""
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if path.name.startswith(_PREFIX)), reverse=True)
+
+
+def prune(folder: Path, keep: int) -> list[Path]:
+    """Delete all snapshots but the latest, and what was left of those that were never finished.
+
+    Args:
+        folder: Of snapshots.
+        keep: How many stay, at least 0.
+
+    Returns:
+        What was deleted.
+    """
+    undone = [path for path in folder.iterdir() if path.name.startswith(_UNDONE_PREFIX)]
+    gone = [*snapshots(folder)[keep:], *undone]
+    for path in gone:
+        # Under its own name it must be whole, to whoever looks meanwhile.
+        dying = path.with_name(_UNDONE_PREFIX + path.name.removeprefix(_UNDONE_PREFIX))
+        path.rename(dying)
+        shutil.rmtree(dying)
+    return gone
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return the manifest of a snapshot.
+
+    Raises:
+        SnapshotUnusable: It cannot be read, or is of another format.
+    """
+    try:
+        manifest = msgspec.json.decode((path / _MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise SnapshotUnusable(
+            f"The manifest of {path} cannot be read ({error}). Write a new snapshot.", path=str(path)
+        ) from error
+    if manifest.format_version != FORMAT_VERSION:
+        raise SnapshotUnusable(
+            f"The snapshot {path} has format {manifest.format_version}, and this version reads "
+            f"{FORMAT_VERSION}. Write a new one.",
+            path=str(path),
+        )
+    return manifest
+
+
+def require_fit(path: Path, manifest: Manifest, *, app_id: str, partitions: int, log_identity: str) -> None:
+    """Raise unless a snapshot is of these tables.
+
+    Raises:
+        SnapshotUnusable: It is of another application, number of partitions, or log.
+    """
+    found = (manifest.app_id, manifest.partitions, manifest.log_identity)
+    wanted = (app_id, partitions, log_identity)
+    for what, one, other in zip(("app_id", "partitions", "log"), found, wanted, strict=True):
+        if one != other:
+            raise SnapshotUnusable(
+                f"The snapshot {path} is of {what} {one}, and the tables are of {what} {other}. Set "
+                "snapshot_folder to the folder of their snapshots, or write one.",
+                path=str(path),
+            )
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_sst(path: Path, part: SnapshotPart, target: Path) -> None:
+    """Write the rows of a part as a file that RocksDB takes in whole. Blocks; meant for a process of its own.
+
+    Args:
+        path: Of the snapshot.
+        part: Not empty.
+        target: The file to write.
+
+    Raises:
+        SnapshotUnusable: The file is absent, damaged, or not what the manifest says.
+        StoreError: The target cannot be written.
+    """
+    source = path / part.file
+    try:
+        found = file_sha256(source)
+    except OSError as error:
+        raise SnapshotUnusable(
+            f"The file {source} of a snapshot cannot be read ({error.strerror}). Write a new snapshot.",
+            path=str(source),
+        ) from error
+    if found != part.sha256:
+        raise SnapshotUnusable(
+            f"The file {source} of a snapshot has sha256 {found}, and its manifest says {part.sha256}: it "
+            "was changed or damaged. Write a new snapshot.",
+            path=str(source),
+        )
+    rows = read_rows(source)
+    try:
+        writer = rocksdict.SstFileWriter(partition_options())
+        writer.open(str(target))
+        for key, row in rows:
+            writer[key] = row
+        writer.finish()
+    except Exception as error:  # rocksdict raises bare Exceptions
+        target.unlink(missing_ok=True)
+        raise named(error, target) if not isinstance(error, StoreError) else error from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

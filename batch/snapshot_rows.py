@@ -1,0 +1,151 @@
+"""Rows of one partition as a Parquet file: columns for whoever analyses them, and the rows as they are.
+
+One record is one row of a table. Its scores are a list, so that a page with five models is not told five
+times; DuckDB's ``unnest(scores)`` and pandas' ``explode`` make one record a model of it. The columns ``key``
+and ``row`` hold what the table holds, byte for byte: from them tables are filled again without being decoded.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.prediction import PredictionRow, Score, StoredScore
+from tables.codec import decode_row
+
+_GROUP_ROWS: Final = 20_000
+_TIME: Final = pa.timestamp("us", tz="UTC")
+
+SCHEMA: Final = pa.schema(
+    [
+        ("wiki_id", pa.dictionary(pa.int32(), pa.string())),
+        ("page_id", pa.int64()),
+        ("rev_id", pa.int64()),
+        ("rev_dt", _TIME),
+        (
+            "scores",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("model_name", pa.string()),
+                        ("model_version", pa.string()),
+                        ("model_sha512", pa.string()),
+                        ("kind", pa.string()),
+                        ("prediction", pa.list_(pa.string())),
+                        ("probability", pa.map_(pa.string(), pa.float64())),
+                        ("error_code", pa.string()),
+                        ("error_message", pa.string()),
+                        ("event_id", pa.string()),
+                        ("source_topic", pa.string()),
+                        ("source_partition", pa.int32()),
+                        ("source_offset", pa.int64()),
+                        ("event_dt", _TIME),
+                        ("scored_dt", _TIME),
+                    ]
+                )
+            ),
+        ),
+        ("is_hidden", pa.bool_()),
+        ("acted_dt", _TIME),
+        ("erased_dt", _TIME),
+        ("key", pa.binary()),
+        ("row", pa.binary()),
+    ]
+)
+
+
+Page = tuple[str, int]
+
+
+def write_rows(path: Path, rows: Iterable[tuple[bytes, bytes]], hidden: Set[Page]) -> tuple[int, set[Page]]:
+    """Write keys and rows, in their order, to a new file.
+
+    What is withdrawn has no scores in the columns; ``row`` alone keeps what an undeletion would show again.
+
+    Args:
+        path: Of the file.
+        rows: Key and row, sorted by key.
+        hidden: Wiki and page of what is withdrawn whatever its own row says.
+
+    Returns:
+        How many rows there were, and wiki and page of those that are withdrawn by themselves.
+
+    Raises:
+        StoreFormatUnsupported: Bytes are no row, or of a later version.
+    """
+    count = 0
+    found: set[Page] = set()
+    remaining = iter(rows)
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        while group := list(islice(remaining, _GROUP_ROWS)):
+            decoded = [decode_row(row) for _, row in group]
+            own = [row.withdrawal is not None and row.withdrawal.is_hidden for row in decoded]
+            found.update((row.wiki_id, row.page_id) for row, is_it in zip(decoded, own, strict=True) if is_it)
+            is_hidden = [
+                is_it or (row.wiki_id, row.page_id) in hidden for row, is_it in zip(decoded, own, strict=True)
+            ]
+            writer.write_table(_table(group, decoded, is_hidden))
+            count += len(group)
+    return count, found
+
+
+def read_rows(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keys and rows as they were written. Nothing is decoded."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_GROUP_ROWS, columns=["key", "row"]):
+            yield from zip(batch.column("key").to_pylist(), batch.column("row").to_pylist(), strict=True)
+
+
+def _table(
+    group: list[tuple[bytes, bytes]], decoded: Sequence[PredictionRow], is_hidden: Sequence[bool]
+) -> Any:
+    withdrawals = [row.withdrawal for row in decoded]
+    return pa.Table.from_arrays(
+        [
+            pa.array([row.wiki_id for row in decoded]).dictionary_encode(),
+            pa.array([row.page_id for row in decoded], pa.int64()),
+            pa.array([row.rev_id for row in decoded], pa.int64()),
+            pa.array([row.rev_dt for row in decoded], _TIME),
+            pa.array(
+                [[] if hidden else _scores(row) for row, hidden in zip(decoded, is_hidden, strict=True)],
+                SCHEMA.field("scores").type,
+            ),
+            pa.array(is_hidden, pa.bool_()),
+            pa.array([None if one is None else one.acted_dt for one in withdrawals], _TIME),
+            pa.array([None if one is None else one.erased_dt for one in withdrawals], _TIME),
+            pa.array([key for key, _ in group], pa.binary()),
+            pa.array([row for _, row in group], pa.binary()),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _scores(row: PredictionRow) -> list[dict[str, Any]]:
+    return [_score(each) for each in row.scores]
+
+
+def _score(each: StoredScore) -> dict[str, Any]:
+    outcome, origin = each.outcome, each.provenance
+    told: dict[str, Any]
+    if isinstance(outcome, Score):
+        told = {
+            "kind": outcome.kind.value,
+            "prediction": outcome.prediction,
+            "probability": list(outcome.probability.items()),
+        }
+    else:
+        told = {"error_code": outcome.code, "error_message": outcome.message}
+    return told | {
+        "model_name": each.model.model_name,
+        "model_version": each.model.model_version,
+        "model_sha512": each.model.model_sha512,
+        "event_id": origin.event_id,
+        "source_topic": origin.source_topic,
+        "source_partition": origin.source_partition,
+        "source_offset": origin.source_offset,
+        "event_dt": origin.event_dt,
+        "scored_dt": origin.scored_dt,
+    }
