@@ -152,7 +152,9 @@ class RunningPipeline:
 
 
 @contextlib.asynccontextmanager
-async def pipeline(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPipeline]:
+async def pipeline(
+    folder: Path, *, rules: str = "", places_topic: str | None = None
+) -> AsyncIterator[RunningPipeline]:
     """Run a pipeline with one model which reads texts, ``moss``, and one which does not, ``revid``.
 
     On the wiki ``fernwiki`` there is ``fern``, for which the text alone counts, and ``moss``; on the wiki
@@ -161,6 +163,7 @@ async def pipeline(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPip
     Args:
         folder: For its files.
         rules: A rule file; none where empty.
+        places_topic: Where to tell the partitions of rows.
     """
     write_artefact(folder / "models", "tiny")
     inline = ModelStore([folder / "models"]).load("tiny")
@@ -186,7 +189,7 @@ async def pipeline(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPip
         consumer_auto_offset_reset="earliest",
     )
     content = ScriptedContent()
-    under_way = RunningPipeline(app, Predictions(app, partitions=1), content)
+    under_way = RunningPipeline(app, Predictions(app, partitions=1, places_topic=places_topic), content)
     async with running(functools.partial(load_work, (folder / "models",), ("tiny",))) as pool:
         models = Catalogue(
             {

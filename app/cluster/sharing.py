@@ -46,8 +46,10 @@ def advertised_url(settings: Settings, address: str) -> str:
     parts = urlsplit(address)
     if parts.hostname not in _ANY_HOST:
         return address
-    name = socket.getfqdn()
-    if not name or name.startswith("localhost"):
+    name = next(
+        (one for one in (socket.getfqdn(), socket.gethostname()) if not one.startswith("localhost")), ""
+    )
+    if not name:
         raise SettingsError(
             f"The read API listens on all addresses ({address}), and this machine does not know its name. "
             "Set advertised_url to the address at which other workers reach it.",

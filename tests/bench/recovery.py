@@ -85,6 +85,8 @@ def recover(folder: Path, flags: list[str], name: str) -> dict[str, float]:
         LIGHT_MODELS,
         "--http-port=0",
         "--log-format=json",
+        # Nobody is asked: there are no events.
+        "--mediawiki-contact=bench@example.org",
         f"--data-dir={folder / name / 'data'}",
         *flags,
     ) as worker:
