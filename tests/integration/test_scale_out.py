@@ -112,3 +112,31 @@ async def test_a_standby_answers_and_takes_over_with_the_tail_alone(
         taken = [line for line in second.logged if line.get("event") == "partitions_taken"]
         assert sum(line["rows_read"] for line in taken[-1:]) < len(gone)
         assert second.stop() == 0
+
+
+async def test_while_partitions_move_to_a_new_worker_nothing_is_said_to_be_absent(
+    kafka_broker: KafkaBroker, kafka_topic_prefix: str, tmp_path: Path
+) -> None:
+    cluster = Cluster(kafka_broker, tmp_path, f"{kafka_topic_prefix}app")
+    with cluster.worker("first") as first:
+        await until(lambda: first.get("/readyz").status == 200)
+        await produce_events(kafka_broker.bootstrap, cluster.lines)
+        await drained(cluster)
+        known = [f"/scores/samplewiki/{rev_id}" for rev_id in scored(first)[::10]]
+        expected = {path: first.get(path).body for path in known}
+        with cluster.worker("second") as second:
+            seen: set[int] = set()
+
+            def both_answer() -> bool:
+                """Ask both about all, and tell whether the new one owns some and all is answered."""
+                answers = [worker.get(path) for worker in (first, second) for path in known]
+                # Nobody listens yet where the new one has not come that far.
+                seen.update(answer.status for answer in answers if answer.status)
+                is_sharing = b'revstream_partitions{role="owned"} 2.0' in second.get("/metrics").body
+                return is_sharing and {answer.status for answer in answers} == {200}
+
+            await until(both_answer)
+            assert seen <= {200, 503}
+            for worker in (first, second):
+                assert {path: worker.get(path).body for path in known} == expected
+            assert second.stop() == first.stop() == 0
