@@ -135,14 +135,14 @@ class Predictions:
         encoded = encode_row(merged)
         latest = self._pages.data.newest(partition, page_key)
         return (
-            *await self._tell_place(event, REVISIONS_TABLE, revision_key, stored),
-            *await self._tell_place(event, PAGES_TABLE, page_key, latest),
+            *await self._tell_place(event, REVISIONS_TABLE, revision_key, _decoded(stored)),
+            *await self._tell_place(event, PAGES_TABLE, page_key, _decoded(latest)),
             await self._revisions.put(event, revision_key, encoded),
             await self._pages.put(event, page_key, _later(latest, merged, encoded)),
         )
 
     async def _tell_place(
-        self, event: EventT[Any], table: str, key: bytes, stored: bytes | None
+        self, event: EventT[Any], table: str, key: bytes, stored: PredictionRow | None
     ) -> Sequence[Sent]:
         """Tell where a row lies, unless an event before this one has told it.
 
@@ -180,40 +180,36 @@ class Predictions:
         """
         partition = event.message.partition
         page_key = row_key(act.wiki_id, act.page_id)
-        stored = self._pages.data.newest(partition, page_key)
-        page = acted_on(_decoded(stored), act)
+        stored = _decoded(self._pages.data.newest(partition, page_key))
+        page = acted_on(stored, act)
         is_urgent = act.is_hidden
         sent = [
             *await self._tell_place(event, PAGES_TABLE, page_key, stored),
             await self._pages.put(event, page_key, encode_row(page), is_urgent=is_urgent),
         ]
-        if not act.is_erasure:
+        if not act.is_erasure or event.message.generation_id != self._app.consumer_generation_id:
+            # Of a partition that was given back meanwhile nothing may be opened here.
             return sent, ()
         rows = {
-            row_key(act.wiki_id, act.rev_id): emptied(
-                self.newest_revision(event, act.wiki_id, act.rev_id), act
-            )
+            row_key(act.wiki_id, act.rev_id): self.newest_revision(event, act.wiki_id, act.rev_id),
+            **{key: row async for key, row in self._revisions_of(partition, act.wiki_id, act.page_id)},
         }
-        async for key, row in self._revisions_of(partition, act.wiki_id, act.page_id):
-            rows[key] = emptied(row, act)
         for key, row in rows.items():
-            stored = self._revisions.data.newest(partition, key)
-            sent += await self._tell_place(event, REVISIONS_TABLE, key, stored)
-            sent.append(await self._revisions.put(event, key, encode_row(row), is_urgent=is_urgent))
-        return sent, tuple(sorted(row.rev_id for row in rows.values()))
+            sent += await self._tell_place(event, REVISIONS_TABLE, key, row)
+            row_now = encode_row(emptied(row, act))
+            sent.append(await self._revisions.put(event, key, row_now, is_urgent=is_urgent))
+        return sent, tuple(sorted(act.rev_id if row is None else row.rev_id for row in rows.values()))
 
     async def act_on_revision(self, event: EventT[Any], act: Act) -> Sequence[Sent]:
         """Hide a revision's predictions, show them again, or erase them; as `act_on_page`."""
-        partition = event.message.partition
-        revision = acted_on(self.newest_revision(event, act.wiki_id, act.rev_id), act)
-        key = row_key(act.wiki_id, act.rev_id)
-        stored = self._revisions.data.newest(partition, key)
+        key, page_key = row_key(act.wiki_id, act.rev_id), row_key(act.wiki_id, act.page_id)
+        stored = self.newest_revision(event, act.wiki_id, act.rev_id)
+        page = self.newest_page(event, act.wiki_id, act.page_id)
+        revision = encode_row(acted_on(stored, act))
         sent = [
             *await self._tell_place(event, REVISIONS_TABLE, key, stored),
-            await self._revisions.put(event, key, encode_row(revision), is_urgent=act.is_hidden),
+            await self._revisions.put(event, key, revision, is_urgent=act.is_hidden),
         ]
-        page_key = row_key(act.wiki_id, act.page_id)
-        page = _decoded(self._pages.data.newest(partition, page_key))
         if act.is_erasure and page is not None and page.rev_id == act.rev_id:
             sent.append(
                 await self._pages.put(event, page_key, encode_row(emptied(page, act)), is_urgent=True)
@@ -300,11 +296,11 @@ def _decoded(row: bytes | None) -> PredictionRow | None:
 _remembered = lru_cache(maxsize=256)(decode_row)
 
 
-def _is_of_earlier(stored: bytes, message: Message) -> bool:
+def _is_of_earlier(stored: PredictionRow, message: Message) -> bool:
     return any(
         (origin.source_topic, origin.source_partition) == (message.topic, message.partition)
         and origin.source_offset < message.offset
-        for origin in (score.provenance for score in _remembered(stored).scores)
+        for origin in (score.provenance for score in stored.scores)
     )
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import rocksdict
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.types import TP, Message, RecordMetadata
 
 from app.stream_app import StreamApp
 from schemas.errors import StoreError, StoreLocked
+from tables.partition_files import open_partition, partition_options
 from tables.predictions import CommittingTables, PredictionTable
 from tables.store import CommittedStore
 from tests.conftest import ROOT
@@ -317,6 +320,65 @@ async def test_a_revoked_partition_can_be_opened_elsewhere(rows: Rows, folder: P
     other = Rows(folder)
     assert other.store.newest(0, b"a") == b"row"
     await other.close()
+
+
+class Assignment:
+    """The partitions of a worker as Faust's assignor tells them, set without a group."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    async def become(self, *partitions: int) -> None:
+        changelog = self.rows.changelog
+        assignor = cast(PartitionAssignor, self.rows.app.assignor)
+        assignor._assignment.actives = {changelog: list(partitions)}
+        await self.rows.store.on_rebalance(set(), set(), set())
+
+
+async def test_a_partition_is_shown_once_it_is_recovered(rows: Rows) -> None:
+    assignment = Assignment(rows)
+    await assignment.become(0)
+    rows.recover((0, 0, b"a", b"half"))
+    assert rows.store.recovering == {0}
+    assert rows.store.committed(b"a") is None
+    assert rows.store.unready(0, b"a") == b"half"
+    cast(CommittingTables, rows.app.tables).on_actives_ready()
+    assert rows.store.committed(b"a") == b"half"
+    assert rows.store.unready(0, b"a") is None
+    # What stays is shown while another one comes.
+    await assignment.become(0, 1)
+    assert rows.store.recovering == {1}
+    assert rows.store.committed(b"a") == b"half"
+
+
+async def test_what_becomes_a_standby_is_closed_though_faust_revokes_nothing(
+    rows: Rows, folder: Path
+) -> None:
+    assignment = Assignment(rows)
+    await assignment.become(0, 1)
+    rows.recover((0, 3, b"a", b"row"))
+    await assignment.become(1)
+    assert rows.store.partitions() == [1]
+    copy = open_partition(rows.store.partition_path(0))
+    assert copy.get(b"a") == b"row"
+    copy.close()
+    await assignment.become(0, 1)
+    assert rows.persisted() == 3
+    assert rows.store.recovering == {0, 1}
+
+
+async def test_rows_from_elsewhere_stand_for_their_offset(rows: Rows, folder: Path) -> None:
+    await Assignment(rows).become(0, 1)
+    sst = folder / "rows.sst"
+    writer = rocksdict.SstFileWriter(partition_options())
+    writer.open(str(sst))
+    writer[b"a"] = b"row"
+    writer.finish()
+    assert rows.store.is_new(0)
+    rows.store.ingest(0, sst, 8)
+    assert (rows.store.is_new(0), rows.store.is_new(1)) == (False, True)
+    assert (rows.persisted(), rows.store.unready(0, b"a")) == (7, b"row")
+    assert not sst.exists()
 
 
 async def test_forgetting_leaves_the_committed_rows(rows: Rows) -> None:
