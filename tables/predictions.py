@@ -79,6 +79,19 @@ class CommittingTables(TableManager):
             if isinstance(table, PredictionTable):
                 table.data.forget_uncommitted()
 
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Take up the partitions of a generation.
+
+        All tables close and hide theirs in one step: a row that is shown without the row that withdraws it
+        would show what is withdrawn.
+        """
+        for table in self.values():
+            if isinstance(table, PredictionTable):
+                table.data.take_up()
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
     def on_actives_ready(self) -> None:
         """Show the rows of the partitions that came by the last rebalance."""
         super().on_actives_ready()

@@ -201,7 +201,7 @@ class CommittedStore(rocksdb.Store):
         return None
 
     def unready(self, partition: int, key: bytes) -> bytes | None:
-        """Return what a recovering partition holds so far; None where it is not one, or holds none."""
+        """Return what a recovering partition that is open holds so far; None where it holds none."""
         row: bytes | None = self._dbs[partition].get(key) if partition in self._recovering else None
         return row
 
@@ -249,18 +249,25 @@ class CommittedStore(rocksdb.Store):
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
+        """Take up the partitions of a generation."""
+        self.take_up()
+        for partition in sorted(self._active()):
+            self._db_for_partition(partition)
+            await asyncio.sleep(0)
+
+    def _active(self) -> set[int]:
+        return {tp.partition for tp in self.app.assignor.assigned_actives() if self._is_ours(tp)}
+
+    def take_up(self) -> None:
         """Close the partitions that went elsewhere, and hide those that came until they are recovered.
 
-        A partition that is left to be a standby, or taken up from being one, is neither revoked nor new to
-        Faust: what counts is which are active now.
+        Idempotent. A partition that is left to be a standby, or taken up from being one, is neither revoked
+        nor new to Faust: what counts is which are active now.
         """
-        active = {tp.partition for tp in self.app.assignor.assigned_actives() if self._is_ours(tp)}
+        active = self._active()
         topic = self.table.changelog_topic.get_topic_name()
         self.revoke_partitions(self.table, {TP(topic, gone) for gone in set(self._dbs) - active})
         self._recovering |= active - set(self._dbs)
-        for partition in sorted(active):
-            self._db_for_partition(partition)
-            await asyncio.sleep(0)
 
     def _is_ours(self, tp: TP) -> bool:
         return tp.topic in self.table.changelog_topic.topics

@@ -126,7 +126,7 @@ class Node:
         if len(whole) == len(copies):
             rows = _PartitionRows(self._copied, partition)
             age_seconds = max(map(self._copies.age_seconds, whole))
-        elif partition in self._predictions.recovering and partition in self.taken:
+        elif partition in self.taken and partition in self._predictions.recovering & self._predictions.held:
             rows = _PartitionRows(self._predictions.unready, partition)
             age_seconds = monotonic() - self.taken[partition]
         else:
@@ -142,7 +142,7 @@ class Node:
 
     def any_standby(self, ask: Ask) -> Reply | None:
         """Answer by whichever standby here has the row; None where none has."""
-        for partition in (*self._copies.held(ask.table), *self._predictions.recovering):
+        for partition in (*self._copies.held(ask.table), *self.taken):
             reply = self.standby(ask, partition)
             if reply.is_final:
                 return reply
