@@ -7,8 +7,8 @@ once in the life of a process, and a text costs one look-up for each of its uniq
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 from models.engine.blocks import Block, split_blocks
 from models.engine.branches import Branches
@@ -18,13 +18,14 @@ from models.engine.phrases import Phrases
 from models.engine.runs import longest_run, word_runs
 from models.engine.tokens import tokenizer
 from models.engine.words import LONGEST, WordMemo
+from models.native import native
 
 # What a process remembers of single words, at some 300 bytes each.
 _WORDS: Final = 400_000
 _EMPTY: Final[dict[str, int]] = {}
 
 
-class Verdict:
+class Verdict(NamedTuple):
     """What one item of a list counts for. Equal to itself alone, so that verdicts are counted quickly.
 
     Attributes:
@@ -33,17 +34,15 @@ class Verdict:
         maxima: Maxima and the value.
     """
 
-    __slots__ = ("maxima", "sums", "tables")
+    tables: tuple[tuple[int, Any], ...]
+    sums: tuple[tuple[int, int], ...]
+    maxima: tuple[tuple[int, int], ...]
 
-    def __init__(
-        self,
-        tables: tuple[tuple[int, Any], ...],
-        sums: tuple[tuple[int, int], ...],
-        maxima: tuple[tuple[int, int], ...],
-    ) -> None:
-        self.tables = tables
-        self.sums = sums
-        self.maxima = maxima
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
 
 class Analysis:
@@ -114,11 +113,11 @@ class Analysis:
         maxima = [0] * len(self._maxima)
         tokens = self._of_base.get(TOKENS)
         if tokens is not None:
-            _tally(map(tokens.verdicts.__getitem__, tokenizer().split(text)), tables, sums, maxima)
+            _tally(tokenizer().split(text), tokens.verdicts, tables, sums, maxima)
         segments = self._of_base.get(SEGMENTS)
         if segments is not None:
             # Not remembered, as words are.
-            _tally((segments.decide(text),), tables, sums, maxima)
+            _add_up({segments.decide(text): 1}, tables, sums, maxima)
         if self._matchers:
             runs = word_runs(text)
             kept = dict.fromkeys(self._sieve.kept(runs))
@@ -128,7 +127,7 @@ class Analysis:
                 else:
                     found = matcher.find_in(text, kept)
                 if found:
-                    _tally(map(measures.verdicts.__getitem__, found), tables, sums, maxima)
+                    _tally(found, measures.verdicts, tables, sums, maxima)
         if self._run_place is not None:
             maxima[self._run_place] = longest_run(text)
         return Block(tables, sums, maxima)
@@ -189,9 +188,22 @@ class _Measures:
 
 
 def _tally(
-    verdicts: Iterable[Verdict], tables: list[dict[str, int]], sums: list[int], maxima: list[int]
+    items: list[str],
+    verdicts: dict[str, Verdict],
+    tables: list[dict[str, int]],
+    sums: list[int],
+    maxima: list[int],
 ) -> None:
-    for verdict, count in Counter(verdicts).items():
+    if native is None:
+        _add_up(Counter(map(verdicts.__getitem__, items)), tables, sums, maxima)
+    else:
+        native.tally(items, verdicts, tables, sums, maxima)
+
+
+def _add_up(
+    verdicts: Mapping[Verdict, int], tables: list[dict[str, int]], sums: list[int], maxima: list[int]
+) -> None:
+    for verdict, count in verdicts.items():
         for place, key in verdict.tables:
             table = tables[place]
             if table is _EMPTY:

@@ -1,16 +1,25 @@
 """Runs of letters, and of one character."""
 
+import functools
 import re
 from typing import Final
 
 import numpy as np
 
-word_runs: Final = re.compile(r"\w+").findall
+from models.engine.characters import character_classes
+from models.native import native
+
+_RUNS: Final = re.compile(r"\w+").findall
 _TWO = re.compile(r"(.)\1", re.DOTALL)
 _THREE = re.compile(r"(.)\1\1", re.DOTALL)
 _THREE_AND_MORE = re.compile(r"(.)\1{2,}", re.DOTALL)
 # Below so many characters a search is quicker than setting numpy up.
 _FEW = 1_000
+
+
+def word_runs(text: str) -> list[str]:
+    r"""Return ``re.findall(r"\w+", text)``."""
+    return _RUNS(text) if native is None else native.word_runs(text, _word_characters())
 
 
 def longest_run(text: str) -> int:
@@ -19,6 +28,11 @@ def longest_run(text: str) -> int:
     Equal to what revscoring counts, for a text that is not empty.
     """
     lowered = text.lower()
+    return longest_run_of(lowered) if native is None else native.longest_run(lowered)
+
+
+def longest_run_of(lowered: str) -> int:
+    """Return the length of the longest run of one character in a text that is not empty."""
     if len(lowered) < _FEW:
         return _longest_of_few(lowered)
     points = np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -27,6 +41,11 @@ def longest_run(text: str) -> int:
         return len(points)
     longest = int(np.diff(ends).max()) if len(ends) > 1 else 0
     return max(longest, int(ends[0]) + 1, len(points) - 1 - int(ends[-1]))
+
+
+@functools.cache
+def _word_characters() -> bytes:
+    return character_classes({1: r"\w"})
 
 
 def _longest_of_few(text: str) -> int:

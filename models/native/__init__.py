@@ -19,7 +19,9 @@ may take more than some ten microseconds. It compiles without a warning under ``
 options that round otherwise than Python does.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from re import Match
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 2
+INTERFACE = 3
 
 
 class Native(Protocol):
@@ -79,6 +81,68 @@ class Native(Protocol):
         Raises:
             TypeError: An argument is of another type.
             ValueError: A sequence is empty or holds another number.
+        """
+        ...
+
+    def longest_run(self, lowered: str, /) -> int:
+        """Return the length of the longest run of one character; 0 for no text."""
+        ...
+
+    def split_tokens(
+        self, text: str, classes: bytes, match: Callable[[str, int], Match[str] | None], /
+    ) -> list[str]:
+        """Split wikitext into the tokens of deltas' lexicon.
+
+        Args:
+            text: Any.
+            classes: What each of the first characters is to the lexicon, see ``models.engine.tokens``.
+            match: Of the lexicon as one expression; is asked for tokens that cannot be told without it.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: The expression matched nothing, or beyond the text.
+            Exception: What ``match`` raised.
+        """
+        ...
+
+    def tally(
+        self,
+        items: list[str],
+        verdicts: dict[str, Any],
+        tables: list[dict[Any, int]],
+        sums: list[int],
+        maxima: list[int],
+        /,
+    ) -> None:
+        """Add up what items count for.
+
+        Args:
+            items: With repetitions.
+            verdicts: Of an item, three tuples of pairs: tables that count it and the key there, sums and
+                what it adds, maxima and the value to compare. An item that is not there is asked for as
+                ``verdicts[item]``.
+            tables: Changed in place. Keys come in the order in which their verdicts came first; an empty
+                table is not filled, but another put in its place.
+            sums: Changed in place.
+            maxima: Changed in place.
+
+        Raises:
+            TypeError: An argument, or a verdict, is of another type.
+            IndexError: A verdict names a place that is not there.
+            OverflowError: A number does not fit 64 bits.
+            Exception: What ``verdicts[item]`` raised.
+        """
+        ...
+
+    def word_runs(self, text: str, classes: bytes, /) -> list[str]:
+        r"""Return ``re.findall(r"\w+", text)``.
+
+        Args:
+            text: Any.
+            classes: 1 for each of the first characters that is of a word, 0 for others.
+
+        Raises:
+            TypeError: An argument is of another type.
         """
         ...
 

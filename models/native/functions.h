@@ -7,9 +7,15 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdint.h>
+
 /* One per function that Python sees; module.c lists them. Arguments come as an array. */
 PyObject *add_leaves(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *matching_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *longest_run(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *split_tokens(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *tally(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *word_runs(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* Raise TypeError unless a function was given so many arguments. Returns 0, or -1 with the error set. */
 int expect_arguments(const char *function, Py_ssize_t count, Py_ssize_t expected);
@@ -21,5 +27,23 @@ int open_items(PyObject *object, const char *name, size_t item_bytes, Py_buffer 
 /* Open a table of float64[rows, columns] in C order, to be written where `flags` is PyBUF_WRITABLE; to be
    released after success. Returns 0, or -1 with ValueError, TypeError or BufferError set. */
 int open_table(PyObject *object, const char *name, int flags, Py_buffer *view);
+
+/* A string, its characters, and the class of each character below `known`. */
+typedef struct {
+    PyObject *object;
+    Py_UCS4 *characters;
+    Py_ssize_t length;
+    const uint8_t *classes;
+    Py_UCS4 known;
+} Text;
+
+/* Open a string with the classes of characters, one byte for each from the first on; to be closed after
+   success. Returns 0, or -1 with the error set. */
+int open_text(PyObject *object, PyObject *classes, Text *text);
+
+void close_text(Text *text);
+
+/* Append a part of a text to a list, as a string. Returns 0, or -1 with the error set. */
+int append_part(PyObject *list, const Text *text, Py_ssize_t start, Py_ssize_t end);
 
 #endif

@@ -3,14 +3,8 @@
 They are built here from their sources, so that what is tested is never an older build.
 """
 
-import os
 import pickle
-import shutil
-import subprocess
 import sys
-import sysconfig
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -27,41 +21,11 @@ from models.estimators.estimator import Arrays, Floats
 from models.estimators.tree_walk import LEAF, NativeLeafSums, NumpyLeafSums, leaf_sums
 from models.native import INTERFACE, Native
 from models.pickles import read_pickle
-from tests.conftest import ROOT
 
 COLUMNS = 4
 # On both sides of thresholds, of the range of float32, and of what can be compared at all.
 VALUES = [0.0, -0.0, 0.5, -0.5, 0.1, np.nextafter(0.5, 1), 1e-50, -1e-50, 3.5e38, 1e300, -1e300]
 ODD = [np.nan, -np.nan, np.inf, -np.inf]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The module, built as an install builds it, but with warnings as errors."""
-    compiler: str = os.environ.get("CC", sysconfig.get_config_var("CC"))
-    if shutil.which(compiler.split(maxsplit=1)[0]) is None:
-        pytest.skip("no C compiler")
-    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
-        pytest.skip("no headers of Python")
-    folder = tmp_path_factory.mktemp("native")
-    build = [sys.executable, "-c", "import setuptools; setuptools.setup()", "build_ext"]
-    done = subprocess.run(
-        [*build, "--build-lib", folder / "lib", "--build-temp", folder / "temp"],
-        cwd=ROOT,
-        env={**os.environ, "CFLAGS": "-Werror"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    found = list((folder / "lib").rglob("_compiled*"))
-    assert found, done.stdout + done.stderr
-    spec = spec_from_file_location("models.native._compiled", found[0])
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def random_trees(random: np.random.Generator, count: int, depth: int) -> dict[str, Any]:

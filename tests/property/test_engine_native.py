@@ -1,0 +1,208 @@
+"""The functions in C that read texts give what their twins in Python give, whatever the text."""
+
+import functools
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from models.engine import analysis, runs, tokens
+from models.engine.analysis import Verdict
+from models.engine.characters import CHARACTERS, character_classes
+from tests.property.test_engine_properties import soup
+
+# Of every rule of the lexicon, and of what almost follows one.
+_CHARACTERS = (
+    "abzAZ_0'\u2019/:=|&;<>{}[]().?!,-#$ \n\r\t\u3000\u3001\u4e2d\u30a2\u0661\u0915\u0964\u0301\x85\x1c\0"
+    "\ud800\udc00\U0001f600\U0001d7ce"
+)
+_MARKUP = (
+    "http: https:// ftp:// news:a //a //. // tel: tels: File: de: <ref <ref> </ref> <ref/> <!-- --> <b </b> "
+    "<B &amp; &a1; &A; &amp &; &1; '' ''' '''' {{ }} {| |} [[ ]]"
+)
+PIECES = [*_CHARACTERS, *_MARKUP.split(), "\n\n", "\n \n", "\n\r", "\r\n", "don't", "o' "]
+texts = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=30).map("".join), soup.map("".join), st.text(max_size=40)
+)
+
+
+splitter = functools.cache(tokens.Tokenizer)
+word_characters = functools.cache(lambda: character_classes({1: r"\w"}))
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=texts)
+@example("")
+@example("".join(map(chr, range(0x3100))))
+@example("a'" * 300 + "\n" * 300 + " " * 300)
+@example("".join(f"{chr(code)}a{chr(code)}1'{chr(code)}\n{chr(code)}\n" for code in range(0x80, 65600, 7)))
+def test_tokens_are_those_that_the_lexicon_finds(built: Any, text: str) -> None:
+    expected = splitter().find_all(text)
+    assert splitter().classes is not None, "another lexicon than tokens.c knows"
+    assert built.split_tokens(text, splitter().classes, splitter().match) == expected
+    # Where nothing is known of a character, the expression finds all.
+    assert built.split_tokens(text, b"", splitter().match) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=texts)
+@example("".join(map(chr, range(0, 0x30000, 3))))
+def test_runs_of_word_characters_are_those_of_the_expression(built: Any, text: str) -> None:
+    expected = re.findall(r"\w+", text)
+    assert built.word_runs(text, word_characters()) == expected
+    assert built.word_runs(text, b"") == expected
+    assert runs.word_runs(text) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=texts, times=st.integers(1, 5))
+def test_the_longest_run_of_a_character_is_found(built: Any, text: str, times: int) -> None:
+    lowered = "".join(character * times for character in text.lower())
+    expected = max((len(list(run)) for _, run in groupby(lowered)), default=0)
+    assert built.longest_run(lowered) == expected
+    if lowered:
+        assert runs.longest_run_of(lowered) == expected
+
+
+def test_every_character_has_the_classes_whose_expressions_match_it() -> None:
+    classes = character_classes({1: r"\w", 2: r"\d", 128: "[a-z]|\ud800"})
+    assert len(classes) == CHARACTERS
+    for code, found in enumerate(classes):
+        character = chr(code)
+        is_word, is_digit = re.match(r"\w", character), re.match(r"\d", character)
+        expected = bool(is_word) + 2 * bool(is_digit) + 128 * bool(re.match("[a-z]|\ud800", character))
+        assert found == expected
+
+
+pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(-5, 5)), max_size=3).map(tuple)
+keyed = st.lists(st.tuples(st.integers(0, 2), st.sampled_from("xyz")), max_size=3).map(tuple)
+verdicts = st.builds(Verdict, keyed, pairs, pairs)
+
+
+class Asked(dict[str, Verdict]):
+    """Verdicts that are known, and those that are not remembered."""
+
+    def __init__(self, known: dict[str, Verdict], unknown: dict[str, Verdict]) -> None:
+        super().__init__(known)
+        self._unknown = unknown
+
+    def __missing__(self, item: str) -> Verdict:
+        return self._unknown[item]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    items=st.lists(st.integers(0, 300).map(str), max_size=400),
+    made=st.lists(verdicts, min_size=1, max_size=200),
+    known=st.integers(0, 300),
+)
+def test_items_count_the_same_in_c_and_in_python(
+    built: Any, items: list[str], made: list[Verdict], known: int
+) -> None:
+    of_items = {str(number): made[number % len(made)] for number in range(301)}
+    asked = Asked(dict(list(of_items.items())[:known]), dict(list(of_items.items())[known:]))
+    empty: dict[Any, int] = {}
+    ours: Any = [empty] * 3, [1, 2, 3], [0, 1, 2]
+    twin: Any = [analysis._EMPTY] * 3, [1, 2, 3], [0, 1, 2]
+    for _ in range(2):
+        built.tally(items, asked, *ours)
+        analysis._add_up(Counter(map(of_items.__getitem__, items)), *twin)
+    assert ours == twin
+    assert [list(table) for table in ours[0]] == [list(table) for table in twin[0]]
+    assert not empty
+
+
+GOOD = Verdict(((0, "k"),), ((0, 2),), ((0, 3),))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "error"),
+    [
+        (None, TypeError),
+        (((), ()), TypeError),
+        (([], (), ()), TypeError),
+        ((((0, "k", 1),), (), ()), TypeError),
+        ((("ab",), (), ()), TypeError),
+        ((((1, "k"),), (), ()), IndexError),
+        ((((-1, "k"),), (), ()), IndexError),
+        (((("0", "k"),), (), ()), TypeError),
+        ((((0, []),), (), ()), TypeError),
+        (((), ((1, 0),), ()), IndexError),
+        (((), ((0, "1"),), ()), TypeError),
+        (((), ((0, 2**62),), ()), OverflowError),
+        (((), ((0, 2**80),), ()), OverflowError),
+        (((), (), ((2**80, 0),)), OverflowError),
+        (((), (), ((0, None),)), TypeError),
+    ],
+)
+def test_a_verdict_that_cannot_be_counted_is_refused(
+    built: Any, verdict: Any, error: type[Exception]
+) -> None:
+    tables: Any = [{}]
+    sums, maxima = [0], [0]
+    before = sys.getrefcount(verdict)
+    with pytest.raises(error):
+        built.tally(["good", *["bad"] * 4], {"good": GOOD, "bad": verdict}, tables, sums, maxima)
+    assert (tables[0]["k"], sums, maxima) == (1, [2], [3])
+    assert verdict is None or sys.getrefcount(verdict) == before
+
+
+def test_what_a_callback_raises_is_raised(built: Any) -> None:
+    def failing(*_: object) -> Any:
+        raise RuntimeError("it failed")
+
+    class Failing(dict[str, Any]):
+        __missing__ = failing
+
+    with pytest.raises(RuntimeError, match="it failed"):
+        built.split_tokens("\r", b"", failing)
+    with pytest.raises(RuntimeError, match="it failed"):
+        built.tally(["a"], Failing(), [], [], [])
+    with pytest.raises(KeyError):
+        built.tally(["a"], {}, [], [], [])
+
+
+@pytest.mark.parametrize("span", [0, -1, 3, 2**80])
+def test_an_expression_that_finds_what_is_not_there_is_refused(built: Any, span: int) -> None:
+    class Found:
+        def end(self) -> int:
+            return span
+
+    with pytest.raises((ValueError, OverflowError)):
+        built.split_tokens("ab", b"", lambda text, start: Found())
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("split_tokens", (b"a", b"", str)),
+        ("split_tokens", ("a", "", str)),
+        ("split_tokens", ("a", b"", None)),
+        ("word_runs", (None, b"")),
+        ("word_runs", ("a", bytearray(1))),
+        ("longest_run", (b"aa",)),
+        ("tally", ((), {}, [], [], [])),
+        ("tally", ([], [], [], [], [])),
+        ("tally", ([], {}, (), [], [])),
+        ("tally", ([], {}, [], (), [])),
+        ("tally", ([], {}, [], [], ())),
+        ("tally", (["a"], {"a": GOOD}, [None], [0], [0])),
+        ("tally", (["a"], {"a": GOOD}, [{}], ["0"], [0])),
+        ("tally", ([[]], {}, [], [], [])),
+    ],
+)
+def test_arguments_of_another_type_or_number_are_refused(
+    built: Any, name: str, arguments: tuple[Any, ...]
+) -> None:
+    function: Callable[..., Any] = getattr(built, name)
+    with pytest.raises(TypeError):
+        function(*arguments)
+    for wrong in (arguments[:-1], (*arguments, None)):
+        with pytest.raises(TypeError, match=f"{name}.. takes {len(arguments)} arguments, not {len(wrong)}"):
+            function(*wrong)
