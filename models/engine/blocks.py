@@ -21,7 +21,7 @@ class Block:
 
     __slots__ = ("maxima", "sums", "tables")
 
-    def __init__(self, tables: Sequence[dict[str, int]], sums: Sequence[int], maxima: Sequence[int]) -> None:
+    def __init__(self, tables: list[dict[str, int]], sums: list[int], maxima: list[int]) -> None:
         self.tables = tables
         self.sums = sums
         self.maxima = maxima

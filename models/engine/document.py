@@ -5,12 +5,20 @@ document before it, moved on by the change; they move rather than being copied, 
 were taken counts anew from its blocks if it is ever asked again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from models.engine.blocks import Block
-
-Table = dict[str, int]
+from models.engine.changes import (
+    Figures,
+    Table,
+    add,
+    change_counts,
+    change_figures,
+    in_order,
+    move_sums,
+    proportion,
+)
 
 # Characters of blocks that are remembered for each of a page's text, before all of them are forgotten.
 _ROOM_FOR_EACH = 4
@@ -80,7 +88,8 @@ class Document:
             end = len(before.blocks) - last
             gone = before.blocks[first:end]
             self.blocks = [*before.blocks[:first], *new, *before.blocks[end:]]
-            self.sums = _moved(before.sums, new, gone)
+            sums_of_new, sums_of_gone = ([block.sums for block in blocks] for blocks in (new, gone))
+            self.sums = move_sums(before.sums, sums_of_new, sums_of_gone)
             self._before = Change(before, self.blocks, gone, new)
         self.maxima = _columns(max, [block.maxima for block in self.blocks], analysis.maxima)
 
@@ -102,13 +111,13 @@ class Document:
         """Return a table of the whole text, its items in the order of their first occurrence; a new one."""
         table: Table = {}
         for block in self.blocks:
-            _add(table, block.tables[place])
+            add(table, block.tables[place])
         return table
 
-    def counts_of(self, place: int, items: Table) -> Mapping[str, int]:
+    def counts_of(self, place: int, items: Table) -> Table:
         """Return at least these items of a table of the whole text, those that it holds; in no order.
 
-        Good until another document is made of this one.
+        Not to be changed; good until another document is made of this one.
         """
         if place in self._totals:
             return self._totals[place]
@@ -149,7 +158,7 @@ class Change:
         new: Blocks of the one alone.
     """
 
-    __slots__ = ("_blocks", "_counts", "_gone", "_new", "_shares", "before")
+    __slots__ = ("_blocks", "_counts", "_figures", "_gone", "_new", "before")
 
     def __init__(
         self, before: Document, blocks: Sequence[Block], gone: Sequence[Block], new: Sequence[Block]
@@ -158,97 +167,49 @@ class Change:
         self._blocks = blocks
         self._gone = gone
         self._new = new
-        self._counts: dict[int, Table] = {}
-        self._shares: dict[int, list[float]] = {}
+        self._counts: list[Table] | None = None
+        self._figures: dict[tuple[int, bool], Figures] = {}
 
     def counts(self, place: int) -> Table:
         """Return by how much the count of each item changed; those that did not change are left out.
 
         In no order. Not to be changed.
         """
-        found = self._counts.get(place)
-        if found is None:
-            counts: Table = {}
-            for block in self._new:
-                if table := block.tables[place]:
-                    _add(counts, table)
-            for block in self._gone:
-                for item, count in block.tables[place].items():
-                    left = counts.get(item, 0) - count
-                    if left:
-                        counts[item] = left
-                    else:
-                        del counts[item]
-            found = self._counts[place] = counts
-        return found
+        if self._counts is None:
+            new, gone = ([block.tables for block in blocks] for blocks in (self._new, self._gone))
+            self._counts = change_counts(new, gone, len((new or gone or [[]])[0]))
+        return self._counts[place] if self._counts else {}
 
     def delta(self, place: int) -> Table:
         """Return what ``frequencies.delta`` gives: items of the new text in its order, then those gone."""
         counts = self.counts(place)
-        if len(counts) < 2:
-            return dict(counts)
-        before = self.before.counts_of(place, counts)
-        gone = [item for item, delta in counts.items() if before.get(item, 0) + delta == 0]
-        kept = counts.keys() - gone
-        ordered = {item: counts[item] for item in self._in_order(place, kept)}
-        ordered.update((item, counts[item]) for item in gone)
-        return ordered
+        return self._in_order(place) if len(counts) > 1 else dict(counts)
 
     def proportions(self, place: int) -> dict[str, float]:
         """Return what ``frequencies.prop_delta`` gives, in the same order as ``delta``."""
         before = self.before.counts_of(place, self.counts(place))
-        return {item: _proportion(before.get(item, 0), delta) for item, delta in self.delta(place).items()}
+        return {item: proportion(before.get(item, 0), delta) for item, delta in self.delta(place).items()}
 
-    def amounts(self, place: int) -> list[int]:
-        """Return the values of ``delta``, in no order."""
-        return list(self.counts(place).values())
+    def figures(self, place: int, *, is_share: bool) -> Figures:
+        """Return the sums of the values of ``delta``, or with ``is_share`` of ``proportions``."""
+        found = self._figures.get((place, is_share))
+        if found is None:
+            found = self._figures[place, is_share] = self._summed(place, is_share=is_share)
+        return found
 
-    def shares(self, place: int) -> list[float]:
-        """Return the values of ``proportions`` in an order of the same sums; not to be changed.
-
-        Floats do not add up the same in every order; what is gone counts -1 each and comes last, and two
-        numbers add up the same both ways.
-        """
-        if place not in self._shares:
-            self._shares[place] = self._ordered_shares(place)
-        return self._shares[place]
-
-    def _ordered_shares(self, place: int) -> list[float]:
+    def _summed(self, place: int, *, is_share: bool) -> Figures:
         counts = self.counts(place)
         if not counts:
-            return []
+            return 0, 0, 0
+        if not is_share:
+            return change_figures(counts, None)
         before = self.before.counts_of(place, counts)
-        if not before:
-            # Nothing was there, so that these are whole numbers, which add up the same in every order.
-            return [float(delta) for delta in counts.values()]
-        kept: Table = {}
-        gone = 0
-        for item, delta in counts.items():
-            if before.get(item, 0) + delta:
-                kept[item] = delta
-            else:
-                gone += 1
-        order = kept if len(kept) < 3 else self._in_order(place, kept.keys())
-        return [_proportion(before.get(item, 0), kept[item]) for item in order] + [-1.0] * gone
+        # Floats do not add up the same in every order. Two do; so do the whole numbers of all that is new.
+        ordered = self._in_order(place) if before and len(counts) > 2 else counts
+        return change_figures(ordered, before)
 
-    def _in_order(self, place: int, items: Iterable[str]) -> list[str]:
-        """Sort items of the new text by their first occurrence there."""
-        wanted = set(items)
-        ordered: list[str] = []
-        for block in self._blocks:
-            table = block.tables[place]
-            if not table or wanted.isdisjoint(table):
-                continue
-            found = [item for item in table if item in wanted]
-            ordered += found
-            wanted.difference_update(found)
-            if not wanted:
-                break
-        return ordered
-
-
-def _proportion(before: int, delta: int) -> float:
-    return delta / (before + 1) if delta > 0 else delta / before
+    def _in_order(self, place: int) -> Table:
+        return in_order([block.tables[place] for block in self._blocks], self.counts(place))
 
 
 class _KnownBlocks:
@@ -283,23 +244,6 @@ def _columns(
     function: Callable[[Iterable[int]], int], rows: Sequence[Sequence[int]], width: int
 ) -> list[int]:
     return [function(column) for column in zip(*rows, strict=True)] if rows else [0] * width
-
-
-def _moved(sums: Sequence[int], new: Sequence[Block], gone: Sequence[Block]) -> list[int]:
-    moved = list(sums)
-    for block in new:
-        moved = [total + more for total, more in zip(moved, block.sums, strict=True)]
-    for block in gone:
-        moved = [total - less for total, less in zip(moved, block.sums, strict=True)]
-    return moved
-
-
-def _add(table: Table, more: Table) -> None:
-    if not table:
-        table.update(more)
-        return
-    for item, count in more.items():
-        table[item] = table.get(item, 0) + count
 
 
 def _shared(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:

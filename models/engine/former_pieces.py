@@ -95,7 +95,7 @@ class Counts:
 
     def block(self, text: str, /) -> Block:
         """Count in a part of a text."""
-        return Block((), self._counted(text), ())
+        return Block([], self._counted(text), [])
 
     def _counted(self, text: str) -> list[int]:
         sums = [0] * len(self._places)
@@ -145,8 +145,8 @@ class Piece(Block):
 
     __slots__ = ("paragraphs", "segments", "tops", "whole")
 
-    def __init__(self, sums: Sequence[int]) -> None:
-        super().__init__((), sums, ())
+    def __init__(self, sums: list[int]) -> None:
+        super().__init__([], sums, [])
         self.tops: list[str | Paragraph] = []
         self.whole: list[str | tuple[str]] = []
         self.paragraphs: list[str] = []

@@ -257,15 +257,7 @@ class ReadFigure:
 
     def __call__(self, change: Change) -> Any:
         """Return the sum."""
-        place, sign = self._place, self._sign
-        if not change.counts(place):
-            return self._returns()
-        values: list[Any] = change.shares(place) if self._is_share else change.amounts(place)
-        if sign > 0:
-            values = [value for value in values if value > 0]
-        elif sign < 0:
-            values = [value for value in values if value < 0]
-        return self._returns(sum(values)) if values else self._returns()
+        return self._returns(change.figures(self._place, is_share=self._is_share)[self._sign])
 
 
 def document_of(analysis: Analysed, text: Any) -> Any:

@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 3
+INTERFACE = 4
 
 
 class Native(Protocol):
@@ -84,8 +84,49 @@ class Native(Protocol):
         """
         ...
 
+    def change_counts(
+        self, new: list[list[dict[str, int]]], gone: list[list[dict[str, int]]], places: int, /
+    ) -> list[dict[str, int]]:
+        """Do what ``models.engine.changes.change_counts`` says.
+
+        Raises:
+            TypeError: An argument is of another type.
+            IndexError: A block has fewer tables.
+            KeyError: What went was not there.
+        """
+        ...
+
+    def change_figures(
+        self, counts: dict[str, int], before: dict[str, int] | None, /
+    ) -> tuple[float, float, float]:
+        """Do what ``models.engine.changes.change_figures`` says.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ZeroDivisionError: There is less of something that was not there.
+        """
+        ...
+
+    def in_order(self, tables: list[dict[str, int]], items: dict[str, int], /) -> dict[str, int]:
+        """Do what ``models.engine.changes.in_order`` says.
+
+        Raises:
+            TypeError: An argument is of another type.
+        """
+        ...
+
     def longest_run(self, lowered: str, /) -> int:
         """Return the length of the longest run of one character; 0 for no text."""
+        ...
+
+    def move_sums(self, sums: list[int], new: list[list[int]], gone: list[list[int]], /) -> list[int]:
+        """Do what ``models.engine.changes.move_sums`` says.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: A block has more or fewer sums.
+            OverflowError: A sum does not fit 64 bits.
+        """
         ...
 
     def split_tokens(

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import groupby
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.engine import analysis, runs, tokens
+from models.engine import analysis, changes, runs, tokens
 from models.engine.analysis import Verdict
 from models.engine.characters import CHARACTERS, character_classes
 from tests.property.test_engine_properties import soup
@@ -118,6 +119,46 @@ def test_items_count_the_same_in_c_and_in_python(
     assert not empty
 
 
+tables = st.dictionaries(st.integers(0, 9).map(str), st.integers(1, 9), max_size=8)
+blocks = st.lists(st.tuples(tables, tables), max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(kept=blocks, gone=blocks, more=blocks, data=st.data())
+def test_changes_are_the_same_in_c_and_in_python(
+    built: Any, kept: list[Any], gone: list[Any], more: list[Any], data: st.DataObject
+) -> None:
+    def all_of(functions: Any) -> list[Any]:
+        with patch.object(changes, "native", functions):
+            counts = changes.change_counts(new, gone_again, 2)
+            ordered = [changes.in_order([block[place] for block in text], counts[place]) for place in (0, 1)]
+            figures = [changes.change_figures(table, None) for table in ordered]
+            shares = [changes.change_figures(table, before[place]) for place, table in enumerate(ordered)]
+        exact = [float(share).hex() for figures_of_table in shares for share in figures_of_table]
+        return [[list(table.items()) for table in counts + ordered], figures, exact]
+
+    new = [list(block) for block in more] + data.draw(st.sampled_from([[], [list(each) for each in gone]]))
+    gone_again = [list(block) for block in gone]
+    text = [list(block) for block in kept] + new
+    before = [dict(sum((Counter(block[place]) for block in kept + gone), Counter())) for place in (0, 1)]
+    assert all_of(built) == all_of(None)
+
+
+numbers = st.integers(-(2**61), 2**61) | st.integers(-9, 9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=st.lists(st.tuples(numbers, numbers, numbers).map(list), max_size=3), few=st.lists(numbers))
+def test_sums_move_the_same_in_c_and_in_python(built: Any, rows: list[list[int]], few: list[int]) -> None:
+    sums = [1, 2, 3]
+    with patch.object(changes, "native", None):
+        expected = changes.move_sums(sums, rows, rows[:1])
+    if all(abs(number) < 2**63 for number in expected):
+        assert built.move_sums(sums, rows, rows[:1]) == expected
+    assert built.move_sums(few, [few], [few]) == few
+    assert sums == [1, 2, 3]
+
+
 GOOD = Verdict(((0, "k"),), ((0, 2),), ((0, 3),))
 
 
@@ -168,6 +209,27 @@ def test_what_a_callback_raises_is_raised(built: Any) -> None:
         built.tally(["a"], {}, [], [], [])
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "error"),
+    [
+        ("change_counts", ([[{}]], [], 2), IndexError),
+        ("change_counts", ([], [[{"a": 1}]], 2**80), OverflowError),
+        ("change_counts", ([[{"a": 2**80}], [{"a": 1}]], [], 1), OverflowError),
+        ("change_figures", ({"a": -1}, {}), ZeroDivisionError),
+        ("move_sums", ([1], [[]], []), ValueError),
+        ("move_sums", ([1], [], [()]), ValueError),
+        ("move_sums", ([2**80], [], []), OverflowError),
+        ("move_sums", ([2**62], [[2**62]], []), OverflowError),
+        ("move_sums", ([-(2**62)], [], [[2**62], [2**62]]), OverflowError),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(
+    built: Any, name: str, arguments: tuple[Any, ...], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        getattr(built, name)(*arguments)
+
+
 @pytest.mark.parametrize("span", [0, -1, 3, 2**80])
 def test_an_expression_that_finds_what_is_not_there_is_refused(built: Any, span: int) -> None:
     class Found:
@@ -187,6 +249,20 @@ def test_an_expression_that_finds_what_is_not_there_is_refused(built: Any, span:
         ("word_runs", (None, b"")),
         ("word_runs", ("a", bytearray(1))),
         ("longest_run", (b"aa",)),
+        ("change_counts", ((), [], 1)),
+        ("change_counts", ([()], [], 1)),
+        ("change_counts", ([[()]], [], 1)),
+        ("change_counts", ([[{"a": "b"}]] * 2, [], 1)),
+        ("change_counts", ([], [], None)),
+        ("change_figures", ([], None)),
+        ("change_figures", ({}, [])),
+        ("change_figures", ({"a": "b"}, None)),
+        ("change_figures", ({"a": 1}, {"a": "b"})),
+        ("in_order", ((), {})),
+        ("in_order", ([], [])),
+        ("in_order", ([()], {"a": 1})),
+        ("move_sums", ([], [], None)),
+        ("move_sums", (["a"], [], [])),
         ("tally", ((), {}, [], [], [])),
         ("tally", ([], [], [], [], [])),
         ("tally", ([], {}, (), [], [])),
