@@ -3,9 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from models.engine.characters import OTHER_BREAKS, known_classes
+from models.native import native
+
 _PARAGRAPHS = re.compile(r"[^\n]*\n(?:\s*\n)*|[^\n]+\Z")
-# Where these occur, whitespace of several lines may be one token that begins within a line.
-_OTHER_BREAKS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_OTHER_BREAKS = re.compile(OTHER_BREAKS)
 _LINES = 4
 _TAG_OPENS = re.compile(r"</?[a-z]")
 
@@ -40,6 +42,11 @@ def split_blocks(text: str) -> list[str]:
     """
     if not text:
         return []
+    return split_blocks_of(text) if native is None else native.split_blocks(text, known_classes())
+
+
+def split_blocks_of(text: str) -> list[str]:
+    """Cut a text that is not empty, as ``split_blocks`` does."""
     if _OTHER_BREAKS.search(text):
         return [text]
     lines = _PARAGRAPHS.findall(text)

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import Any, Final
 
+from models.native import native
+
 Token = Any
 """A token of mwparserfromhell: a dict with a class of its own."""
 
@@ -82,11 +84,25 @@ def tokenized(text: str) -> tuple[list[Token], bytes]:
     """
     tokenizer, code_of = _parser()
     tokens = tokenizer().tokenize(text, 0, False)
-    return tokens, bytes(map(code_of.__getitem__, map(type, tokens)))
+    return tokens, token_codes(tokens, code_of) if native is None else native.token_codes(tokens, code_of)
 
 
-def are_sound(tokens: Sequence[Token], codes: bytes) -> bool:
+def token_codes(tokens: list[Token], code_of: Mapping[type, int]) -> bytes:
+    """Return the codes of tokens.
+
+    Raises:
+        KeyError: The type of one has none.
+    """
+    return bytes(map(code_of.__getitem__, map(type, tokens)))
+
+
+def are_sound(tokens: list[Token], codes: bytes) -> bool:
     """Tell whether mwparserfromhell's builder is known to make a node of every token that opens one."""
+    return are_sound_tokens(tokens, codes) if native is None else native.tokens_are_sound(tokens, codes)
+
+
+def are_sound_tokens(tokens: list[Token], codes: bytes) -> bool:
+    """Tell what ``are_sound`` tells."""
     return _forms_are_known(codes) and _nests(codes) and _values_are_legal(tokens, codes)
 
 
@@ -105,7 +121,7 @@ def end_of_child(codes: bytes, start: int) -> int:
 
 
 @functools.cache
-def _parser() -> tuple[Any, Mapping[type, int]]:
+def _parser() -> tuple[Any, dict[type, int]]:
     parser = importlib.import_module("mwparserfromhell.parser")
     tokens = importlib.import_module("mwparserfromhell.parser.tokens")
     tokenizer = (

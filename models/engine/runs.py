@@ -1,12 +1,11 @@
 """Runs of letters, and of one character."""
 
-import functools
 import re
 from typing import Final
 
 import numpy as np
 
-from models.engine.characters import character_classes
+from models.engine.characters import known_classes
 from models.native import native
 
 _RUNS: Final = re.compile(r"\w+").findall
@@ -19,7 +18,7 @@ _FEW = 1_000
 
 def word_runs(text: str) -> list[str]:
     r"""Return ``re.findall(r"\w+", text)``."""
-    return _RUNS(text) if native is None else native.word_runs(text, _word_characters())
+    return _RUNS(text) if native is None else native.word_runs(text, known_classes())
 
 
 def longest_run(text: str) -> int:
@@ -41,11 +40,6 @@ def longest_run_of(lowered: str) -> int:
         return len(points)
     longest = int(np.diff(ends).max()) if len(ends) > 1 else 0
     return max(longest, int(ends[0]) + 1, len(points) - 1 - int(ends[-1]))
-
-
-@functools.cache
-def _word_characters() -> bytes:
-    return character_classes({1: r"\w"})
 
 
 def _longest_of_few(text: str) -> int:

@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 4
+INTERFACE = 5
 
 
 class Native(Protocol):
@@ -129,6 +129,18 @@ class Native(Protocol):
         """
         ...
 
+    def split_blocks(self, text: str, classes: bytes, /) -> list[str]:
+        """Do what ``models.engine.blocks.split_blocks_of`` says.
+
+        Args:
+            text: Any.
+            classes: See ``models.engine.characters.known_classes``.
+
+        Raises:
+            TypeError: An argument is of another type.
+        """
+        ...
+
     def split_tokens(
         self, text: str, classes: bytes, match: Callable[[str, int], Match[str] | None], /
     ) -> list[str]:
@@ -175,12 +187,31 @@ class Native(Protocol):
         """
         ...
 
+    def token_codes(self, tokens: list[Any], code_of: dict[type, int], /) -> bytes:
+        """Do what ``models.engine.node_codes.token_codes`` says.
+
+        Raises:
+            KeyError: The type of a token has no code.
+            TypeError: An argument is of another type.
+            ValueError: A code is no byte.
+        """
+        ...
+
+    def tokens_are_sound(self, tokens: list[Any], codes: bytes, /) -> bool:
+        """Do what ``models.engine.node_codes.are_sound_tokens`` says.
+
+        Raises:
+            KeyError: A token lacks a value that its kind has.
+            TypeError: An argument, or a token, is of another type.
+        """
+        ...
+
     def word_runs(self, text: str, classes: bytes, /) -> list[str]:
         r"""Return ``re.findall(r"\w+", text)``.
 
         Args:
             text: Any.
-            classes: 1 for each of the first characters that is of a word, 0 for others.
+            classes: See ``models.engine.characters.known_classes``; what is not there is asked for.
 
         Raises:
             TypeError: An argument is of another type.

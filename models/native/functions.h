@@ -11,14 +11,17 @@
 
 /* One per function that Python sees; module.c lists them. Arguments come as an array. */
 PyObject *add_leaves(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
-PyObject *matching_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *change_counts(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *change_figures(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *in_order(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *longest_run(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *matching_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *move_sums(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *split_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *split_tokens(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *tally(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *token_codes(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *tokens_are_sound(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *word_runs(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* Raise TypeError unless a function was given so many arguments. Returns 0, or -1 with the error set. */

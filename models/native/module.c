@@ -2,20 +2,23 @@
 #include "functions.h"
 
 /* Raised by one whenever a function comes, goes or changes its meaning; __init__.py has the same number. */
-#define INTERFACE 4
+#define INTERFACE 5
 
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))(name), METH_FASTCALL, NULL}
 
 static PyMethodDef functions[] = {
     FUNCTION(add_leaves),
-    FUNCTION(matching_blocks),
     FUNCTION(change_counts),
     FUNCTION(change_figures),
     FUNCTION(in_order),
     FUNCTION(longest_run),
+    FUNCTION(matching_blocks),
     FUNCTION(move_sums),
+    FUNCTION(split_blocks),
     FUNCTION(split_tokens),
     FUNCTION(tally),
+    FUNCTION(token_codes),
+    FUNCTION(tokens_are_sound),
     FUNCTION(word_runs),
     {NULL, NULL, 0, NULL},
 };

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.engine import analysis, changes, runs, tokens
+from models.engine import analysis, blocks, changes, node_codes, runs, tokens
 from models.engine.analysis import Verdict
-from models.engine.characters import CHARACTERS, character_classes
+from models.engine.characters import CHARACTERS, character_classes, known_classes
 from tests.property.test_engine_properties import soup
 
 # Of every rule of the lexicon, and of what almost follows one.
@@ -34,10 +34,9 @@ texts = st.one_of(
 
 
 splitter = functools.cache(tokens.Tokenizer)
-word_characters = functools.cache(lambda: character_classes({1: r"\w"}))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(text=texts)
 @example("")
 @example("".join(map(chr, range(0x3100))))
@@ -56,7 +55,7 @@ def test_tokens_are_those_that_the_lexicon_finds(built: Any, text: str) -> None:
 @example("".join(map(chr, range(0, 0x30000, 3))))
 def test_runs_of_word_characters_are_those_of_the_expression(built: Any, text: str) -> None:
     expected = re.findall(r"\w+", text)
-    assert built.word_runs(text, word_characters()) == expected
+    assert built.word_runs(text, known_classes()) == expected
     assert built.word_runs(text, b"") == expected
     assert runs.word_runs(text) == expected
 
@@ -119,12 +118,124 @@ def test_items_count_the_same_in_c_and_in_python(
     assert not empty
 
 
-tables = st.dictionaries(st.integers(0, 9).map(str), st.integers(1, 9), max_size=8)
-blocks = st.lists(st.tuples(tables, tables), max_size=4)
+@settings(max_examples=300, deadline=None)
+@given(text=texts)
+@example("\n\n \n\u3000\n a <b\n>\nabc\n\n\n")
+@example("\U0001f600\n\U0001f600")
+@example("<a\n<b>\nabcde\n>\n</c\n" * 3)
+def test_blocks_are_cut_where_python_cuts_them(built: Any, text: str) -> None:
+    expected = blocks.split_blocks_of(text) if text else []
+    assert built.split_blocks(text, known_classes()) == expected
+
+
+def test_blocks_are_whole_whatever_is_known_of_characters(built: Any) -> None:
+    text = "\n\nabc\n \n<b\n"
+    for classes in (b"", bytes(256), b"\x02" * 256, b"\xff" * 256):
+        assert "".join(built.split_blocks(text, classes)) == text
+
+
+# What parsers give, and what almost is that.
+_FORMS = (
+    "t t t {t} {tst} {tstet} s e [tw ] [t] < x > <x> Tto ctz TttS TtAtEQtS TtA TtS Tto E Q A S o c z &t; "
+    "&#ht; &#t; & # h ; Ktk Kk K k = - =t- ( a ) (ta) } { [ T \0"
+)
+_VALUES: dict[str, list[Any]] = {
+    "text": ["", "a", "a b", " a", "\u3000"],
+    "padding": ["", None, " ", "\n ", "x", "\u3000"],
+    "pad_first": ["", " ", "\t\n", "x"],
+    "pad_after_eq": [None, "", " ", " x"],
+    "level": [1, 6, 6, 2, 0, 7],
+    "char": ["'", '"', "", "''", None],
+}
+
+
+@st.composite
+def codes_with_tokens(draw: st.DrawFn) -> tuple[list[Any], bytes]:
+    codes = "".join(draw(st.lists(st.sampled_from(_FORMS.split(" ")), max_size=14))).encode()
+    usual = draw(st.booleans())
+    tokens = []
+    for code in codes:
+        keys = ["padding", "text", "level", "char"] if code != ord("A") else ["pad_first", "pad_after_eq"]
+        choices = {key: _VALUES[key][1:3] if usual and key != "char" else _VALUES[key] for key in keys}
+        tokens.append({key: draw(st.sampled_from(values)) for key, values in choices.items()})
+    return tokens, codes
 
 
 @settings(max_examples=300, deadline=None)
-@given(kept=blocks, gone=blocks, more=blocks, data=st.data())
+@given(made=codes_with_tokens())
+def test_tokens_are_as_sound_in_c_as_in_python(built: Any, made: tuple[list[Any], bytes]) -> None:
+    tokens, codes = made
+    assert built.tokens_are_sound(tokens, codes) == node_codes.are_sound_tokens(tokens, codes)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        "t",
+        "{t}",
+        "{tstet}",
+        "{{}s[w]e{}}",
+        "[tw<x>]",
+        "=t-",
+        "(a[])",
+        "TtS",
+        "Ttotctz",
+        "TtAtS",
+        "TtAtEtS",
+        "TtAtEQtoctz",
+        "Ktk",
+        "Kk",
+        "&t;",
+        "&#t;",
+        "&#ht;",
+    ],
+)
+def test_nodes_in_forms_that_are_known_are_sound(built: Any, codes: str) -> None:
+    token = {"text": "a", "level": 1, "char": "'", "padding": " "}
+    tokens = [{"pad_first": " "} if code == "A" else token for code in codes]
+    for times in (1, 2, 50):
+        assert built.tokens_are_sound(tokens * times, codes.encode() * times) is True
+    assert built.tokens_are_sound(tokens * 200, codes.encode() * 200) is True
+    for place in range(len(codes)):
+        if codes[place] not in "tse":
+            cut = codes[:place] + codes[place + 1 :]
+            left = tokens[:place] + tokens[place + 1 :]
+            expected = node_codes.are_sound_tokens(left, cut.encode())
+            assert built.tokens_are_sound(left, cut.encode()) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=texts)
+def test_what_the_parser_gives_is_read_the_same(built: Any, text: str) -> None:
+    tokens, codes = node_codes.tokenized(text)
+    code_of = node_codes._parser()[1]
+    assert built.token_codes(tokens, code_of) == node_codes.token_codes(tokens, code_of) == codes
+    assert built.tokens_are_sound(tokens, codes) == node_codes.are_sound_tokens(tokens, codes)
+
+
+def test_a_token_without_a_code_or_a_value_is_refused(built: Any) -> None:
+    assert built.token_codes([1, "a", 2] * 40, {int: 105, str: 0}) == b"i\0i" * 40
+    with pytest.raises(KeyError):
+        built.token_codes([1, "a"], {int: 105})
+    for code in (-1, 256):
+        with pytest.raises(ValueError, match="no byte"):
+            built.token_codes([1], {int: code})
+    with pytest.raises(OverflowError):
+        built.token_codes([1], {int: 2**80})
+    for codes in (b"=-", b"TtAEQtS", b"TtAEtS"):
+        with pytest.raises(KeyError):
+            built.tokens_are_sound([{}] * len(codes), codes)
+        with pytest.raises(TypeError):
+            built.tokens_are_sound([None] * len(codes), codes)
+    assert built.tokens_are_sound([{"level": 6}, {}], b"=-") is True
+
+
+tables = st.dictionaries(st.integers(0, 9).map(str), st.integers(1, 9), max_size=8)
+tabled = st.lists(st.tuples(tables, tables), max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(kept=tabled, gone=tabled, more=tabled, data=st.data())
 def test_changes_are_the_same_in_c_and_in_python(
     built: Any, kept: list[Any], gone: list[Any], more: list[Any], data: st.DataObject
 ) -> None:
@@ -263,6 +374,15 @@ def test_an_expression_that_finds_what_is_not_there_is_refused(built: Any, span:
         ("in_order", ([()], {"a": 1})),
         ("move_sums", ([], [], None)),
         ("move_sums", (["a"], [], [])),
+        ("split_blocks", (b"a", b"")),
+        ("split_blocks", ("a", None)),
+        ("token_codes", ((), {})),
+        ("token_codes", ([], [])),
+        ("token_codes", ([1], {int: "i"})),
+        ("tokens_are_sound", ((), b"")),
+        ("tokens_are_sound", ([], "")),
+        ("tokens_are_sound", ([{}], b"")),
+        ("tokens_are_sound", ([{"level": None}, {}], b"=-")),
         ("tally", ((), {}, [], [], [])),
         ("tally", ([], [], [], [], [])),
         ("tally", ([], {}, (), [], [])),
