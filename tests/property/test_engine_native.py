@@ -5,6 +5,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import groupby
 from typing import Any
 from unittest.mock import patch
@@ -14,9 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.engine import analysis, blocks, changes, node_codes, runs, tokens
-from models.engine.analysis import Verdict
+from models.engine.analysis import Analysis, Verdict
+from models.engine.chains import Map
 from models.engine.characters import CHARACTERS, character_classes, known_classes
+from models.engine.document import Document
 from tests.property.test_engine_properties import soup
+from tests.unit.test_engine_document import words
 
 # Of every rule of the lexicon, and of what almost follows one.
 _CHARACTERS = (
@@ -268,6 +272,34 @@ def test_sums_move_the_same_in_c_and_in_python(built: Any, rows: list[list[int]]
         assert built.move_sums(sums, rows, rows[:1]) == expected
     assert built.move_sums(few, [few], [few]) == few
     assert sums == [1, 2, 3]
+
+
+@settings(max_examples=100, deadline=None)
+@given(history=st.lists(texts, min_size=1, max_size=4))
+def test_a_page_counts_the_same_with_and_without_functions_in_c(built: Any, history: list[str]) -> None:
+    def all_of(functions: Any) -> list[Any]:
+        with ExitStack() as stack:
+            for module in (analysis, blocks, changes, runs, tokens):
+                stack.enter_context(patch.object(module, "native", functions))
+            split = tokens.Tokenizer().split
+            stack.enter_context(patch.object(tokens.tokenizer(), "split", split))
+            counted = Analysis()
+            lowered = words().then(Map(str.lower))
+            place = counted.table(lowered), counted.length(words()), counted.greatest(words().then(Map(len)))
+            assert place == (0, 0, 0)
+            counted.longest_run()
+            before, found = Document(counted, history[-1]), []
+            for text in history:
+                after = Document(counted, text, before)
+                change = after.change_from(before)
+                figures = [change.figures(0, is_share=is_share) for is_share in (False, True)]
+                found.append(
+                    (after.sums, after.maxima, *map(list, (after.table(0), change.delta(0))), figures)
+                )
+                before = after
+        return found
+
+    assert all_of(built) == all_of(None)
 
 
 GOOD = Verdict(((0, "k"),), ((0, 2),), ((0, 3),))
