@@ -18,9 +18,8 @@ from models.engine.node_tokens import TokenNodes
 # Characters that are remembered for each of a page's text, before all but those of the last are forgotten.
 _ROOM_FOR_EACH: Final = 4
 _FEW_CHARS: Final = 10_000
-# Short texts are not cut before their page was edited more than once: that costs more than it may save.
-_LONG_CHARS: Final = 8_000
-_FEW_TEXTS: Final = 8
+# A page is not cut before it was edited more than once: that costs more than it may save.
+_FEW_TEXTS: Final = 6
 _SHARE: Final = 0.5
 _MOST_FAILURES: Final = 3
 _REST_TEXTS: Final = 30
@@ -54,12 +53,11 @@ class KnownParts:
         """Cut a text where that is likely to cost less, for it or for those to come, than to read it whole.
 
         Returns:
-            As ``cut``; None as well for a short text of a page that is not edited often, and for a page most
-            of which had to be read again at each of its last texts.
+            As ``cut``; None as well for a page that is not edited often, and for one most of which had to be
+            read again at each of its last texts.
         """
         self._texts += 1
-        is_short = len(text) < _LONG_CHARS and self._texts <= _FEW_TEXTS
-        if is_short or self._texts < self._next:
+        if self._texts <= max(_FEW_TEXTS, self._next):
             return None
         self._read_chars = 0
         cut = self.cut(text)

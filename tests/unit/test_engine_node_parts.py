@@ -136,13 +136,12 @@ def test_edited_articles_have_the_nodes_of_the_whole(shared: Path) -> None:
 LINES = "[[b]] and no more\n\n" * 4
 
 
-def test_a_short_text_is_cut_once_its_page_is_edited_often() -> None:
+def test_a_text_is_cut_once_its_page_is_edited_often() -> None:
     known = KnownParts()
     texts = [f"[[a]] {number}\n\n{LINES}" for number in range(12)]
     is_cut = [known.cut_if_worth(text) is not None for text in texts]
     assert not is_cut[0]
     assert is_cut[-1]
-    assert KnownParts().cut_if_worth(texts[0] * 1_000) is not None
 
 
 def test_a_page_that_is_read_again_each_time_is_left_alone_for_a_while() -> None:
@@ -151,5 +150,4 @@ def test_a_page_that_is_read_again_each_time_is_left_alone_for_a_while() -> None
         known.cut_if_worth("".join(f"[[{number} {line}]]\n\n" for line in range(1_000))) is not None
         for number in range(60)
     ]
-    assert is_cut[0]
     assert 2 < is_cut.count(True) < 20
