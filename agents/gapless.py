@@ -10,7 +10,7 @@ by where both of its ends lie: in what was fetched without a seek in between.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from aiokafka import TopicPartition
@@ -59,13 +59,14 @@ class Reading:
         self.admitted_to = offset + 1
         return True
 
-    def has_stalled(self, now: float) -> bool:
+    def has_stalled(self, now: float, *, is_busy: bool = False) -> bool:
         """Return whether nothing of what was fetched has arrived for a while.
 
         Args:
             now: In seconds, of a monotonic clock.
+            is_busy: Whether the stream takes nothing at the moment.
         """
-        if self.admitted_to == self.fetched_to or self.admitted_to != self._seen_to:
+        if is_busy or self.admitted_to == self.fetched_to or self.admitted_to != self._seen_to:
             self._seen_to, self._seen_at = self.admitted_to, now
         return now - self._seen_at > _STALL_SECONDS
 
@@ -104,11 +105,12 @@ class GaplessConsumer(Consumer):
     def _rewind_stalled(self) -> None:
         """Go back where nothing came behind what was dropped, which would tell of it.
 
-        A stream may just be busy: then it is given again what its queue still holds, and takes it once.
+        A stream may just be slow: then it is given again what its queue still holds, and takes it once.
         """
         now = self.loop.time()
+        is_busy: Callable[[str], bool] = cast(Any, self.app).is_busy
         for tp, reading in list(self._readings.items()):
-            if reading.has_stalled(now):
+            if reading.has_stalled(now, is_busy=is_busy(tp.topic)):
                 self._rewind(tp, reading)
 
     def _forget_readings(self) -> None:

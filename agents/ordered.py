@@ -29,6 +29,7 @@ class UnacknowledgedEvent(Event):
 
 
 Handler = Callable[[UnacknowledgedEvent], Awaitable[None]]
+Wait = Callable[[UnacknowledgedEvent], Awaitable[bool]]
 
 
 class _Slot:
@@ -55,6 +56,27 @@ class _Slot:
             await self.turn_over
 
 
+class Turns:
+    """Whose turn it is of each key. Windows that share it never handle two events of a key at once."""
+
+    def __init__(self) -> None:
+        self._tails: dict[Any, _Slot] = {}
+
+    def take(self, slot: _Slot) -> _Slot | None:
+        """Take the next turn of the event's key; return whose turn is before it."""
+        key = slot.event.message.key
+        before = self._tails.get(key)
+        self._tails[key] = slot
+        return before
+
+    def end(self, slot: _Slot) -> None:
+        """Let the next event of the key go on, whether or not a turn was taken."""
+        slot.end_turn()
+        key = slot.event.message.key
+        if self._tails.get(key) is slot:
+            del self._tails[key]
+
+
 class OrderedWindow:
     """Handles events concurrently within a bounded window.
 
@@ -70,6 +92,9 @@ class OrderedWindow:
             to partitions that were given back: they are dropped, and consumed again by their new owner.
         admit: Returns whether an event is the next of its partition. What is refused is dropped.
         on_fatal: Called once with the first exception of the handler.
+        turns: Shared with other windows over the same tables; its own if None.
+        wait: Holds an event up before its turn, and returns whether it is to be handled then, or is done.
+            What waits holds up no other event, and is given up at once when the window closes.
     """
 
     def __init__(
@@ -80,15 +105,19 @@ class OrderedWindow:
         generation: Callable[[], int],
         admit: Callable[[Message], bool],
         on_fatal: Callable[[BaseException], None],
+        turns: Turns | None = None,
+        wait: Wait | None = None,
     ) -> None:
         self._handle = handle
+        self._turns = turns or Turns()
+        self._wait = wait
+        self._waiting: dict[asyncio.Future[bool], UnacknowledgedEvent] = {}
         self._generation = generation
         self._admit = admit
         self._on_fatal = on_fatal
         self._free = asyncio.Semaphore(size)
         self._size = size
         self._slots: dict[TP, deque[_Slot]] = {}
-        self._tails: dict[Any, _Slot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._current = 0
         self._is_closed = False
@@ -98,6 +127,16 @@ class OrderedWindow:
     def in_flight(self) -> int:
         """How many events are taken and not done."""
         return len(self._tasks)
+
+    @property
+    def waiting(self) -> int:
+        """How many of these wait for their time."""
+        return len(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further event can be taken now."""
+        return self._free.locked()
 
     async def run(self, events: AsyncIterable[Any]) -> None:
         """Handle events until the stream ends or the window is closed."""
@@ -121,9 +160,8 @@ class OrderedWindow:
         if slots is None:
             slots = self._slots[tp] = deque()
         slots.append(slot)
-        key = event.message.key
-        task = asyncio.create_task(self._turn(slot, slots, self._tails.get(key)))
-        self._tails[key] = slot
+        before = self._turns.take(slot) if self._wait is None else None
+        task = asyncio.create_task(self._turn(slot, slots, before))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -145,16 +183,22 @@ class OrderedWindow:
                 if slot.is_done:
                     self._free.release()
         self._slots = {}
+        for waiting, event in self._waiting.items():
+            if self._is_stale(event):
+                waiting.cancel()
 
     async def _turn(self, slot: _Slot, slots: deque[_Slot], before: _Slot | None) -> None:
         event = slot.event
-        key = event.message.key
+        is_due = True
         try:
+            if self._wait is not None:
+                is_due = await self._waited(self._wait, event)
+                before = self._turns.take(slot) if is_due else None
             if before is not None:
                 await before.wait_for_turn_over()
             if self._has_failed:
                 return
-            if not self._is_stale(event):
+            if is_due and not self._is_stale(event):
                 await self._handle(event)
         except asyncio.CancelledError:
             # Nobody but `close` cancels us: the handler waited for something that was given up. Without an
@@ -171,15 +215,30 @@ class OrderedWindow:
             self._fail(error)
             return
         finally:
-            slot.end_turn()
-            if self._tails.get(key) is slot:
-                del self._tails[key]
+            self._turns.end(slot)
         self.drop_stale()
         if self._slots.get(event.message.tp) is not slots:
             self._free.release()
             return
         slot.is_done = True
         self._acknowledge(slots)
+
+    async def _waited(self, wait: Wait, event: UnacknowledgedEvent) -> bool:
+        """Wait for an event's time; return whether it is to be handled.
+
+        Raises:
+            CancelledError: The window was closed meanwhile: nothing is done about the event.
+        """
+        waiting = asyncio.ensure_future(wait(event))
+        self._waiting[waiting] = event
+        try:
+            await asyncio.wait((waiting,))
+        finally:
+            waiting.cancel()
+            del self._waiting[waiting]
+        if waiting.cancelled() and self._is_stale(event) and not self._is_closed:
+            return False
+        return waiting.result()
 
     def _is_stale(self, event: UnacknowledgedEvent) -> bool:
         return event.message.generation_id != self._generation()
@@ -200,6 +259,8 @@ class OrderedWindow:
         What was cancelled is not acknowledged: it is consumed again at the next start.
         """
         self._is_closed = True
+        for waiting in list(self._waiting):
+            waiting.cancel()
         if self._tasks and not self._has_failed:
             await asyncio.wait(set(self._tasks), timeout=drain_seconds)
         for task in set(self._tasks):

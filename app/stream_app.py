@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 from typing import Any, cast
 
@@ -12,9 +12,10 @@ from faust.sensors import Monitor
 from faust.tables.recovery import Recovery, ServiceStopped
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
 from faust.types import TP, EventT, Message, StreamT, TopicT, TransportT
+from mode.utils.queues import ThrowableQueue
 
 from agents.gapless import GaplessConsumer, GaplessKafkaConsumer
-from agents.ordered import UnacknowledgedEvent
+from agents.ordered import OrderedWindow, UnacknowledgedEvent
 from tables.predictions import CommittingTables, PredictionTable
 
 _log = structlog.get_logger("revstream.worker")
@@ -156,6 +157,19 @@ class PromptTables(CommittingTables):
         await self.recovery.start()
 
 
+class Buffer(ThrowableQueue[Any]):
+    """What was fetched for one stream and waits for it.
+
+    Faust's consumer stops where a buffer is full, and all other streams with it. This one takes all:
+    at four fifths of its size its partitions are not fetched from any more, so that it ends one round of
+    fetching above that.
+    """
+
+    def full(self) -> bool:
+        """Return False."""
+        return False
+
+
 Hook = Callable[[], Awaitable[None]]
 
 
@@ -177,6 +191,25 @@ class StreamApp(faust.App):
     before_stop: Hook
     after_stop: Hook
     failure: BaseException | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._windows: dict[str, OrderedWindow] = {}
+
+    def FlowControlQueue(  # noqa: N802 - Faust's name
+        self, maxsize: int | None = None, *, clear_on_resume: bool = False
+    ) -> ThrowableQueue[Any]:
+        """Return the buffer of a stream."""
+        return Buffer(maxsize or 0, flow_control=self.flow_control, clear_on_resume=clear_on_resume)
+
+    def take_by(self, topics: Iterable[str], window: OrderedWindow) -> None:
+        """Note which window takes the events of some topics."""
+        self._windows.update(dict.fromkeys(topics, window))
+
+    def is_busy(self, topic: str) -> bool:
+        """Return whether no event of a topic can be taken now: then it is no wonder that none arrives."""
+        window = self._windows.get(topic)
+        return window is not None and window.is_full
 
     def create_event(self, key: Any, value: Any, headers: Any, message: Message) -> EventT[Any]:
         """Return an event that Faust itself cannot acknowledge."""

@@ -9,6 +9,7 @@ recovery, which starts at the stored changelog offset, brings it in.
 import asyncio
 import contextlib
 import gc
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,8 +23,14 @@ from tables.partition_files import OFFSET_KEY, ingest_rows, named, open_partitio
 
 
 class _Held(NamedTuple):
-    """A row whose event is not committed. ``sent`` is done when its changelog record is in the log."""
+    """A row whose event is not committed.
 
+    Attributes:
+        number: In the order of writing, which is not that of commits where events come from several topics.
+        sent: Done when the row's changelog record is in the log.
+    """
+
+    number: int
     source: TP
     offset: int
     key: bytes
@@ -32,13 +39,14 @@ class _Held(NamedTuple):
 
 
 class _Cell:
-    """The newest uncommitted value of a key, and how many held writes it has."""
+    """The newest value of a key, how many held writes it has, and the number of the newest one committed."""
 
-    __slots__ = ("value", "writes")
+    __slots__ = ("committed", "value", "writes")
 
     def __init__(self, value: bytes | None) -> None:
         self.value = value
         self.writes = 1
+        self.committed = -1
 
 
 class CommittedStore(rocksdb.Store):
@@ -55,6 +63,7 @@ class CommittedStore(rocksdb.Store):
         super().__init__(*args, **kwargs)
         self._held: defaultdict[int, list[_Held]] = defaultdict(list)
         self._cells: defaultdict[int, dict[bytes, _Cell]] = defaultdict(dict)
+        self._numbers = itertools.count()
         # Of these the newest value is shown before it is committed.
         self._urgent: dict[bytes, int] = {}
         self._recovering: set[int] = set()
@@ -86,7 +95,7 @@ class CommittedStore(rocksdb.Store):
         partition = source.partition
         if is_urgent:
             self._urgent[key] = partition
-        self._held[partition].append(_Held(source, offset, key, value, sent))
+        self._held[partition].append(_Held(next(self._numbers), source, offset, key, value, sent))
         cell = self._cells[partition].get(key)
         if cell is None:
             self._cells[partition][key] = _Cell(value)
@@ -112,7 +121,11 @@ class CommittedStore(rocksdb.Store):
 
     def _write(self, partition: int, ready: list[_Held], changelog_offset: int | None) -> None:
         batch = rocksdict.WriteBatch(raw_mode=True)
+        cells = self._cells[partition]
         for one in ready:
+            if one.number < cells[one.key].committed:
+                # An event of another topic built on this row, and was committed first.
+                continue
             if one.value is None:
                 batch.delete(one.key)
             else:
@@ -120,9 +133,9 @@ class CommittedStore(rocksdb.Store):
         if changelog_offset is not None:
             batch.put(self.offset_key, b"%d" % changelog_offset)
         self._write_batch(partition, batch)
-        cells = self._cells[partition]
         for one in ready:
             cell = cells[one.key]
+            cell.committed = max(cell.committed, one.number)
             cell.writes -= 1
             if not cell.writes:
                 del cells[one.key]

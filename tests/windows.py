@@ -9,7 +9,7 @@ from pathlib import Path
 from faust.types import Message
 
 from agents.embedded.transport import Transport
-from agents.ordered import OrderedWindow, UnacknowledgedEvent
+from agents.ordered import OrderedWindow, Turns, UnacknowledgedEvent, Wait
 from app.stream_app import StreamApp
 
 TOPIC = "changes"
@@ -30,7 +30,9 @@ class NotedMessage(Message):
 class WindowHarness:
     """Feeds a window, lets each event end when the test says, and notes all that happens."""
 
-    def __init__(self, path: Path, *, size: int) -> None:
+    def __init__(
+        self, path: Path, *, size: int, turns: Turns | None = None, wait: Wait | None = None
+    ) -> None:
         self.app = StreamApp("window", broker=f"embedded://{path}/log.db", web_enabled=False)
         self.generation = 1
         self.started: list[tuple[int, int]] = []
@@ -51,6 +53,8 @@ class WindowHarness:
             generation=lambda: self.generation,
             admit=lambda message: message.offset not in self.refused,
             on_fatal=self.fatal.append,
+            turns=turns,
+            wait=wait,
         )
         self.run = asyncio.create_task(self.window.run(self._events()))
 

@@ -180,16 +180,15 @@ class Consumer(GaplessConsumer):
         return {}
 
     def _fetch(self, partitions: Iterable[TP]) -> dict[TP, list[LogRecord]]:
+        """Read on, no more than a round's records in all; every partition that has some gets a part."""
+        behind = [tp for tp in partitions if tp in self._assigned and self._position[tp] < self._log.end(*tp)]
+        limit = max(1, _FETCH_RECORDS // max(1, len(behind)))
         fetched = {}
-        for tp in partitions:
-            if tp not in self._assigned:
-                continue
-            position = self._position[tp]
-            if position < self._log.end(*tp):
-                records = self._log.read(*tp, position, limit=_FETCH_RECORDS)
-                if records:
-                    fetched[tp] = records
-                    self._position[tp] = records[-1].offset + 1
+        for tp in behind:
+            records = self._log.read(*tp, self._position[tp], limit=limit)
+            if records:
+                fetched[tp] = records
+                self._position[tp] = records[-1].offset + 1
         return fetched
 
     def _to_message(self, tp: TP, record: LogRecord) -> ConsumerMessage:
@@ -246,6 +245,11 @@ class _Waiting:
         self.offset = offset
         self.record = record
         self.future = future
+
+    @property
+    def row(self) -> tuple[str, int, bytes | None]:
+        """Which row of which table it is, where it is of a changelog."""
+        return self.record.topic, self.record.partition, self.record.key
 
     def fail(self, error: Exception) -> None:
         """Tell whoever waits that the record is not in the log."""
@@ -335,19 +339,37 @@ class Producer(BaseProducer):
 
     def _append(
         self, waiting: list[_Waiting], group_id: str | None, offsets: Mapping[TP, int] | None
-    ) -> None:
+    ) -> list[int]:
         appended = self._log.transact([one.record for one in waiting], group_id=group_id, offsets=offsets)
         for one, offset in zip(waiting, appended, strict=True):
             one.resolve(offset)
+        return appended
 
     def commit_with_offsets(self, group_id: str, offsets: Mapping[TP, int]) -> None:
-        """Append the records of all events below these offsets, and move the offsets, in one transaction."""
-        ready: list[_Waiting] = []
-        held: list[_Waiting] = []
-        for one in self._held:
-            (ready if one.tp is None or one.offset < offsets.get(one.tp, -1) else held).append(one)
-        self._append(ready, group_id, offsets)
-        self._held = held
+        """Append the records of all events below these offsets, and move the offsets, in one transaction.
+
+        A row that waits for its event gives way to a later one of its key, which was built on it and whose
+        event, of another topic, is committed first: a changelog ends with the newest row.
+        """
+        changelogs = self.app.tables.changelog_topics
+        ready: list[tuple[int, _Waiting]] = []
+        held: list[tuple[int, _Waiting]] = []
+        for number, one in enumerate(self._held):
+            is_ready = one.tp is None or one.offset < offsets.get(one.tp, -1)
+            (ready if is_ready else held).append((number, one))
+        appended = self._append([one for _, one in ready], group_id, offsets)
+        newest = {
+            one.row: (number, offset)
+            for (number, one), offset in zip(ready, appended, strict=True)
+            if one.record.topic in changelogs
+        }
+        self._held = []
+        for number, one in held:
+            newest_number, offset = newest.get(one.row, (-1, -1))
+            if number < newest_number:
+                one.resolve(offset)
+            else:
+                self._held.append(one)
 
     def drop_held(self) -> None:
         """Forget the records of uncommitted events, which will be consumed again."""
