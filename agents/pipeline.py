@@ -30,6 +30,7 @@ from agents.rules.decide import Plan
 from agents.scoring import RevisionScoring
 from agents.told_revision import as_parent, told_revision
 from agents.withdrawals import Withdrawals
+from models.priority import Priority
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.dead_letter import dead_letter
 from schemas.decode import decode_event
@@ -234,7 +235,7 @@ class Pipeline:
         wait_seconds = self._retry.first_wait_seconds
         while True:
             try:
-                return await self._scoring.score(request, models)
+                return await self._scoring.score(request, models, priority=Priority.STREAM)
             except ContentError as error:
                 if monotonic() >= give_up:
                     return _all_failed(models.values(), error)

@@ -1,5 +1,6 @@
 """From a revision id to its scores: fetch, then score off the event loop."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -7,9 +8,10 @@ from msgspec.structs import replace
 
 from agents.content import RevisionSource
 from models.pool import ScoringPool
+from models.priority import Priority
 from models.scoring import Scorer, score_revision
 from schemas.catalogue import ModelInfo
-from schemas.errors import ContentError, ContentTooLarge
+from schemas.errors import ContentError, ContentTooLarge, ContentUnavailable
 from schemas.prediction import ScoredModel, ScoreFailure
 from schemas.revision import Revision, RevisionRequest
 
@@ -38,30 +40,44 @@ class RevisionScoring:
         self._max_text_bytes = max_text_bytes
 
     async def score(
-        self, request: RevisionRequest, models: Mapping[str, ModelInfo], *, with_features: bool = False
+        self,
+        request: RevisionRequest,
+        models: Mapping[str, ModelInfo],
+        *,
+        priority: Priority,
+        with_features: bool = False,
+        content_seconds: float | None = None,
     ) -> list[ScoredModel]:
         """Score one revision.
 
         Args:
             request: Which revision.
             models: The models to ask, by the name they have on the wiki.
+            priority: Before which others it is scored.
             with_features: Whether to give the feature values as well.
+            content_seconds: How long the wiki may take to give the text; for ever if None.
 
         Returns:
             One per model, in order. What is wrong with the revision for good (missing, hidden, too large,
             too costly …) is a failure of each model concerned.
 
         Raises:
-            ContentUnavailable: The wiki does not answer now; try again later.
+            ContentUnavailable: The wiki does not answer now, or not in time; try again later.
             EngineError: Scoring processes cannot be started.
         """
         infos = models.values()
         inline = self._score_inline(
             request, [info for info in infos if not info.reads_content], with_features=with_features
         )
-        content = await self._score_content(
-            request, [info for info in infos if info.reads_content], with_features=with_features
-        )
+        reading = [info for info in infos if info.reads_content]
+        content: Iterator[ScoredModel] = iter(())
+        if reading:
+            revision = await self._revision(request, content_seconds)
+            content = iter(
+                [ScoredModel(info.id, revision) for info in reading]
+                if isinstance(revision, ScoreFailure)
+                else await self._pool.score(revision, reading, with_features=with_features, priority=priority)
+            )
         return [replace(next(content if info.reads_content else inline), model=info.id) for info in infos]
 
     def _score_inline(
@@ -72,20 +88,25 @@ class RevisionScoring:
         scorers = [self._inline[info.artefact] for info in models]
         return iter(score_revision(scorers, without_content(request), with_features=with_features))
 
-    async def _score_content(
-        self, request: RevisionRequest, models: Sequence[ModelInfo], *, with_features: bool
-    ) -> Iterator[ScoredModel]:
-        if not models:
-            return iter(())
+    async def _revision(
+        self, request: RevisionRequest, content_seconds: float | None
+    ) -> Revision | ScoreFailure:
         try:
-            revision = await self._content.get(request)
+            async with asyncio.timeout(content_seconds):
+                revision = await self._content.get(request)
             self._check_size(revision)
+        except TimeoutError as error:
+            raise ContentUnavailable(
+                f"Revision {request.rev_id} of {request.wiki_id} cannot be had now: its wiki did not answer "
+                f"within {content_seconds or 0:g} s (content_wait_seconds). It is asked again later.",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
+            ) from error
         except ContentError as error:
             if error.retryable:
                 raise
-            failure = ScoreFailure(code=error.code, message=error.message)
-            return iter([ScoredModel(info.id, failure) for info in models])
-        return iter(await self._pool.score(revision, models, with_features=with_features))
+            return ScoreFailure(code=error.code, message=error.message)
+        return revision
 
     def _check_size(self, revision: Revision) -> None:
         for text in (revision.text, revision.parent_text):

@@ -8,6 +8,7 @@ from agents.content import RevisionSource
 from agents.mediawiki import MediaWikiSource
 from agents.scoring import RevisionScoring
 from models.pool import ScoringPool
+from models.priority import Priority
 from schemas.catalogue import ModelInfo
 from schemas.errors import EngineError, NotReady, RequestInvalid
 from schemas.prediction import ScoredModel
@@ -62,7 +63,9 @@ class WorkerDirectScoring:
         request = RevisionRequest(revision.wiki_id, revision.rev_id)
         with self._admitted():
             try:
-                [scored] = await scoring.score(request, {model.id.model_name: model})
+                [scored] = await scoring.score(
+                    request, {model.id.model_name: model}, priority=Priority.ON_DEMAND
+                )
             except EngineError as error:
                 raise NotReady(
                     f"Model with name {model.id.model_name} is not ready: {error.message}.",

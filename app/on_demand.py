@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agents.scoring import RevisionScoring
+from models.priority import Priority
 from schemas.catalogue import Catalogue
 from schemas.prediction import ScoredModel
 from schemas.revision import RevisionRequest
@@ -32,5 +33,6 @@ class WorkerOnDemand:
         return await self._scoring.score(
             RevisionRequest(wiki_id, rev_id),
             {name: info for name, info in found if info is not None},
+            priority=Priority.ON_DEMAND,
             with_features=with_features,
         )

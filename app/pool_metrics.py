@@ -24,9 +24,14 @@ class PoolMetrics(Collector):
         yield GaugeMetricFamily(
             "revstream_scorers", "Scoring processes that run with their models loaded.", value=now.alive
         )
-        yield GaugeMetricFamily(
-            "revstream_scoring_queue", "Revisions that wait for a scoring process.", value=now.queued
+        queue = GaugeMetricFamily(
+            "revstream_scoring_queue",
+            "Revisions that wait for a scoring process, by priority.",
+            labels=("priority",),
         )
+        for priority, number in now.queued_by_priority.items():
+            queue.add_metric((priority,), number)
+        yield queue
         yield CounterMetricFamily(
             "revstream_scoring_cpu_seconds", "CPU time that scoring took.", value=now.cpu_seconds
         )

@@ -11,6 +11,7 @@ from app.scorers import pool_limits
 from app.settings import Settings
 from app.settings_fields import MEDIAWIKI, SAMPLE, SAMPLE_WIKI
 from models.pool import ScoringPool
+from models.priority import Priority
 from models.work import load_work
 from schemas.errors import ContentError, WikiUnknown
 from schemas.prediction import ScoredModel, ScoreFailure
@@ -63,7 +64,9 @@ async def score_once(
         scoring = RevisionScoring(content, pool, inline, max_text_bytes=settings.max_text_bytes)
         request = RevisionRequest(wiki_id, rev_id)
         try:
-            answers: Sequence[ScoredModel] = await scoring.score(request, models, with_features=with_features)
+            answers: Sequence[ScoredModel] = await scoring.score(
+                request, models, priority=Priority.ON_DEMAND, with_features=with_features
+            )
         except ContentError as error:
             failure = ScoreFailure(error.code, error.message)
             answers = [ScoredModel(info.id, failure) for info in models.values()]

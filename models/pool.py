@@ -9,8 +9,9 @@ What it promises to the caller of ``score``:
   too, the answer is ``scorer_crashed``. The other processes go on meanwhile.
 * It raises only when the set-up is at fault and nobody can be scored: then the event must not be acked.
 
-Revisions are taken in the order of their calls, one at a time by each process. Small ones that wait are sent
-several ahead, which hides the way there and back; those behind one that turns out slow go to others.
+Revisions are taken by priority and in the order of their calls, one at a time by each process. Small ones
+that wait are sent several ahead, which hides the way there and back; those behind one that turns out slow go
+to others.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from models.pool_messages import Answer, Done, Load, Ready, Work
 from models.pool_process import ScoringProcess
 from models.pool_queue import PoolQueue
 from models.pool_status import KillReason, PoolLimits, PoolObserver, PoolStatus
+from models.priority import Priority
 from schemas.catalogue import ModelInfo
 from schemas.errors import EngineError
 from schemas.prediction import ScoredModel
@@ -114,7 +116,12 @@ class ScoringPool:
         self._idle.append(await self._crew.start())
 
     async def score(
-        self, revision: Revision, artefacts: Sequence[ModelInfo], *, with_features: bool = False
+        self,
+        revision: Revision,
+        artefacts: Sequence[ModelInfo],
+        *,
+        with_features: bool = False,
+        priority: Priority = Priority.STREAM,
     ) -> list[ScoredModel]:
         """Score a revision with each of the models.
 
@@ -124,6 +131,7 @@ class ScoringPool:
             revision: What to score.
             artefacts: The models, which the work knows by their ``artefact`` names.
             with_features: Whether answers carry their features.
+            priority: Its class, of those that wait.
 
         Returns:
             One answer per model, in their order; a ScoreFailure where there is no score.
@@ -137,7 +145,7 @@ class ScoringPool:
             raise EngineError(self._closed) from self._cause
         if not artefacts:
             return []
-        call = PoolCall(revision, artefacts, with_features=with_features)
+        call = PoolCall(revision, artefacts, with_features=with_features, priority=priority)
         self._queue.append(call)
         self._dispatch()
         try:
@@ -164,7 +172,7 @@ class ScoringPool:
             processes=self._processes,
             alive=len(alive),
             busy=len(self._busy),
-            queued=len(self._queue),
+            queued_by_priority={one.name.lower(): number for one, number in self._queue.waiting().items()},
             restarts=self._restarts,
             killed_for_cpu=self._kills[KillReason.CPU],
             killed_for_memory=self._kills[KillReason.MEMORY],

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from models.pool_messages import Done, Failed, Job, framed
+from models.priority import Priority
 from schemas import errors
 from schemas.catalogue import ModelInfo
 from schemas.errors import (
@@ -30,22 +31,32 @@ class PoolCall:
         future: Its answers.
         is_alone: Whether it is to be handed over by itself.
         job: What a process is sent.
+        priority: Its class.
         seconds_queued: How long it waited.
 
     Args:
         revision: What to score.
         models: With which.
         with_features: Whether answers carry their features.
+        priority: As above.
     """
 
-    __slots__ = ("_models", "_since", "deaths", "future", "is_alone", "job", "seconds_queued")
+    __slots__ = ("_models", "_since", "deaths", "future", "is_alone", "job", "priority", "seconds_queued")
 
-    def __init__(self, revision: Revision, models: Sequence[ModelInfo], *, with_features: bool) -> None:
+    def __init__(
+        self,
+        revision: Revision,
+        models: Sequence[ModelInfo],
+        *,
+        with_features: bool,
+        priority: Priority = Priority.STREAM,
+    ) -> None:
         self.job = Job(revision, tuple(model.artefact for model in models), with_features)
         self.future: asyncio.Future[list[ScoredModel]] = asyncio.get_running_loop().create_future()
         self.seconds_queued = 0.0
         self.deaths = 0
         self.is_alone = False
+        self.priority = priority
         self._models = models
         self._since: float | None = time.monotonic()
 

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 from models.pool_call import PoolCall
+from models.priority import Priority
 
 _BATCH_CALLS = 16
 _BATCH_CHARACTERS = 32_768
@@ -14,8 +15,9 @@ Process = TypeVar("Process", bound=Hashable)
 
 
 class PoolQueue(Generic[Process]):
-    """Calls in their order, handed out to idle processes.
+    """Calls by priority and in their order, handed out to idle processes.
 
+    * No call is handed out while one of a class before its own waits.
     * A page goes to the process that had it last, which may still hold what it made of its text, when that
       one is idle. Nothing ever waits for a certain process.
     * While many wait, a process gets several small ones at once: half of its share, so that all processes
@@ -27,34 +29,39 @@ class PoolQueue(Generic[Process]):
 
     def __init__(self, processes: int) -> None:
         self._processes = processes
-        self._calls: deque[PoolCall] = deque()
+        self._classes: dict[Priority, deque[PoolCall]] = {priority: deque() for priority in Priority}
         self._processes_by_page: dict[tuple[str, int], Process] = {}
 
     def __len__(self) -> int:
         """Return how many wait."""
-        return len(self._calls)
+        return sum(map(len, self._classes.values()))
+
+    def waiting(self) -> dict[Priority, int]:
+        """Return how many wait, by class."""
+        return {priority: len(calls) for priority, calls in self._classes.items()}
 
     def append(self, call: PoolCall) -> None:
-        """Let a call wait behind all others."""
-        self._calls.append(call)
+        """Let a call wait behind all others of its class."""
+        self._classes[call.priority].append(call)
 
     def put_back(self, calls: Iterable[PoolCall]) -> None:
-        """Let calls wait before all others, in their order, each to be handed out by itself."""
-        waiting = [call for call in calls if not call.future.done()]
-        for call in waiting:
+        """Let calls wait before others of their class, in their order, each to be handed out alone."""
+        for call in reversed([call for call in calls if not call.future.done()]):
             call.is_alone = True
-        self._calls.extendleft(reversed(waiting))
+            self._classes[call.priority].appendleft(call)
 
     def discard(self, call: PoolCall) -> None:
         """Forget a call, whether or not it waits."""
-        if call in self._calls:
-            self._calls.remove(call)
+        calls = self._classes[call.priority]
+        if call in calls:
+            calls.remove(call)
 
     def clear(self) -> list[PoolCall]:
         """Forget all calls, and return them."""
-        calls = list(self._calls)
-        self._calls.clear()
-        return calls
+        cleared = [call for calls in self._classes.values() for call in calls]
+        for calls in self._classes.values():
+            calls.clear()
+        return cleared
 
     def hand_out(self, idle: list[Process]) -> tuple[Process, list[PoolCall]]:
         """Take the first call, and choose who scores it and what goes along.
@@ -64,21 +71,22 @@ class PoolQueue(Generic[Process]):
                 processor's caches, comes last. The chosen one is removed.
 
         Returns:
-            The process and its calls, in their order.
+            The process and its calls, in their order; all of one class.
         """
-        first = self._calls.popleft()
+        waiting = next(calls for calls in self._classes.values() if calls)
+        first = waiting.popleft()
         last = self._processes_by_page.get(first.page)
         process = idle[-1] if last is None or last not in idle else last
         idle.remove(process)
         calls = [first]
-        share = (len(self._calls) + 1) // (2 * self._processes)
+        share = (len(waiting) + 1) // (2 * self._processes)
         room = 0 if first.is_alone else _BATCH_CHARACTERS - first.characters
         while len(calls) < min(share, _BATCH_CALLS):
-            following = self._calls[0]
+            following = waiting[0]
             room -= following.characters
             if following.is_alone or room < 0 or self._processes_by_page.get(following.page) in idle:
                 break
-            calls.append(self._calls.popleft())
+            calls.append(waiting.popleft())
         for call in calls:
             self._remember(call, process)
         return process, calls

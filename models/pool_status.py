@@ -54,7 +54,7 @@ class PoolStatus(Struct, frozen=True):
         processes: How many there should be.
         alive: How many run with their models loaded.
         busy: How many of those score.
-        queued: Revisions that wait for a process.
+        queued_by_priority: Revisions that wait for a process, by the name of their class.
         restarts: Processes that died and were replaced since the start.
         killed_for_cpu: Processes that spent the CPU budget of a revision.
         killed_for_memory: Processes that spent the memory of a revision.
@@ -66,10 +66,15 @@ class PoolStatus(Struct, frozen=True):
     processes: int
     alive: int
     busy: int
-    queued: int
+    queued_by_priority: Mapping[str, int]
     restarts: int
     killed_for_cpu: int
     killed_for_memory: int
     pids: tuple[int, ...]
     cpu_seconds: float
     fallbacks: Mapping[str, int] = {}
+
+    @property
+    def queued(self) -> int:
+        """Revisions that wait for a process."""
+        return sum(self.queued_by_priority.values())

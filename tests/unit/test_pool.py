@@ -10,6 +10,7 @@ import uvloop
 from msgspec.structs import replace
 
 from models.pool import PoolLimits, ScoringPool, Work
+from models.priority import Priority
 from models.process_memory import memory_bytes
 from models.work import load_work
 from schemas.errors import EngineError, FeatureError, ModelNotFound
@@ -123,6 +124,19 @@ async def test_a_cancelled_call_that_waits_is_never_scored(tmp_path: Path) -> No
         assert pool.status().queued == 1
         await asyncio.gather(first, last)
     assert (tmp_path / "marks").read_text().split() == ["kept"]
+
+
+async def test_what_waits_is_scored_by_priority_whatever_came_first(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path))) as pool:
+        first = asyncio.create_task(pool.score(revision("sleep 0.3"), [model()]))
+        others = [
+            asyncio.create_task(pool.score(revision(f"mark {one.name.lower()}"), [model()], priority=one))
+            for one in reversed(Priority)
+        ]
+        await until(lambda: pool.status().queued == len(others))
+        assert pool.status().queued_by_priority == {one.name.lower(): 1 for one in Priority}
+        await asyncio.gather(first, *others)
+    assert (tmp_path / "marks").read_text().split() == ["on_demand", "stream", "retry", "backfill"]
 
 
 async def test_a_cancelled_call_that_runs_leaves_its_process_in_order(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from agents.scoring import RevisionScoring
 from models.conformance import reversed_last_two
 from models.pool import PoolLimits, ScoringPool
+from models.priority import Priority
 from models.store import ModelStore
 from models.work import load_work
 from schemas.catalogue import ModelInfo
@@ -42,7 +43,9 @@ class Scoring:
 
     async def score(self, *names: str, with_features: bool = False) -> list[ScoredModel]:
         models: Mapping[str, ModelInfo] = {name: self.models[name] for name in names}
-        return await self.scoring.score(REQUEST, models, with_features=with_features)
+        return await self.scoring.score(
+            REQUEST, models, priority=Priority.STREAM, with_features=with_features
+        )
 
 
 @asynccontextmanager
