@@ -10,7 +10,7 @@ by where both of its ends lie: in what was fetched without a seek in between.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from aiokafka import TopicPartition
@@ -116,6 +116,14 @@ class GaplessConsumer(Consumer):
     def _forget_readings(self) -> None:
         self._readings.clear()
         self._rewinds.clear()
+
+    def lag(self, topics: Collection[str]) -> int:
+        """Return how many events of some topics are not committed, of the partitions held here."""
+        return sum(
+            max(0, (self.highwater(tp) or 0) - (self._committed_offset.get(tp) or 0))
+            for tp in self.assignment()
+            if tp.topic in topics
+        )
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """End the generation before tables forget what it left uncommitted.

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from time import monotonic
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 from faust.types import AppT
 from msgspec import Struct
 
+from agents.change_scoring import ChangeScoring
 from agents.decide import (
     Decision,
     Known,
@@ -24,21 +24,22 @@ from agents.decide import (
 )
 from agents.known_texts import KnownTexts
 from agents.ordered import UnacknowledgedEvent
+from agents.origin import Origin, origin_of, origin_of_put_off
 from agents.outputs import Outputs
+from agents.retries import Retries
 from agents.rules.book import RuleBook
 from agents.rules.decide import Plan
-from agents.scoring import RevisionScoring
 from agents.told_revision import as_parent, told_revision
 from agents.withdrawals import Withdrawals
-from models.priority import Priority
-from schemas.catalogue import Catalogue, ModelInfo
+from schemas.catalogue import Catalogue
 from schemas.dead_letter import dead_letter
 from schemas.decode import decode_event
-from schemas.errors import ContentError, ContentModelUnsupported, EventError, StoreError
+from schemas.errors import EventError, RevstreamError, StoreError
 from schemas.keys import DEAD_LETTER_TOPIC
 from schemas.page_change import Canary, PageChange
-from schemas.prediction import PredictionRow, Provenance, ScoredModel, ScoreFailure, StoredScore
-from schemas.revision import Revision, RevisionRequest
+from schemas.prediction import PredictionRow, Provenance, Score, ScoredModel, ScoreFailure, StoredScore
+from schemas.retry import PutOff, decode_put_off
+from schemas.revision import Revision
 from tables.predictions import Predictions
 
 Settle = Callable[[Sequence[Awaitable[Any]]], Awaitable[None]]
@@ -49,10 +50,11 @@ class EventReport(Struct, frozen=True):
 
     Attributes:
         outcome: ``scored``, ``failed`` (every model gave a failure), ``withdrawn``, ``restored`` (and
-            nothing was scored), ``skipped`` or ``dead_letter``.
+            nothing was scored), ``skipped``, ``put_off`` (to be handled again later) or ``dead_letter``.
         began: When it was taken up, on the monotonic clock, in seconds.
-        reason: Of a skip, what was withdrawn or restored, or the code of a dead letter; None otherwise.
-        message: Of a dead letter: what is wrong with it and what to do; None otherwise.
+        reason: Of a skip, what was withdrawn or restored, or the code of a dead letter or of what it was put
+            off for; None otherwise.
+        message: Of a dead letter or of what was put off: what is wrong and what to do; None otherwise.
         change: The event; None where it could not be decoded, or was a canary.
         scored: One per model.
         scoring_seconds: Fetching and scoring, waits included.
@@ -74,24 +76,6 @@ class Observer(Protocol):
         """Note what became of an event."""
         ...
 
-    def content_retried(self, wiki_id: str, error: ContentError) -> None:
-        """Note that a wiki did not answer, and will be asked again."""
-        ...
-
-
-class ContentRetry(Struct, frozen=True):
-    """How long to go on asking a wiki that does not answer.
-
-    Attributes:
-        first_wait_seconds: Before the first repetition; doubles each time, with full jitter.
-        max_wait_seconds: Longest wait between two.
-        give_up_seconds: After this the revision is a recorded failure, ``content_unavailable``.
-    """
-
-    first_wait_seconds: float = 1.0
-    max_wait_seconds: float = 30.0
-    give_up_seconds: float = 600.0
-
 
 class Pipeline:
     """Handles page changes one at a time; `agents.ordered.OrderedWindow` runs many at once.
@@ -103,7 +87,7 @@ class Pipeline:
         predictions: The tables.
         settle: Awaits what was sent, where the engine does not carry it with the commit: an event may be
             acknowledged only when its outputs are safe.
-        retry: For wikis that do not answer.
+        retries: Puts off what meets a fault that may pass.
         observer: Hears of each event.
         erases: Whether the log is one that what was suppressed can be erased from: a request follows each
             suppression. Kafka's is not, see README.md.
@@ -116,10 +100,10 @@ class Pipeline:
         app: AppT,
         *,
         catalogue: Catalogue,
-        scoring: RevisionScoring,
+        scoring: ChangeScoring,
         predictions: Predictions,
         settle: Settle,
-        retry: ContentRetry,
+        retries: Retries,
         observer: Observer,
         erases: bool = False,
         texts: KnownTexts | None = None,
@@ -130,7 +114,7 @@ class Pipeline:
         self._scoring = scoring
         self._predictions = predictions
         self._settle = settle
-        self._retry = retry
+        self._retries = retries
         self._observer = observer
         self._rules = rules
         self._texts = texts or KnownTexts(0)
@@ -138,40 +122,61 @@ class Pipeline:
         self._outputs = Outputs(app, predictions, rules)
 
     async def handle(self, event: UnacknowledgedEvent) -> None:
-        """Handle one event to its end.
+        """Handle one event of a source to its end.
 
         1. Decode it; what cannot be decoded goes to the dead letters, bytes and all.
         2. Decide what to do about it, by what the tables hold.
         3. Withdraw predictions, or show them again.
-        4. Fetch and score. Whatever is wrong with the revision becomes a failure in its row.
-        5. Upsert the row, and tell what there is to tell, see `agents.outputs`.
+        4. Fetch and score. What is wrong with the revision for good becomes a failure in its row.
+        5. Put the event off where a fault that may pass is in the way. After the last repetition that is a
+           failure as well, and the event goes to the dead letters.
+        6. Upsert the row, and tell what there is to tell, see `agents.outputs`.
 
         Raises:
             EngineError: Nothing can be scored, whichever the event.
             StoreError: Tables or log cannot be written.
         """
-        began, mark = monotonic(), self._texts.mark()
+        await self._handle(event, origin_of(event))
+
+    async def handle_put_off(self, event: UnacknowledgedEvent) -> None:
+        """Handle one event of a retry topic, by what the tables hold now; see `handle`."""
         value = event.message.value or b""
         try:
-            change = decode_event(value)  # 1
+            put_off = decode_put_off(value)
         except EventError as error:
-            await self._bury(event, value, error)
-            self._observer.event_handled(
-                EventReport("dead_letter", began, reason=error.code, message=error.message)
-            )
+            await self._bury(origin_of(event), error, monotonic())
+            return
+        await self._handle(event, origin_of_put_off(put_off))
+
+    def is_over(self, event: UnacknowledgedEvent, put_off: PutOff) -> bool:
+        """Return whether the tables leave nothing to be scored of an event that was put off."""
+        try:
+            change = decode_event(bytes(put_off.original_event))
+        except EventError:
+            return True
+        if isinstance(change, Canary):
+            return True
+        *_, decision = self._decide(event, origin_of_put_off(put_off), change)
+        return _scoring_of(decision) is None
+
+    async def _handle(self, event: UnacknowledgedEvent, origin: Origin) -> None:
+        began, mark = monotonic(), self._texts.mark()
+        try:
+            change = decode_event(origin.value)  # 1
+        except EventError as error:
+            await self._bury(origin, error, began)
             return
         if isinstance(change, Canary):
             self._observer.event_handled(_unscored(began, None, decide(change, self._catalogue)))
             return
-        plan = None if self._rules is None else self._rules.plan(value, event.message.topic, change.wiki_id)
-        ruled = None if plan is None else plan.models
-        known = self._known(event, change)
-        decision = decide(change, self._catalogue, known, ruled)  # 2
-        sent = await self._withdrawals.apply(event, change, decision)  # 3
-        scoring = decision.scoring if isinstance(decision, Restore) else decision
+        plan, known, decision = self._decide(event, origin, change)  # 2
+        sent = await self._withdrawals.apply(event, origin, change, decision)  # 3
+        scoring = _scoring_of(decision)
         told = told_revision(change)
-        if not isinstance(scoring, ScoreWith):
-            if told is not None and _is_shown(decision):
+        # What was put off is an older text than what its page has by now.
+        is_kept = told is not None and origin.put_off is None
+        if scoring is None:
+            if told is not None and is_kept and _is_shown(decision):
                 self._keep(told, mark)
             sent += await self._outputs.send(event, change, decision, known=known, plan=plan)
             await self._settle(sent)
@@ -179,13 +184,24 @@ class Pipeline:
             return
         scoring_began = monotonic()
         async with self._places(plan):
-            scored = await self._score_all(change, scoring, told)  # 4
+            is_repetition = origin.put_off is not None
+            scored, fault = await self._scoring.score(change, scoring, told, is_repetition=is_repetition)  # 4
         scoring_seconds = monotonic() - scoring_began
-        if told is not None:
+        if told is not None and is_kept:
             self._keep(told, mark)  # Not before: until then its parent's text is wanted.
         if event.message.generation_id != self._app.consumer_generation_id:
             return  # The partition was given back meanwhile; its new owner does this again.
-        sent += await self._predictions.upsert(event, _row(event, change, scored))  # 5
+        if fault is not None:  # 5
+            put_off = await self._retries.put_off(event, origin, change, plan, fault)
+            if put_off is not None:
+                await self._settle((*sent, put_off))
+                self._observer.event_handled(
+                    EventReport("put_off", began, reason=fault.code, message=fault.message, change=change)
+                )
+                return
+            scored = self._given_up(event, change, scored)
+            sent.append(await self._send_letter(origin, fault))
+        sent += await self._predictions.upsert(event, _row(origin, change, scored))  # 6
         sent += await self._outputs.send(event, change, decision, known=known, plan=plan, scored=scored)
         await self._settle(sent)
         is_failed = all(isinstance(one.outcome, ScoreFailure) for one in scored)
@@ -193,6 +209,15 @@ class Pipeline:
         self._observer.event_handled(
             EventReport(outcome, began, change=change, scored=scored, scoring_seconds=scoring_seconds)
         )
+
+    def _decide(
+        self, event: UnacknowledgedEvent, origin: Origin, change: PageChange
+    ) -> tuple[Plan | None, Known, Decision]:
+        rules = self._rules
+        plan = None if rules is None else rules.plan(origin.value, origin.topic, change.wiki_id)
+        ruled = None if plan is None else plan.models
+        known = self._known(event, change)
+        return plan, known, decide(change, self._catalogue, known, ruled)
 
     def _places(self, plan: Plan | None) -> contextlib.AbstractAsyncContextManager[None]:
         if self._rules is None or plan is None:
@@ -211,50 +236,33 @@ class Pipeline:
     def _keep(self, told: Revision, mark: int) -> None:
         self._texts.keep(told.wiki_id, told.page_id, told.rev_id, as_parent(told), mark=mark)
 
-    async def _score_all(
-        self, change: PageChange, decision: ScoreWith, told: Revision | None
+    def _given_up(
+        self, event: UnacknowledgedEvent, change: PageChange, scored: Sequence[ScoredModel]
     ) -> list[ScoredModel]:
-        """Return an answer of each model, in their order. Asks none whose answer is carried or refused."""
-        done = decision.carried.keys() | decision.refused
-        asked = {name: info for name, info in decision.models.items() if name not in done}
-        scored = iter(await self._score(change, asked, told) if asked else ())
+        """Return the last word on a change: a score that is there already is not taken back."""
+        row = self._predictions.newest_revision(event, change.wiki_id, change.revision.rev_id)
+        held = {} if row is None else {score.model: score.outcome for score in row.scores}
         return [
-            next(scored)
-            if name in asked
-            else ScoredModel(info.id, decision.carried.get(name) or _refusal(change, info))
-            for name, info in decision.models.items()
+            ScoredModel(one.model, kept) if isinstance(kept := held.get(one.model), Score) else one
+            for one in scored
         ]
 
-    async def _score(self, change: PageChange, models: Any, told: Revision | None) -> list[ScoredModel]:
-        """Score a change, asking again for as long as its wiki does not answer."""
-        revision = change.revision
-        request = RevisionRequest(
-            change.wiki_id, revision.rev_id, revision.rev_parent_id, change.domain, told
+    async def _bury(self, origin: Origin, error: EventError, began: float) -> None:
+        await self._settle((await self._send_letter(origin, error),))
+        self._observer.event_handled(
+            EventReport("dead_letter", began, reason=error.code, message=error.message)
         )
-        give_up = monotonic() + self._retry.give_up_seconds
-        wait_seconds = self._retry.first_wait_seconds
-        while True:
-            try:
-                return await self._scoring.score(request, models, priority=Priority.STREAM)
-            except ContentError as error:
-                if monotonic() >= give_up:
-                    return _all_failed(models.values(), error)
-                self._observer.content_retried(change.wiki_id, error)
-            await asyncio.sleep(random.uniform(0, wait_seconds))  # noqa: S311 - jitter, not a secret
-            wait_seconds = min(wait_seconds * 2, self._retry.max_wait_seconds)
 
-    async def _bury(self, event: UnacknowledgedEvent, value: bytes, error: EventError) -> None:
-        message = event.message
+    async def _send_letter(self, origin: Origin, error: RevstreamError) -> Awaitable[Any]:
         letter = dead_letter(
             error,
-            value,
-            source_topic=message.topic,
-            source_partition=message.partition,
-            source_offset=message.offset,
+            origin.value,
+            source_topic=origin.topic,
+            source_partition=origin.partition,
+            source_offset=origin.offset,
             dt=datetime.now(UTC),
         )
-        sent = await self._app.producer.send(DEAD_LETTER_TOPIC, letter.key, letter.value, None, None, None)
-        await self._settle((sent,))
+        return await self._app.producer.send(DEAD_LETTER_TOPIC, letter.key, letter.value, None, None, None)
 
 
 def _is_shown(decision: Decision) -> bool:
@@ -264,13 +272,17 @@ def _is_shown(decision: Decision) -> bool:
     )
 
 
-def _row(event: UnacknowledgedEvent, change: PageChange, scored: Sequence[ScoredModel]) -> PredictionRow:
-    message = event.message
+def _scoring_of(decision: Decision) -> ScoreWith | None:
+    scoring = decision.scoring if isinstance(decision, Restore) else decision
+    return scoring if isinstance(scoring, ScoreWith) else None
+
+
+def _row(origin: Origin, change: PageChange, scored: Sequence[ScoredModel]) -> PredictionRow:
     provenance = Provenance(
         event_id=change.event_id,
-        source_topic=message.topic,
-        source_partition=message.partition,
-        source_offset=message.offset,
+        source_topic=origin.topic,
+        source_partition=origin.partition,
+        source_offset=origin.offset,
         event_dt=change.acted_dt,
         scored_dt=datetime.now(UTC),
     )
@@ -285,15 +297,6 @@ def _row(event: UnacknowledgedEvent, change: PageChange, scored: Sequence[Scored
     )
 
 
-def _refusal(change: PageChange, info: ModelInfo) -> ScoreFailure:
-    revision = change.revision
-    return ScoreFailure(
-        ContentModelUnsupported.code,
-        f"revision {revision.rev_id} of {change.wiki_id} holds {revision.content_model!r}, but the model "
-        f"reads {', '.join(info.content_models)} only; it cannot score this page",
-    )
-
-
 def _unscored(began: float, change: PageChange | None, decision: Decision) -> EventReport:
     if isinstance(decision, Withdraw):
         reason = f"{decision.scope}_{'suppressed' if decision.is_erasure else 'hidden'}"
@@ -302,11 +305,6 @@ def _unscored(began: float, change: PageChange | None, decision: Decision) -> Ev
         return EventReport("restored", began, reason=decision.scope, change=change)
     skipped = decision.reason if isinstance(decision, Skip) else None
     return EventReport("skipped", began, reason=skipped, change=change)
-
-
-def _all_failed(models: Sequence[ModelInfo], error: ContentError) -> list[ScoredModel]:
-    failure = ScoreFailure(code=error.code, message=error.message)
-    return [ScoredModel(info.id, failure) for info in models]
 
 
 async def settle_with_commit(sent: Sequence[Awaitable[Any]]) -> None:

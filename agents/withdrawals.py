@@ -9,6 +9,7 @@ from faust.types import AppT
 from agents.decide import Decision, Restore, Scope, ScoreWith, Skip, Withdraw
 from agents.known_texts import KnownTexts
 from agents.ordered import UnacknowledgedEvent
+from agents.origin import Origin
 from schemas.erasure import Erasure, encode_erasure
 from schemas.keys import ERASURE_TOPIC, page_topic_key
 from schemas.page_change import PageChange
@@ -36,7 +37,7 @@ class Withdrawals:
         self._erases = erases
 
     async def apply(
-        self, event: UnacknowledgedEvent, change: PageChange, decision: Decision
+        self, event: UnacknowledgedEvent, origin: Origin, change: PageChange, decision: Decision
     ) -> list[Awaitable[Any]]:
         """Do what a decision says, and return what was sent. Idempotent; most decisions say nothing.
 
@@ -48,7 +49,7 @@ class Withdrawals:
         rev_ids: tuple[int, ...] = (change.revision.rev_id,)
         scope, is_erasure = _scope(decision), _is_erasure(decision)
         if scope is not None:
-            act = _act(event, change, is_hidden=isinstance(decision, Withdraw), is_erasure=is_erasure)
+            act = _act(origin, change, is_hidden=isinstance(decision, Withdraw), is_erasure=is_erasure)
             if scope is Scope.PAGE:
                 written, emptied = await self._predictions.act_on_page(event, act)
                 sent += written
@@ -56,7 +57,7 @@ class Withdrawals:
             else:
                 sent += await self._predictions.act_on_revision(event, act)
         if is_erasure and self._erases:
-            erasure = _erasure(event, change, rev_ids, is_whole_page=scope is Scope.PAGE)
+            erasure = _erasure(origin, change, rev_ids, is_whole_page=scope is Scope.PAGE)
             key = page_topic_key(change.wiki_id, change.page.page_id)
             sent.append(
                 await self._app.producer.send(ERASURE_TOPIC, key, encode_erasure(erasure), None, None, None)
@@ -76,7 +77,7 @@ def _is_erasure(decision: Decision) -> bool:
     return isinstance(decision, Withdraw) and decision.is_erasure
 
 
-def _act(event: UnacknowledgedEvent, change: PageChange, *, is_hidden: bool, is_erasure: bool) -> Act:
+def _act(origin: Origin, change: PageChange, *, is_hidden: bool, is_erasure: bool) -> Act:
     revision = change.revision
     return Act(
         wiki_id=change.wiki_id,
@@ -85,22 +86,19 @@ def _act(event: UnacknowledgedEvent, change: PageChange, *, is_hidden: bool, is_
         # A row that is made of an untold time must not seem later than the revision's own.
         rev_dt=revision.rev_dt if revision.is_rev_dt_told else _UNTOLD,
         acted_dt=change.acted_dt,
-        source_offset=event.message.offset,
+        source_offset=origin.offset,
         is_hidden=is_hidden,
         is_erasure=is_erasure,
     )
 
 
-def _erasure(
-    event: UnacknowledgedEvent, change: PageChange, rev_ids: tuple[int, ...], *, is_whole_page: bool
-) -> Erasure:
-    message = event.message
+def _erasure(origin: Origin, change: PageChange, rev_ids: tuple[int, ...], *, is_whole_page: bool) -> Erasure:
     return Erasure(
         wiki_id=change.wiki_id,
         page_id=change.page.page_id,
         is_whole_page=is_whole_page,
         rev_ids=rev_ids,
-        source_topic=message.topic,
-        source_partition=message.partition,
-        source_offset=message.offset,
+        source_topic=origin.topic,
+        source_partition=origin.partition,
+        source_offset=origin.offset,
     )

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client import Counter as Counted
 
 from agents.pipeline import EventReport
-from schemas.errors import ContentError
 from schemas.page_change import PageChange
 from schemas.prediction import Score, ScoredModel
 
@@ -52,12 +51,6 @@ class StreamObserver:
             ("wiki_id", "model_name", "code"),
             registry=registry,
         )
-        self._retries = Counted(
-            "revstream_content_retries_total",
-            "Repetitions because a wiki did not answer.",
-            ("wiki_id",),
-            registry=registry,
-        )
         self._scoring_seconds = Histogram(
             "revstream_scoring_seconds",
             "Fetching and scoring of an event.",
@@ -77,17 +70,8 @@ class StreamObserver:
         self._count(self._events, report.outcome, report.reason or "")
         self._event_seconds.observe(seconds)
         change = report.change
-        if report.message is not None:
-            self._log.warning("event", outcome=report.outcome, reason=report.reason, message=report.message)
-            return
-        if change is None or not report.scored:
-            self._log.debug(
-                "event",
-                outcome=report.outcome,
-                reason=report.reason,
-                wiki_id=change.wiki_id if change else None,
-                event_id=change.event_id if change else None,
-            )
+        if report.message is not None or change is None or not report.scored:
+            self._log_unscored(report)
             return
         self._scoring_seconds.observe(report.scoring_seconds)
         for one in report.scored:
@@ -102,6 +86,20 @@ class StreamObserver:
         if child is None:
             child = self._children[labels] = counter.labels(*labels)
         child.inc()
+
+    def _log_unscored(self, report: EventReport) -> None:
+        change = report.change
+        told = {} if report.message is None else {"message": report.message}
+        log = self._log.debug if report.message is None else self._log.warning
+        log(
+            "event",
+            outcome=report.outcome,
+            reason=report.reason,
+            wiki_id=change.wiki_id if change else None,
+            rev_id=change.revision.rev_id if change else None,
+            event_id=change.event_id if change else None,
+            **told,
+        )
 
     def _log_event(self, report: EventReport, change: PageChange, seconds: float) -> None:
         self._log.info(
@@ -132,11 +130,6 @@ class StreamObserver:
             self._screen.write(f"Look it up: curl {where}\n")
             self._address = ""
         self._screen.flush()
-
-    def content_retried(self, wiki_id: str, error: ContentError) -> None:
-        """Count and log a wiki that did not answer."""
-        self._retries.labels(wiki_id).inc()
-        self._log.warning("content retried", wiki_id=wiki_id, code=error.code, cause=error.message)
 
 
 def _code(one: ScoredModel) -> str:

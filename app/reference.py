@@ -20,6 +20,7 @@ from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.pool_metrics import PoolMetrics
 from app.settings import SETTINGS
+from app.stream_metrics import StreamMetrics, StreamStatus
 from app.text_metrics import TextMetrics
 from models.pool import PoolLimits, ScoringPool
 from models.work import load_work
@@ -68,6 +69,7 @@ def metrics() -> str:
     ours.registry.register(
         PoolMetrics(ScoringPool(partial(load_work, (), ()), processes=1, limits=PoolLimits()).status)
     )
+    ours.registry.register(StreamMetrics(lambda: StreamStatus({"source": 0}, 0, 0)))
     rows = sorted(
         (
             f"`{family.name}{'_total' if family.type == 'counter' else ''}`",

@@ -15,7 +15,7 @@ from agents.rules.decide import Plan, Telling, named_streams
 from agents.rules.explain import explain
 from agents.rules.file import parse_rules
 from agents.rules.match import Failure
-from agents.rules.rule import OutputKind, Rule, Verdict
+from agents.rules.rule import USUAL_RETRY, OutputKind, Retry, Rule, Verdict
 from app.catalogue import build_catalogue, open_store
 from app.settings import Settings
 from schemas.catalogue import Catalogue
@@ -28,13 +28,22 @@ from schemas.revision_score import STREAM_PREFIX
 _SHOWN_REASONS: Final = 5
 
 
-def read_rules(path: Path) -> tuple[Rule, ...]:
+def usual_retry(settings: Settings) -> Retry:
+    """Return how often events are repeated of which no rule says more."""
+    return Retry(settings.retry_limit, settings.retry_delay_seconds, settings.retry_factor)
+
+
+def read_rules(path: Path, usual: Retry = USUAL_RETRY) -> tuple[Rule, ...]:
     """Return the rules of a file.
+
+    Args:
+        path: Of the file.
+        usual: The policy, in whole or in part, of rules that do not say it.
 
     Raises:
         SettingsError: It cannot be read, or something in it is not understood.
     """
-    return parse_rules(read_rule_file(path), str(path))
+    return parse_rules(read_rule_file(path), str(path), usual)
 
 
 def read_rule_file(path: Path) -> bytes:
@@ -61,7 +70,7 @@ def open_rules(settings: Settings, catalogue: Catalogue) -> RuleBook | None:
     """
     if not settings.rules:
         return None
-    return RuleBook(read_rules(Path(settings.rules).expanduser()), catalogue)
+    return RuleBook(read_rules(Path(settings.rules).expanduser(), usual_retry(settings)), catalogue)
 
 
 def require_rules(settings: Settings) -> RuleBook:

@@ -202,14 +202,52 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mediawiki_max_attempts: Annotated[
         int, Meta(description="Tries of one query before the wiki counts as unavailable.", ge=1, le=20)
     ] = 5
-    content_retry_seconds: Annotated[
+    content_wait_seconds: Annotated[
         float,
         Meta(
-            description="How long an event waits for a wiki that does not answer, before that is recorded.",
-            ge=0,
-            le=86400,
+            description="How long an event waits in place for its text; then it is put off to a retry topic.",
+            gt=0,
+            le=3600,
         ),
+    ] = 30.0
+    wiki_pause_seconds: Annotated[
+        float,
+        Meta(
+            description="How long a wiki that failed five times in a row is let alone between two tries.",
+            gt=0,
+            le=3600,
+        ),
+    ] = 30.0
+    retry_limit: Annotated[
+        int,
+        Meta(description="Repetitions of an event that was put off, unless its rule says it.", ge=0, le=100),
+    ] = 2
+    retry_delay_seconds: Annotated[
+        float, Meta(description="Wait before the first repetition, unless its rule says it.", ge=0, le=86_400)
     ] = 60.0
+    retry_factor: Annotated[
+        float, Meta(description="How many times longer the next one waits.", ge=1, le=100)
+    ] = 6.0
+    retry_give_up_seconds: Annotated[
+        float,
+        Meta(
+            description="Time after its first failure in which an event is put off, even though its wiki is "
+            "down for longer; then the failure is recorded.",
+            ge=0,
+            le=31_536_000,
+        ),
+    ] = 86_400.0
+    retry_window_events: Annotated[
+        int, Meta(description="Put-off events held in memory at once.", ge=1, le=100_000)
+    ] = 500
+    source_backlog_events: Annotated[
+        int,
+        Meta(
+            description="Events in the embedded log, not done yet, at which its source is paused.",
+            ge=1,
+            le=1_000_000_000,
+        ),
+    ] = 20_000
     max_text_bytes: Annotated[
         int,
         Meta(

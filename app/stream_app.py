@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from time import monotonic
 from typing import Any, cast
 
@@ -230,6 +230,11 @@ class StreamApp(faust.App):
     def admit(self, message: Message) -> bool:
         """Return whether an event is the next of its partition, and so may be handled."""
         return cast(GaplessConsumer, self.consumer).admit(message)
+
+    def lag(self, topics: Collection[str]) -> int:
+        """Return how many events of some topics are not done, of the partitions held here."""
+        consumer = cast(GaplessConsumer | None, self._consumer)
+        return 0 if consumer is None else consumer.lag(topics)
 
     def _new_transport(self) -> TransportT:
         transport = super()._new_transport()

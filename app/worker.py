@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import AsyncIterable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, cast
 
 import structlog
 
 from agents.assignor import AdvertisingAssignor
+from agents.change_scoring import ChangeScoring
+from agents.circuits import Circuits
 from agents.content import RevisionSource
 from agents.embedded.erasure import Eraser
 from agents.embedded.house import backlog, keep_house
@@ -18,8 +20,9 @@ from agents.embedded.log import Log
 from agents.embedded.transport import Transport as EmbeddedTransport
 from agents.kafka import TopicSpec, declare_topics
 from agents.known_texts import KnownTexts
-from agents.ordered import OrderedWindow
-from agents.pipeline import ContentRetry, Pipeline, settle_by_delivery, settle_with_commit
+from agents.pipeline import Pipeline, settle_by_delivery, settle_with_commit
+from agents.retries import Retries, RetrySettings
+from agents.retry_wait import RetryWait
 from agents.scoring import RevisionScoring
 from agents.sources import EventSource
 from agents.told_content import ToldContent
@@ -37,13 +40,15 @@ from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand import WorkerOnDemand
 from app.pool_metrics import PoolMetrics
-from app.rules import open_rules, output_streams
+from app.rules import open_rules, output_streams, usual_retry
 from app.scorers import Scorers
 from app.settings import Settings
 from app.snapshots import load_snapshot
 from app.source import open_settings_source
 from app.stream_app import PromptTables, QuietMonitor, StreamApp
+from app.stream_metrics import StreamMetrics
 from app.text_metrics import TextMetrics
+from app.windows import Windows
 from schemas.decode import MAX_EVENT_BYTES
 from schemas.errors import RevstreamError, SourceError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
@@ -117,15 +122,26 @@ class Worker:
             logs_events=not (takes_source and sys.stderr.isatty()),
         )
         self.rules = open_rules(settings, self.catalogue)
+        settle = settle_with_commit if settings.is_embedded else settle_by_delivery
+        self.circuits = Circuits(pause_seconds=settings.wiki_pause_seconds)
+        retries = Retries(
+            self.app,
+            RetrySettings(settings.app_id, usual_retry(settings), settings.retry_give_up_seconds),
+            self.circuits,
+        )
         self.pipeline = Pipeline(
             self.app,
             catalogue=self.catalogue,
             # On demand nothing is kept: no withdrawal comes between one page's requests in their order.
-            scoring=self._scoring(ToldContent(self._content, self.texts)),
+            scoring=ChangeScoring(
+                self._scoring(ToldContent(self._content, self.texts)),
+                self.circuits,
+                content_wait_seconds=settings.content_wait_seconds,
+            ),
             texts=self.texts,
             predictions=self.predictions,
-            settle=settle_with_commit if settings.is_embedded else settle_by_delivery,
-            retry=ContentRetry(give_up_seconds=settings.content_retry_seconds),
+            settle=settle,
+            retries=retries,
             rules=self.rules,
             observer=self.observer,
             erases=settings.is_embedded,
@@ -139,8 +155,20 @@ class Worker:
                 most_waiting=settings.intake_backlog_events,
             ),
         )
-        self.window: OrderedWindow | None = None
-        self._add_agent()
+        self.windows = Windows(
+            self.app,
+            self.pipeline,
+            RetryWait(retries, self.circuits, settle=settle, is_over=self.pipeline.is_over),
+            source_topics=(PAGE_CHANGE_TOPIC,),
+            partitions=settings.partitions,
+            size=settings.window_events,
+            retry_size=settings.retry_window_events,
+            ready=scorers.ready,
+        )
+        self.metrics.registry.register(StreamMetrics(lambda: self.windows.status(self.circuits.open_count)))
+        self.app.on_partitions_revoked.connect(self._forget_texts)
+        self.app.on_partitions_assigned.connect(self._begin_generation)
+        self.app.on_rebalance_complete.connect(self._recovered)
 
     # Composition
 
@@ -186,35 +214,8 @@ class Worker:
         app.after_stop = self._stop
         return app
 
-    def _add_agent(self) -> None:
-        topic = self.app.topic(
-            PAGE_CHANGE_TOPIC,
-            key_type=bytes,
-            value_type=bytes,
-            key_serializer="raw",
-            value_serializer="raw",
-            partitions=self.settings.partitions,
-        )
-
-        async def page_changes(stream: Any) -> None:
-            await self.scorers.ready()
-            self.window = OrderedWindow(
-                self.pipeline.handle,
-                size=self.settings.window_events,
-                generation=lambda: self.app.consumer_generation_id,
-                admit=self.app.admit,
-                on_fatal=self.app.fail,
-            )
-            await self.window.run(cast(AsyncIterable[Any], stream.noack().events()))
-
-        self.app.read(topic, page_changes, name="page_changes")
-        self.app.on_partitions_revoked.connect(self._forget_texts)
-        self.app.on_partitions_assigned.connect(self._begin_generation)
-        self.app.on_rebalance_complete.connect(self._recovered)
-
     async def _begin_generation(self, *_: Any, **__: Any) -> None:
-        if self.window is not None:
-            self.window.drop_stale()
+        self.windows.drop_stale()
 
     async def _forget_texts(self, *_: Any, **__: Any) -> None:
         # Whoever has the partitions next hears what is withdrawn of their pages, and we no longer do.
@@ -275,12 +276,10 @@ class Worker:
         if self._source is not None:
             self._working.append(self._guard(self._feed(self._source)))
         if settings.is_embedded:
-            housekeeping = keep_house(
-                self._embedded_log(),
-                PAGE_CHANGE_TOPIC,
-                settings.app_id,
-                retention_seconds=settings.log_retention_seconds,
-            )
+            kept = dict.fromkeys(self.windows.source_topics, settings.log_retention_seconds)
+            # An event that was put off is in its own topic as well.
+            kept |= dict.fromkeys(self.windows.retry_topics, 0.0)
+            housekeeping = keep_house(self._embedded_log(), kept, settings.app_id)
             self._working.append(self._guard(housekeeping))
             eraser = Eraser(self._embedded_log(), settings.app_id, self.predictions.rewrite)
             self._working.append(self._guard(eraser.run()))
@@ -296,7 +295,8 @@ class Worker:
         await declare_topics(
             ",".join(self.settings.kafka_addresses),
             [
-                TopicSpec(PAGE_CHANGE_TOPIC, is_cut_alike=True),
+                *(TopicSpec(name, is_cut_alike=True) for name in self.windows.source_topics),
+                *(TopicSpec(name, is_cut_alike=True) for name in self.windows.retry_topics),
                 *(TopicSpec(name, is_compacted=True, is_cut_alike=True) for name in changelogs),
                 TopicSpec(places_topic(self.settings.app_id), is_compacted=True, is_cut_alike=True),
                 *(TopicSpec(name) for name in sorted(streams)),
@@ -350,13 +350,12 @@ class Worker:
         self._is_stopping = True  # 1
         for task in self._working:  # 2
             task.cancel()
-        if self.window is not None:  # 3
-            await self.window.close(drain_seconds=self.settings.shutdown_timeout_seconds)
-            if not self.app.crashed:  # 4
-                try:
-                    await self.app.consumer.commit()
-                except RevstreamError as error:
-                    self.app.failure = self.app.failure or error
+        has_read = await self.windows.close(drain_seconds=self.settings.shutdown_timeout_seconds)  # 3
+        if has_read and not self.app.crashed:  # 4
+            try:
+                await self.app.consumer.commit()
+            except RevstreamError as error:
+                self.app.failure = self.app.failure or error
 
     async def _stop(self) -> None:
         self._api_stop.set()

@@ -2,30 +2,38 @@
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
+from agents.change_scoring import ChangeScoring
+from agents.circuits import Circuits
+from agents.embedded.house import backlog as uncommitted
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
 from agents.embedded.transport import Transport
 from agents.intake import SourceEvent
 from agents.known_texts import KnownTexts
-from agents.ordered import OrderedWindow
-from agents.pipeline import ContentRetry, EventReport, Pipeline, settle_with_commit
+from agents.pipeline import EventReport, Pipeline, settle_with_commit
+from agents.retries import Retries, RetrySettings
+from agents.retry_wait import RetryWait
 from agents.rules.book import RuleBook
 from agents.rules.file import parse_rules
+from agents.rules.rule import Retry
 from agents.scoring import RevisionScoring
 from agents.told_content import ToldContent
 from app.stream_app import StreamApp
+from app.windows import Windows
+from models.pool import Work
 from models.store import ModelStore
 from models.work import load_work
 from schemas.catalogue import Catalogue
 from schemas.decode import peek_key
-from schemas.errors import ContentError, PredictionWithdrawn
+from schemas.errors import PredictionWithdrawn
 from schemas.keys import (
     PAGE_CHANGE_TOPIC,
     PAGE_CONTENT_CHANGE_TOPIC,
@@ -34,6 +42,7 @@ from schemas.keys import (
     row_key,
 )
 from schemas.prediction import PredictionRow, ScoreKind
+from schemas.retry import retry_topic
 from schemas.revision_score import STREAM_PREFIX
 from tables.codec import decode_row
 from tables.predictions import CommittingTables, Predictions, PredictionTable
@@ -47,7 +56,30 @@ from tests.until import until
 
 APP_ID = "pipeline"
 WIKI = "mosswiki"
-_RETRY = ContentRetry(first_wait_seconds=0.01, max_wait_seconds=0.02, give_up_seconds=0.3)
+RETRY_TOPIC = retry_topic(APP_ID, PAGE_CHANGE_TOPIC)
+
+
+class Timing(Struct, frozen=True):
+    """How a pipeline repeats; short, so that a test sees the end.
+
+    Attributes:
+        retry: Of events of which no rule says more.
+        give_up_seconds: As of `agents.retries.RetrySettings`.
+        hold_seconds: As of `agents.retry_wait.RetryWait`.
+        pause_seconds: As of `agents.circuits.Circuits`, like the next.
+        failures: In a row, after which a wiki is let alone.
+        content_seconds: As of `agents.change_scoring.ChangeScoring`.
+    """
+
+    retry: Retry = Retry(limit=2, delay_seconds=0.05, factor=2.0)
+    give_up_seconds: float = 60.0
+    hold_seconds: float = 0.5
+    pause_seconds: float = 0.2
+    failures: int = 5
+    content_seconds: float = 20.0
+
+
+QUICK = Timing()
 
 
 def edit(rev_id: int, *, page_id: int = 31, **fields: Any) -> bytes:
@@ -72,13 +104,9 @@ class Observed:
 
     def __init__(self) -> None:
         self.reports: list[EventReport] = []
-        self.retried: list[str] = []
 
     def event_handled(self, report: EventReport) -> None:
         self.reports.append(report)
-
-    def content_retried(self, wiki_id: str, error: ContentError) -> None:
-        self.retried.append(error.code)
 
 
 class CommittedRows:
@@ -94,8 +122,11 @@ class CommittedRows:
 class RunningPipeline:
     """A pipeline under way: give it events, then look at what it kept and sent."""
 
-    def __init__(self, app: StreamApp, predictions: Predictions, content: ScriptedContent) -> None:
+    def __init__(
+        self, app: StreamApp, predictions: Predictions, content: ScriptedContent, circuits: Circuits
+    ) -> None:
         self.app = app
+        self.circuits = circuits
         self.predictions = predictions
         self.content = content
         self.texts = KnownTexts(1 << 20)
@@ -116,8 +147,13 @@ class RunningPipeline:
         return bool(cast(Any, self.app.tables).recovery.completed.is_set())
 
     async def until_done(self) -> None:
-        """Wait until all events are handled and committed."""
-        await until(lambda: backlog(self.log, APP_ID) == 0, 20)
+        """Wait until all events are handled and committed, those that were put off as well."""
+        await until(lambda: backlog(self.log, APP_ID) + self.put_off == 0, 20)
+
+    @property
+    def put_off(self) -> int:
+        """How many events lie in the retry topic and are not committed."""
+        return uncommitted(self.log, RETRY_TOPIC, APP_ID)
 
     @property
     def outcomes(self) -> list[str]:
@@ -153,7 +189,13 @@ class RunningPipeline:
 
 @contextlib.asynccontextmanager
 async def pipeline(
-    folder: Path, *, rules: str = "", places_topic: str | None = None
+    folder: Path,
+    *,
+    rules: str = "",
+    places_topic: str | None = None,
+    timing: Timing = QUICK,
+    make_work: Callable[[], Work] | None = None,
+    attempts: int = 2,
 ) -> AsyncIterator[RunningPipeline]:
     """Run a pipeline with one model which reads texts, ``moss``, and one which does not, ``revid``.
 
@@ -164,6 +206,9 @@ async def pipeline(
         folder: For its files.
         rules: A rule file; none where empty.
         places_topic: Where to tell the partitions of rows.
+        timing: How it repeats.
+        make_work: Scores in place of the model.
+        attempts: Tries of a revision whose scoring process dies.
     """
     write_artefact(folder / "models", "tiny")
     inline = ModelStore([folder / "models"]).load("tiny")
@@ -189,8 +234,12 @@ async def pipeline(
         consumer_auto_offset_reset="earliest",
     )
     content = ScriptedContent()
-    under_way = RunningPipeline(app, Predictions(app, partitions=1, places_topic=places_topic), content)
-    async with running(functools.partial(load_work, (folder / "models",), ("tiny",))) as pool:
+    circuits = Circuits(pause_seconds=timing.pause_seconds, failures=timing.failures)
+    predictions = Predictions(app, partitions=1, places_topic=places_topic)
+    under_way = RunningPipeline(app, predictions, content, circuits)
+    retries = Retries(app, RetrySettings(APP_ID, timing.retry, timing.give_up_seconds), circuits)
+    make_work = make_work or functools.partial(load_work, (folder / "models",), ("tiny",))
+    async with running(make_work, attempts=attempts) as pool:
         models = Catalogue(
             {
                 WIKI: {"moss": infos["moss"]},
@@ -202,54 +251,49 @@ async def pipeline(
         whole = Pipeline(
             app,
             catalogue=models,
-            rules=RuleBook(parse_rules(rules, "rules.yaml"), models) if rules else None,
-            scoring=RevisionScoring(
-                ToldContent(content, under_way.texts), pool, {"tiny": inline}, max_text_bytes=1000
+            rules=RuleBook(parse_rules(rules, "rules.yaml", timing.retry), models) if rules else None,
+            scoring=ChangeScoring(
+                RevisionScoring(
+                    ToldContent(content, under_way.texts), pool, {"tiny": inline}, max_text_bytes=1000
+                ),
+                circuits,
+                content_wait_seconds=timing.content_seconds,
             ),
             texts=under_way.texts,
             predictions=under_way.predictions,
             settle=settle_with_commit,
-            retry=_RETRY,
+            retries=retries,
             observer=under_way.observed,
             erases=True,
         )
-        async with _started(app, whole):
+        wait = RetryWait(
+            retries,
+            circuits,
+            settle=settle_with_commit,
+            is_over=whole.is_over,
+            hold_seconds=timing.hold_seconds,
+        )
+        async with _started(app, whole, wait):
             yield under_way
 
 
 @contextlib.asynccontextmanager
-async def _started(app: StreamApp, whole: Pipeline) -> AsyncIterator[None]:
-    windows: list[OrderedWindow] = []
-    topic = app.topic(
-        PAGE_CHANGE_TOPIC,
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
+async def _started(app: StreamApp, whole: Pipeline, wait: RetryWait) -> AsyncIterator[None]:
+    windows = Windows(
+        app,
+        whole,
+        wait,
+        source_topics=(PAGE_CHANGE_TOPIC,),
         partitions=1,
+        size=8,
+        retry_size=8,
+        ready=_nothing,
     )
 
-    async def page_changes(stream: Any) -> None:
-        windows.append(
-            OrderedWindow(
-                whole.handle,
-                size=8,
-                generation=lambda: app.consumer_generation_id,
-                admit=app.admit,
-                on_fatal=app.fail,
-            )
-        )
-        await windows[-1].run(stream.noack().events())
-
     async def drain() -> None:
-        for window in windows:
-            await window.close(drain_seconds=2)
+        await windows.close(drain_seconds=2)
 
-    async def nothing() -> None:
-        pass
-
-    app.agent(topic, name="page_changes")(page_changes)
-    app.before_recovery = app.after_stop = nothing
+    app.before_recovery = app.after_stop = _nothing
     app.before_stop = drain
     await app.start()
     try:
@@ -257,6 +301,10 @@ async def _started(app: StreamApp, whole: Pipeline) -> AsyncIterator[None]:
     finally:
         await app.stop()
         cast(Transport, app.transport).log.close()
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def next_generation(app: StreamApp) -> None:

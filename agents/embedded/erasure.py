@@ -14,12 +14,14 @@ import structlog
 from agents.embedded.log import Log, LogRecord
 from schemas.erasure import Erasure, decode_erasure
 from schemas.keys import ERASURE_TOPIC, is_page_key, page_topic_key, row_key
+from schemas.retry import is_retry_topic
 from schemas.suppressed import is_suppression_notice
 
 Rewrite = Callable[[int, str, int, Sequence[int]], None]
 
 _POLL_SECONDS: Final = 0.2
 _THOROUGH_SECONDS: Final = 600.0
+_AWAITED_SECONDS: Final = 5.0
 _CHUNK_RECORDS: Final = 500
 # A whole number in JSON, whether or not the rest of it is whole.
 _NUMBER: Final = re.compile(rb"[:\[,]\s*([0-9]{1,16})(?=\s*[,}\]])")
@@ -31,11 +33,12 @@ class Eraser:
     """Erases what requests in the log ask for, each once it is committed, and then the request.
 
     A request is there if and only if the suppression is committed, and goes after its work is done: a process
-    that dies in between does it again.
+    that dies in between does it again. It stays while events that were put off, and tell of what was
+    suppressed, wait for their time.
 
     Args:
         log: The log.
-        group_id: Of the consumer: what it has not consumed stays.
+        group_id: Of the consumer, which is the name of the application: what it has not consumed stays.
         rewrite: Rewrites the files of the tables, see `tables.predictions.Predictions.rewrite`.
     """
 
@@ -46,6 +49,8 @@ class Eraser:
         self._is_dirty = False
         self._needs_thorough = False
         self._thorough_at = monotonic()
+        self._awaits_events = False
+        self._again_at = 0.0
 
     async def run(self) -> None:
         """Erase for ever.
@@ -57,8 +62,9 @@ class Eraser:
         while True:
             # Nothing new in the topic costs no look at the disk.
             end = sum(self._log.end(ERASURE_TOPIC, at) for at in self._partitions())
-            if end != done:
+            if end != done or (self._awaits_events and monotonic() >= self._again_at):
                 await asyncio.to_thread(self.erase_all)
+                self._again_at = monotonic() + _AWAITED_SECONDS
                 done = end
             if self._is_dirty or (self._needs_thorough and monotonic() >= self._thorough_at):
                 await asyncio.to_thread(self._scrub)
@@ -69,20 +75,26 @@ class Eraser:
 
         1. Remove the records that tell what was suppressed, and earlier rows of it in the changelogs.
         2. Rewrite the files of the tables.
-        3. Remove the request.
+        3. Remove the request, unless an event that was put off and not handled yet tells of it, too.
         """
         count = 0
+        self._awaits_events = False
         for partition in self._partitions():
             for record in _records(self._log, ERASURE_TOPIC, partition):
                 erasure = decode_erasure(record.value or b"")
+                # Asked first: what is handled meanwhile is not removed and not awaited.
+                is_awaited = self._is_awaited(erasure)
                 removed = sum(self._remove(erasure))  # 1
                 self._rewrite(  # 2
                     erasure.source_partition, erasure.wiki_id, erasure.page_id, erasure.rev_ids
                 )
-                self._log.remove(ERASURE_TOPIC, partition, (record.offset,))  # 3
+                if is_awaited:
+                    self._awaits_events = True
+                else:
+                    self._log.remove(ERASURE_TOPIC, partition, (record.offset,))  # 3
+                    _log.info("suppressed content erased", wiki_id=erasure.wiki_id, records=removed)
                 count += 1
                 self._is_dirty = self._needs_thorough = True
-                _log.info("suppressed content erased", wiki_id=erasure.wiki_id, records=removed)
         return count
 
     def _scrub(self) -> None:
@@ -111,6 +123,8 @@ class Eraser:
 
     def _traces(self, topic: str, partition: int, erasure: Erasure) -> list[int]:
         end = self._log.committed(self._group_id, topic, partition)
+        if is_retry_topic(self._group_id, topic):
+            end = end or 0
         is_source = topic == erasure.source_topic
         if is_source:
             if partition != erasure.source_partition:
@@ -121,6 +135,17 @@ class Eraser:
             for record in _records(self._log, topic, partition, end)
             if is_trace(record, erasure, is_keyed=is_source or is_page_key(record.key))
         ]
+
+    def _is_awaited(self, erasure: Erasure) -> bool:
+        """Tell whether an event of a retry topic that is not consumed tells of what was suppressed."""
+        for topic in self._log.topics():
+            for partition in range(self._log.partitions(topic) or 0):
+                if is_retry_topic(self._group_id, topic):
+                    start = self._log.committed(self._group_id, topic, partition) or 0
+                    records = _records(self._log, topic, partition, start=start)
+                    if any(is_trace(record, erasure, is_keyed=True) for record in records):
+                        return True
+        return False
 
     def _earlier_rows(self, topic: str, partition: int, erasure: Erasure) -> list[int]:
         if partition != erasure.source_partition:
@@ -172,9 +197,11 @@ def _texts(value: bytes) -> Iterator[bytes]:
             yield base64.b64decode(letter["value_base64"])
 
 
-def _records(log: Log, topic: str, partition: int, end: int | None = None) -> Iterator[LogRecord]:
+def _records(
+    log: Log, topic: str, partition: int, end: int | None = None, *, start: int = 0
+) -> Iterator[LogRecord]:
     """Yield the records of a partition, up to an offset where one is given, reading some at a time."""
-    position = 0
+    position = start
     while records := log.read(topic, partition, position, limit=_CHUNK_RECORDS):
         for record in records:
             if end is not None and record.offset >= end:

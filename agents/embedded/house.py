@@ -1,6 +1,7 @@
 """What keeps the embedded log small, and how far it is consumed."""
 
 import asyncio
+from collections.abc import Mapping
 
 from agents.embedded.log import Log, now_ms
 
@@ -15,12 +16,19 @@ def backlog(log: Log, topic: str, group_id: str) -> int:
     )
 
 
-async def keep_house(log: Log, topic: str, group_id: str, *, retention_seconds: float) -> None:
-    """Compact the changelogs, and drop records of a topic that are consumed and past their time; for ever."""
+async def keep_house(log: Log, retention_seconds: Mapping[str, float], group_id: str) -> None:
+    """Compact changelogs, and drop records of some topics that are consumed and past their time; for ever.
+
+    Args:
+        log: The log.
+        retention_seconds: How long records are kept once they are consumed, by topic.
+        group_id: Of the consumer.
+    """
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
         log.compact()
-        trim(log, topic, group_id, since_ms=now_ms() - int(retention_seconds * 1000))
+        for topic, seconds in retention_seconds.items():
+            trim(log, topic, group_id, since_ms=now_ms() - int(seconds * 1000))
 
 
 def trim(log: Log, topic: str, group_id: str, *, since_ms: int) -> int:

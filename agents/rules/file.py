@@ -8,7 +8,7 @@ from typing import Any, Final
 from agents.rules.document import Document, Path, read_document
 from agents.rules.javascript import Regex, compile_regex, is_regex
 from agents.rules.match import Fields, PatternError, compile_alternatives, compile_match
-from agents.rules.rule import Case, OutputKind, Retry, Rule, RuleStage, Target
+from agents.rules.rule import USUAL_RETRY, Case, OutputKind, Retry, Rule, RuleStage, Target
 from agents.rules.sample import Sample, parse_key
 from agents.rules.shorthands import WORDS
 from schemas.errors import ContentError, ModelError, RevstreamError, ScoringError, SettingsError
@@ -45,12 +45,13 @@ _HINTS: Final = {
 }
 
 
-def parse_rules(text: bytes | str, name: str) -> tuple[Rule, ...]:
+def parse_rules(text: bytes | str, name: str, usual: Retry = USUAL_RETRY) -> tuple[Rule, ...]:
     """Return the rules of a file, in its order.
 
     Args:
         text: The file.
         name: Of the file, for messages.
+        usual: The policy of rules that do not say it, or not all of it.
 
     Raises:
         SettingsError: Something in it is not understood; ``path``, ``line`` and ``rule`` say where.
@@ -67,7 +68,7 @@ def parse_rules(text: bytes | str, name: str) -> tuple[Rule, ...]:
     named = root.at("rules").mapping(content["rules"], "rules")
     if not 1 <= len(named) <= MAX_RULES:
         raise root.at("rules").error(f"there are {len(named)} rules", f"Write from 1 to {MAX_RULES}")
-    return tuple(_rule(_Place(document, ("rules", key), key), value) for key, value in named.items())
+    return tuple(_rule(_Place(document, ("rules", key), key), value, usual) for key, value in named.items())
 
 
 class _Place:
@@ -125,7 +126,7 @@ class _Place:
         return float(value)
 
 
-def _rule(place: _Place, value: Any) -> Rule:
+def _rule(place: _Place, value: Any, usual: Retry) -> Rule:
     if _NAME.match(place.rule) is None:
         raise place.error("this is no name for a rule", "Use letters, digits, `_`, `.` and `-`, up to 100")
     content = place.mapping(value, "the rule", _RULE_KEYS)
@@ -144,7 +145,7 @@ def _rule(place: _Place, value: Any) -> Rule:
         concurrency=None
         if concurrency is None
         else int(place.at("concurrency").number(concurrency, 1, 10_000, is_whole=True)),
-        retry=_retry(place.at("retry"), content["retry"]) if "retry" in content else Retry(),
+        retry=_retry(place.at("retry"), content["retry"], usual) if "retry" in content else usual,
         stage=RuleStage(stage),
         line=place.line,
     )
@@ -278,9 +279,8 @@ def _sample(place: _Place, value: Any) -> Sample:
         raise place.at("key").error(str(error), "Name what is hashed") from error
 
 
-def _retry(place: _Place, value: Any) -> Retry:
+def _retry(place: _Place, value: Any, usual: Retry) -> Retry:
     content = place.mapping(value, "the retry policy", _RETRY_KEYS)
-    usual = Retry()
     ignore = content.get("ignore")
     codes = () if ignore is None else place.at("ignore").texts(ignore, re.compile(r"[a-z_]+\Z"), "error code")
     for code in codes:

@@ -59,6 +59,10 @@ class Retry(Struct, frozen=True):
         return self.delay_seconds * self.factor ** (repetition - 1)
 
 
+USUAL_RETRY: Final = Retry()
+"""ChangeProp's."""
+
+
 class Case(Struct, frozen=True):
     """One way in which a rule takes an event; the first that fits counts.
 
@@ -148,7 +152,7 @@ class Rule(Struct, frozen=True):
     cases: tuple[Case, ...] = (Case(),)
     exclude_topics: frozenset[str] = frozenset()
     concurrency: int | None = None
-    retry: Retry = Retry()
+    retry: Retry = USUAL_RETRY
     stage: RuleStage = RuleStage.PRODUCTION
     line: int = 0
 

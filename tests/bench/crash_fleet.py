@@ -163,6 +163,11 @@ class Fleet:
                 "mediawiki_url": self._api_url,
                 "mediawiki_timeout_seconds": str(CONTENT_SECONDS),
                 "window_events": "16",
+                # A wiki that fails a fifth of all calls is asked until it answers.
+                "retry_limit": "100",
+                "retry_delay_seconds": "1",
+                "retry_factor": "1",
+                "wiki_pause_seconds": "1",
                 "pool_processes": "1",
             }
         options = [f"--{flag.replace('_', '-')}={text}" for flag, text in flags.items()]

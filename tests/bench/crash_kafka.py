@@ -196,7 +196,6 @@ async def crash_kafka(plan: KafkaCrashPlan, folder: Path, shared: Path) -> Kafka
             models=models,
             content=wiki.content(),
             is_at_least_once=True,
-            give_up_seconds=settings.content_retry_seconds,
         )
         return KafkaCrashReport(
             kills=fleet.kills,

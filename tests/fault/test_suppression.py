@@ -13,12 +13,14 @@ import pytest
 
 from agents.embedded.erasure import Eraser
 from agents.embedded.log import Log, NewRecord
+from agents.rules.rule import Retry
 from schemas.decode import peek_key
 from schemas.erasure import Erasure, encode_erasure
+from schemas.errors import ContentUnavailable
 from schemas.keys import DEAD_LETTER_TOPIC, ERASURE_TOPIC, PAGE_CHANGE_TOPIC
 from tests.audit import records
 from tests.input_events import encoded, page_change, user
-from tests.pipelines import APP_ID, RunningPipeline, pipeline
+from tests.pipelines import APP_ID, QUICK, RunningPipeline, Timing, pipeline
 from tests.until import until
 
 NAME, COMMENT, TITLE = "Zephyrinus Quillfeather", "the telephone number is 0190-555", "Talk:Xanthippe_at_home"
@@ -107,9 +109,9 @@ def others(count: int) -> list[bytes]:
 
 
 @contextlib.asynccontextmanager
-async def erasing(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPipeline]:
+async def erasing(folder: Path, timing: Timing = QUICK, *, rules: str = "") -> AsyncIterator[RunningPipeline]:
     """Run a pipeline with what erases behind it."""
-    async with pipeline(folder, rules=rules) as given:
+    async with pipeline(folder, rules=rules, timing=timing) as given:
         eraser = Eraser(given.log, APP_ID, given.predictions.rewrite)
         task = asyncio.create_task(eraser.run())
         try:
@@ -122,7 +124,7 @@ async def erasing(folder: Path, *, rules: str = "") -> AsyncIterator[RunningPipe
 
 async def until_clean(given: RunningPipeline, folder: Path) -> None:
     await given.until_done()
-    await until(lambda: not list(records(given.log, ERASURE_TOPIC)), 10)
+    await until(lambda: not list(records(given.log, ERASURE_TOPIC)), 20)
     await until(lambda: not found(folder), 10)
 
 
@@ -200,6 +202,39 @@ async def test_a_late_edit_that_tells_of_it_again_is_erased_as_well(tmp_path: Pa
         given.give(secret(4, page_id=31))
         await until_clean(given, tmp_path)
         assert given.outcomes == ["withdrawn", "skipped"]
+    assert found(tmp_path) == {}
+
+
+async def test_what_is_suppressed_between_a_failure_and_its_repetition_leaves_no_trace(
+    tmp_path: Path,
+) -> None:
+    timing = Timing(retry=Retry(limit=2, delay_seconds=3600.0), give_up_seconds=86_400.0)
+    async with erasing(tmp_path, timing) as given:
+        given.content.failures[4] = [ContentUnavailable("no answer")]
+        given.give(*others(10), secret(4, page_id=31, has_title=True))
+        await until(lambda: given.put_off == 1, 20)
+        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE}
+        given.give(suppression(4, page_id=31, kind="visibility_change"))
+        await until_clean(given, tmp_path)
+        assert given.outcomes[-1] == "skipped"
+        assert given.withdrawn(4) == "revision"
+        assert len(given.sent()) == 10
+    assert found(tmp_path) == {}
+
+
+async def test_what_tells_of_a_suppressed_revision_and_was_put_off_is_repeated_and_then_erased(
+    tmp_path: Path,
+) -> None:
+    timing = Timing(retry=Retry(limit=2, delay_seconds=2.0))
+    async with erasing(tmp_path, timing) as given:
+        given.content.failures[5] = [ContentUnavailable("no answer")]
+        given.give(*others(10), child(5, page_id=31))
+        await until(lambda: given.put_off == 1, 20)
+        given.give(suppression(4, page_id=31, kind="visibility_change"))
+        await until_clean(given, tmp_path)
+        assert given.withdrawn(5) is None
+        assert given.row(5) is not None
+        assert given.outcomes.count("scored") == 11
     assert found(tmp_path) == {}
 
 

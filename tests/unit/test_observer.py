@@ -12,7 +12,6 @@ from agents.pipeline import EventReport
 from app.logging import configure_logging
 from app.observer import StreamObserver
 from schemas.decode import decode_event
-from schemas.errors import ContentUnavailable
 from schemas.page_change import PageChange
 from schemas.prediction import Score, ScoredModel, ScoreFailure, ScoreKind
 from tests.clean_logging import logging_restored
@@ -103,15 +102,20 @@ def test_what_is_not_scored_is_logged_for_debugging_only(
     assert (line["reason"], line["event_id"]) == ("kind_not_scored", page_change()["meta"]["id"])
 
 
-def test_a_wiki_that_does_not_answer_is_counted_and_warned_of(
+def test_an_event_that_is_put_off_is_counted_and_warned_of(
     registry: CollectorRegistry, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    put_off = EventReport(
+        "put_off", monotonic(), reason="content_unavailable", message="no answer", change=change()
+    )
     with logging_restored():
         configure_logging("info", "json")
-        StreamObserver(registry).content_retried("mosswiki", ContentUnavailable("no answer"))
+        StreamObserver(registry).event_handled(put_off)
     (line,) = lines(capfd.readouterr().err)
-    assert (line["level"], line["code"], line["cause"]) == ("warning", "content_unavailable", "no answer")
-    assert registry.get_sample_value("revstream_content_retries_total", {"wiki_id": "mosswiki"}) == 1
+    assert (line["level"], line["reason"], line["message"]) == ("warning", "content_unavailable", "no answer")
+    assert line["rev_id"] == change().revision.rev_id
+    labels = {"outcome": "put_off", "reason": "content_unavailable"}
+    assert registry.get_sample_value("revstream_events_total", labels) == 1
 
 
 def test_scores_are_shown_and_the_first_with_where_to_look_it_up(registry: CollectorRegistry) -> None:
