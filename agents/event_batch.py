@@ -55,6 +55,10 @@ class EventBatch:
         if len(self._events) >= self._max_events:
             self.flush()
 
+    async def room(self) -> None:
+        """Wait while too much that was taken is not done yet."""
+        await self._intake.room()
+
     def seconds_left(self) -> float | None:
         """Return how long the batch may still wait; None where it is empty."""
         return max(0.0, self._due - self._monotonic()) if self._events else None

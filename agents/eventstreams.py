@@ -230,3 +230,5 @@ class EventStreams:
                     raise _LostError("server_error", f"the server reports {reason}")
             if parser.retry_seconds is not None:
                 self._retry_seconds = parser.retry_seconds
+            # A server that closes the connection meanwhile is asked again from the place where we stand.
+            await batch.room()

@@ -20,6 +20,10 @@ class Intake(Protocol):
         """Return the cursor stored with the last events taken from this source; None at first."""
         ...
 
+    async def room(self) -> None:
+        """Wait while too much that was taken is not done yet. Sources call it before they read on."""
+        ...
+
     def take(self, source_id: str, events: Sequence[SourceEvent], cursor: str) -> None:
         """Append the events and store the cursor, both or neither. Blocks for the disk (about 1 ms)."""
         ...

@@ -110,6 +110,7 @@ class RecordedEvents:
             if pace is not None and due <= 0:
                 await self._sleep(pace.wait_seconds())
                 continue
+            await intake.room()
             batch = [waiting.popleft() for _ in range(min(due, len(waiting), MAX_BATCH_EVENTS))]
             intake.take(self.source_id, [self._event(line) for line in batch], _cursor(batch[-1], head))
             if pace is not None:

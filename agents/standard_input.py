@@ -82,6 +82,7 @@ class StandardInput:
     async def _take(self, intake: Intake, lines: list[Line]) -> None:
         events = [line for line in lines if line.value.strip()]
         for start in range(0, len(events), _MAX_BATCH_EVENTS):
+            await intake.room()
             batch = events[start : start + _MAX_BATCH_EVENTS]
             intake.take(self.source_id, [self._event(line) for line in batch], str(batch[-1].number))
             await asyncio.sleep(0)

@@ -328,13 +328,24 @@ class Worker:
                 early would fail so at each start.
         """
         log = self._embedded_log()
-        app_id = self.settings.app_id
+        topics = (*self.windows.source_topics, *self.windows.retry_topics)
+
+        def not_done() -> int:
+            return sum(backlog(log, topic, self.settings.app_id) for topic in topics)
+
         try:
-            await source.run(LogIntake(log, PAGE_CHANGE_TOPIC, partitions=self.settings.partitions))
+            await source.run(
+                LogIntake(
+                    log,
+                    PAGE_CHANGE_TOPIC,
+                    partitions=self.settings.partitions,
+                    backlog=(not_done, self.settings.source_backlog_events),
+                )
+            )
         except SourceError as error:
-            if backlog(log, PAGE_CHANGE_TOPIC, app_id):
+            if not_done():
                 _log.warning("the source failed: scoring what it gave, then stopping", code=error.code)
-            while backlog(log, PAGE_CHANGE_TOPIC, app_id):  # noqa: ASYNC110 - a commit gives no event
+            while not_done():  # noqa: ASYNC110 - a commit gives no event
                 await asyncio.sleep(self.settings.commit_interval_seconds)
             raise
         _log.info("the source has ended; look-ups go on", source=source.source_id)

@@ -18,9 +18,15 @@ class MemoryIntake:
         self.cursors: dict[str, str] = {}
         self.taken_at: list[float] = []
         self._before_take = before_take
+        # Where it is there, nothing may be taken before it is set.
+        self.full: asyncio.Event | None = None
 
     def cursor(self, source_id: str) -> str | None:
         return self.cursors.get(source_id)
+
+    async def room(self) -> None:
+        if self.full is not None:
+            await self.full.wait()
 
     def take(self, source_id: str, events: Sequence[SourceEvent], cursor: str) -> None:
         assert events, "an empty batch was taken"

@@ -1,10 +1,13 @@
 """Takes source events into the embedded log, cursor and all."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
 from agents.embedded.log import Log, NewRecord, now_ms
 from agents.embedded.transport import partition_of
 from agents.intake import SourceEvent
+
+_POLL_SECONDS = 0.1
 
 
 class LogIntake:
@@ -14,9 +17,13 @@ class LogIntake:
         log: The log.
         topic: Where the events go; made where it is missing.
         partitions: Of the topic when it is made.
+        backlog: How many events are taken and not done, and how many may be; without, any number.
     """
 
-    def __init__(self, log: Log, topic: str, *, partitions: int) -> None:
+    def __init__(
+        self, log: Log, topic: str, *, partitions: int, backlog: tuple[Callable[[], int], int] | None = None
+    ) -> None:
+        self._backlog = backlog
         self._log = log
         self._topic = topic
         log.create_topic(topic, partitions)
@@ -25,6 +32,13 @@ class LogIntake:
     def cursor(self, source_id: str) -> str | None:
         """Return the cursor stored with the last events taken from this source; None at first."""
         return self._log.cursor(source_id)
+
+    async def room(self) -> None:
+        """Wait while too many events are not done. The log would grow as long as a source is faster."""
+        if self._backlog is not None:
+            count, most = self._backlog
+            while count() >= most:  # noqa: ASYNC110 - a commit gives no event
+                await asyncio.sleep(_POLL_SECONDS)
 
     def take(self, source_id: str, events: Sequence[SourceEvent], cursor: str) -> None:
         """Append the events and store the cursor in one transaction.

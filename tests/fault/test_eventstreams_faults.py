@@ -311,3 +311,18 @@ async def test_a_store_that_takes_nothing_ends_the_source_and_the_events_come_ag
 def test_a_stream_is_not_asked_without_a_contact() -> None:
     with pytest.raises(SettingsError, match="contact"):
         EventStreams(lambda _: b"", user_agent="revstream/1.0")
+
+
+async def test_a_stream_is_not_read_on_while_too_much_of_it_is_not_done() -> None:
+    # More than the connection's buffers hold, or all would be in the first piece.
+    async with rig_over(events(5_000)) as rig:
+        rig.intake.full = asyncio.Event()
+        task = asyncio.create_task(rig.source().run(rig.intake))
+        await asyncio.sleep(0.5)
+        assert len(rig.intake.values) < 1_000
+        rig.intake.full.set()
+        await until(lambda: len(rig.intake.values) == 5_000, 30.0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        rig.expect_all()

@@ -1,5 +1,6 @@
 """Source events go into the log with their cursor, or not at all."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +71,15 @@ def test_a_full_disk_takes_neither_events_nor_cursor(log: Log) -> None:
         intake.take("source", [SourceEvent(b"b", b"x" * 100_000)], "after b")
     assert intake.cursor("source") == "after a"
     assert log.end("changes", 0) == 1
+
+
+async def test_there_is_room_again_once_enough_is_done(log: Log) -> None:
+    done = 0
+    intake = LogIntake(log, "changes", partitions=1, backlog=(lambda: log.end("changes", 0) - done, 3))
+    await asyncio.wait_for(intake.room(), 1)
+    intake.take("source", events(b"a", b"b", b"c"), "c")
+    waiting = asyncio.create_task(intake.room())
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    done = 1
+    await asyncio.wait_for(waiting, 5)

@@ -275,3 +275,16 @@ async def test_a_compression_bomb_is_read_in_bounded_memory(tmp_path: Path, suff
         tracemalloc.stop()
     assert json.loads(intake.values[0])["revstream_refused"]["size_bytes"] == 40_000_000
     assert peak_bytes < 25_000_000
+
+
+async def test_a_file_is_not_read_on_while_too_much_of_it_is_not_done(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(body(lines(1, 250)))
+    intake = MemoryIntake()
+    intake.full = asyncio.Event()
+    task = asyncio.create_task(read(path, intake))
+    await asyncio.sleep(0.1)
+    assert intake.values == []
+    intake.full.set()
+    await task
+    assert len(intake.values) == 250

@@ -85,3 +85,16 @@ async def test_standard_input_that_is_closed_is_an_error_with_the_cure() -> None
     with pytest.raises(SourceError, match="pipe events"):
         # The descriptors of the source's own wake-up pipe are taken afresh, so a number beyond them is shut.
         await StandardInput(key_by_length, descriptor=writer + 500).run(MemoryIntake())
+
+
+async def test_a_pipe_is_not_emptied_while_too_much_of_it_is_not_done(pipe: Pipe) -> None:
+    intake = MemoryIntake()
+    intake.full = asyncio.Event()
+    task = asyncio.create_task(StandardInput(key_by_length, descriptor=pipe.reader).run(intake))
+    pipe.write(b'{"n":1}\n')
+    await asyncio.sleep(0.1)
+    assert intake.values == []
+    intake.full.set()
+    pipe.end()
+    await task
+    assert intake.values == [b'{"n":1}']
