@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from faust.types import TP, Message
@@ -117,13 +118,23 @@ class GaplessConsumer(Consumer):
         self._readings.clear()
         self._rewinds.clear()
 
-    def lag(self, topics: Collection[str]) -> int:
-        """Return how many events of some topics are not committed, of the partitions held here."""
-        return sum(
-            max(0, (self.highwater(tp) or 0) - (self._committed_offset.get(tp) or 0))
-            for tp in self.assignment()
-            if tp.topic in topics
-        )
+    def lag(self, topics: Collection[str]) -> int | None:
+        """Return how many events of some topics are not committed, of the partitions held here.
+
+        Returns:
+            None while it is not known: before partitions are assigned and their ends heard of.
+        """
+        behind = None
+        try:
+            for tp in self.assignment():
+                if tp.topic in topics:
+                    end = self.highwater(tp)
+                    if end is None or tp not in self._committed_offset:
+                        return None
+                    behind = (behind or 0) + max(0, end - (self._committed_offset[tp] or 0))
+        except (ConsumerNotStarted, IllegalStateError):
+            return None
+        return behind
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """End the generation before tables forget what it left uncommitted.

@@ -1,6 +1,7 @@
 """What a worker asks of a Kafka cluster before it starts."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -30,6 +31,20 @@ class TopicSpec(Struct, frozen=True):
     is_cut_alike: bool = False
 
 
+async def existing_topics(bootstrap: str, *, access: KafkaAccess = NO_SECURITY) -> Mapping[str, int]:
+    """Return the topics of a cluster with how many partitions each has.
+
+    Args:
+        bootstrap: ``host:port`` of one or more brokers, separated by commas.
+        access: How the cluster is entered.
+
+    Raises:
+        BrokerUnavailable: No broker answers, or it refuses.
+    """
+    async with _administering(bootstrap, access) as admin:
+        return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+
+
 async def declare_topics(
     bootstrap: str, topics: Sequence[TopicSpec], *, partitions: int, access: KafkaAccess = NO_SECURITY
 ) -> None:
@@ -49,11 +64,7 @@ async def declare_topics(
         BrokerUnavailable: No broker answers, or it refuses.
         SettingsError: A topic has another number of partitions.
     """
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=bootstrap, request_timeout_ms=int(_REQUEST_SECONDS * 1000), **access.options()
-    )
-    try:
-        await admin.start()
+    async with _administering(bootstrap, access) as admin:
         present = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
         missing = [topic for topic in topics if topic.name not in present]
         if missing:
@@ -66,6 +77,16 @@ async def declare_topics(
                     f"{partitions}. They must be equal: tables are cut as their source is.",
                     setting="partitions",
                 )
+
+
+@asynccontextmanager
+async def _administering(bootstrap: str, access: KafkaAccess) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=int(_REQUEST_SECONDS * 1000), **access.options()
+    )
+    try:
+        await admin.start()
+        yield admin
     except KafkaError as error:
         raise BrokerUnavailable(
             f"The broker {bootstrap} cannot be used over {access.security_protocol}: {type(error).__name__} "

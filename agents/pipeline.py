@@ -22,6 +22,7 @@ from agents.decide import (
     decide,
     same_text_rev_id,
 )
+from agents.homes import Homes
 from agents.known_texts import KnownTexts
 from agents.ordered import UnacknowledgedEvent
 from agents.origin import Origin, origin_of, origin_of_put_off
@@ -50,7 +51,8 @@ class EventReport(Struct, frozen=True):
 
     Attributes:
         outcome: ``scored``, ``failed`` (every model gave a failure), ``withdrawn``, ``restored`` (and
-            nothing was scored), ``skipped``, ``put_off`` (to be handled again later) or ``dead_letter``.
+            nothing was scored), ``skipped``, ``put_off`` (to be handled again later), ``moved`` (to the
+            partition of its page, where it is handled) or ``dead_letter``.
         began: When it was taken up, on the monotonic clock, in seconds.
         reason: Of a skip, what was withdrawn or restored, or the code of a dead letter or of what it was put
             off for; None otherwise.
@@ -93,6 +95,9 @@ class Pipeline:
             suppression. Kafka's is not, see README.md.
         texts: Keeps the texts that events carry; none where it is left out.
         rules: Say which models score an event, and where the scores go; without any, all of the wiki do.
+
+    Attributes:
+        homes: Brings the events of a page together; None where all of them come in one partition.
     """
 
     def __init__(
@@ -117,6 +122,7 @@ class Pipeline:
         self._retries = retries
         self._observer = observer
         self._rules = rules
+        self.homes: Homes | None = None
         self._texts = texts or KnownTexts(0)
         self._withdrawals = Withdrawals(app, predictions, self._texts, erases=erases)
         self._outputs = Outputs(app, predictions, rules)
@@ -136,7 +142,8 @@ class Pipeline:
             EngineError: Nothing can be scored, whichever the event.
             StoreError: Tables or log cannot be written.
         """
-        await self._handle(event, origin_of(event))
+        homes = self.homes
+        await self._handle(event, origin_of(event) if homes is None else homes.origin(event))
 
     async def handle_put_off(self, event: UnacknowledgedEvent) -> None:
         """Handle one event of a retry topic, by what the tables hold now; see `handle`."""
@@ -168,6 +175,13 @@ class Pipeline:
             return
         if isinstance(change, Canary):
             self._observer.event_handled(_unscored(began, None, decide(change, self._catalogue)))
+            return
+        moved = None
+        if self.homes is not None and origin.put_off is None:
+            moved = await self.homes.move(event, change)
+        if moved is not None:
+            await self._settle((moved,))
+            self._observer.event_handled(EventReport("moved", began, change=change))
             return
         plan, known, decision = self._decide(event, origin, change)  # 2
         sent = await self._withdrawals.apply(event, origin, change, decision)  # 3

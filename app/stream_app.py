@@ -231,10 +231,10 @@ class StreamApp(faust.App):
         """Return whether an event is the next of its partition, and so may be handled."""
         return cast(GaplessConsumer, self.consumer).admit(message)
 
-    def lag(self, topics: Collection[str]) -> int:
-        """Return how many events of some topics are not done, of the partitions held here."""
+    def lag(self, topics: Collection[str]) -> int | None:
+        """Return how many events of some topics are not done, see `agents.gapless.GaplessConsumer.lag`."""
         consumer = cast(GaplessConsumer | None, self._consumer)
-        return 0 if consumer is None else consumer.lag(topics)
+        return None if consumer is None else consumer.lag(topics)
 
     def _new_transport(self) -> TransportT:
         transport = super()._new_transport()

@@ -12,12 +12,12 @@ class StreamStatus(Struct, frozen=True):
 
     Attributes:
         lag_events: Events of this worker's partitions that are not done, by kind of topic: ``source`` and
-            ``retry``.
+            ``retry``; None while it is not known.
         waiting_events: Put-off events in memory that wait for their time.
         wikis_let_alone: Wikis that are not asked for now, because they did not answer.
     """
 
-    lag_events: Mapping[str, int]
+    lag_events: Mapping[str, int | None]
     waiting_events: int
     wikis_let_alone: int
 
@@ -41,7 +41,8 @@ class StreamMetrics(Collector):
             labels=("topics",),
         )
         for topics, events in now.lag_events.items():
-            lag.add_metric((topics,), events)
+            if events is not None:
+                lag.add_metric((topics,), events)
         yield lag
         yield GaugeMetricFamily(
             "revstream_put_off_events_held",

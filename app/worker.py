@@ -18,12 +18,14 @@ from agents.embedded.house import backlog, keep_house
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
 from agents.embedded.transport import Transport as EmbeddedTransport
-from agents.kafka import TopicSpec, declare_topics
+from agents.homes import Homes, moved_topic
+from agents.kafka import TopicSpec, declare_topics, existing_topics
 from agents.known_texts import KnownTexts
 from agents.pipeline import Pipeline, settle_by_delivery, settle_with_commit
 from agents.retries import Retries, RetrySettings
 from agents.retry_wait import RetryWait
 from agents.scoring import RevisionScoring
+from agents.source_topics import source_topics, stream_of
 from agents.sources import EventSource
 from agents.told_content import ToldContent
 from app.api.asgi import create_api
@@ -52,6 +54,7 @@ from app.windows import Windows
 from schemas.decode import MAX_EVENT_BYTES
 from schemas.errors import RevstreamError, SourceError
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
+from schemas.revision_score import STREAM_PREFIX
 from tables.predictions import Predictions, PredictionTable
 from tables.reader import Freshness, PredictionReader, Progress
 
@@ -290,21 +293,41 @@ class Worker:
         return await load_snapshot(self.settings, self.predictions.stores, self.predictions.recovering)
 
     async def _declare_topics(self) -> None:
-        streams = output_streams(None if self.rules is None else self.rules.rules, self.catalogue)
+        """Choose the topics to read, and see that all that are needed are there."""
+        settings = self.settings
+        rules = None if self.rules is None else self.rules.rules
+        outputs = output_streams(rules, self.catalogue)
+        bootstrap = ",".join(settings.kafka_addresses)
+        existing = await existing_topics(bootstrap, access=self._access)
+
+        def is_ours(topic: str) -> bool:
+            internal = (f"{settings.app_id}.", f"{settings.app_id}-", STREAM_PREFIX)
+            return topic in outputs or topic == DEAD_LETTER_TOPIC or topic.startswith(internal)
+
+        sources = source_topics(rules, existing, is_ours)
+        moved = moved_topic(settings.app_id)
+        is_one_stream = len({stream_of(topic) for topic in sources}) == 1
+        partitions = settings.partitions
+        cut_alike = [topic for topic in sources if existing.get(topic, partitions) == partitions]
+        self.pipeline.homes = Homes(
+            self.app, moved, partitions, cut_alike=cut_alike, is_one_stream=is_one_stream
+        )
+        self.windows.read((*sources, moved))
         changelogs = self.predictions.changelog_topics.values()
         await declare_topics(
-            ",".join(self.settings.kafka_addresses),
+            bootstrap,
             [
-                *(TopicSpec(name, is_cut_alike=True) for name in self.windows.source_topics),
-                *(TopicSpec(name, is_cut_alike=True) for name in self.windows.retry_topics),
+                *(TopicSpec(name, is_cut_alike=is_one_stream) for name in sources),
+                *(TopicSpec(name, is_cut_alike=True) for name in (moved, *self.windows.retry_topics)),
                 *(TopicSpec(name, is_compacted=True, is_cut_alike=True) for name in changelogs),
-                TopicSpec(places_topic(self.settings.app_id), is_compacted=True, is_cut_alike=True),
-                *(TopicSpec(name) for name in sorted(streams)),
+                TopicSpec(places_topic(settings.app_id), is_compacted=True, is_cut_alike=True),
+                *(TopicSpec(name) for name in sorted(outputs)),
                 TopicSpec(DEAD_LETTER_TOPIC),
             ],
-            partitions=self.settings.partitions,
+            partitions=partitions,
             access=self._access,
         )
+        _log.info("reading", topics=sources)
 
     def _embedded_log(self) -> Log:
         return cast(EmbeddedTransport, self.app.transport).log

@@ -1,6 +1,5 @@
 """What the rules make of one event: which apply, with which models, to which streams. A pure decision."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agents.rules.rule import Case, OutputKind, Rule, RuleStage, Verdict
+from agents.source_topics import stream_of
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.keys import PAGE_CHANGE_TOPIC
 from schemas.page_change import PageChangeKind
@@ -17,7 +17,6 @@ from schemas.revision_score import STREAM_PREFIX
 from schemas.weighted_tags import WEIGHTED_TAGS_STREAM, tag_prefix
 
 _KINDS_OF_EDITS: Final = (PageChangeKind.EDIT, PageChangeKind.CREATE)
-_DATACENTRE: Final = re.compile(r"\A(?:eqiad|codfw)\.")
 
 
 class Output(Struct, frozen=True):
@@ -137,12 +136,12 @@ def source_topic(read_from: str, event: Any) -> str:
     It is the topic that the event was read from, without the prefix of a data centre. The topic that all
     sources of a worker flow into stands for the stream that the event names.
     """
-    topic = _DATACENTRE.sub("", read_from)
+    topic = stream_of(read_from)
     if topic == PAGE_CHANGE_TOPIC:
         meta = event.get("meta") if isinstance(event, dict) else None
         stream = (meta.get("stream") or meta.get("topic")) if isinstance(meta, dict) else None
         if isinstance(stream, str):
-            return _DATACENTRE.sub("", stream)
+            return stream_of(stream)
     return topic
 
 
