@@ -274,6 +274,7 @@ class Pipeline:
             source_topic=origin.topic,
             source_partition=origin.partition,
             source_offset=origin.offset,
+            emitter_id=self._app.conf.id,
             dt=datetime.now(UTC),
         )
         return await self._app.producer.send(DEAD_LETTER_TOPIC, letter.key, letter.value, None, None, None)

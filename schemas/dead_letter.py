@@ -1,4 +1,4 @@
-"""What becomes of an input event that cannot be used."""
+"""What becomes of an input event that cannot be used, in the layout of ``/error/1.0.0``."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -11,9 +11,12 @@ from schemas.errors import EventUndecodable, RevstreamError
 from schemas.identity import derived_id
 from schemas.keys import DEAD_LETTER_TOPIC
 
-DEAD_LETTER_SCHEMA = "/revstream/dead-letter/1.0.0"
+DEAD_LETTER_SCHEMA = "/error/1.0.0"
 WHOLE_BYTES = 512 * 1024
 """Up to here a value is kept whole. In base64 it takes a third more, which a broker's usual 1 MiB allows."""
+_TEXT_BYTES = WHOLE_BYTES * 4 // 3
+"""A text that takes more as JSON is kept in base64."""
+_EXCERPT_CHARACTERS = 2_000
 HEAD_BYTES = 64 * 1024
 """So much is kept of a larger value, beside its size and hash."""
 
@@ -21,44 +24,55 @@ _LETTER_IDS = UUID("d2c4a8f0-3b67-5e9d-a1c5-7f60b2e84d93")
 
 
 class DeadLetterMeta(Struct, frozen=True):
-    """Topic and id of a dead letter."""
+    """Topic, id and time of a dead letter."""
 
     stream: str
     id: str
+    dt: datetime
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
     """An input event set aside, with the reason and its bytes.
 
+    The first five are of the error schema; it leaves room for the others, which are ours.
+
     Attributes:
         schema_uri: `DEAD_LETTER_SCHEMA`; ``$schema`` in JSON.
-        meta: The id follows from the event's place, so that setting it aside twice gives one id.
-        dt: When it was set aside, aware UTC.
-        code: Of the error.
+        meta: The id follows from the event's place, so that setting it aside twice gives one id; the time is
+            when it was set aside, aware UTC.
+        emitter_id: Name of the application.
         message: What is wrong, the likely cause, and what to do.
+        raw_event: The event as text; the beginning of it where ``value_base64`` is there.
+        code: Of the error.
         path: The field at fault, ``$.page.page_id``, where it is one.
         source_topic: Where the event came from.
         source_partition: Its partition.
         source_offset: Its offset.
-        value_base64: The event's bytes, in JSON as base64: all of them, or the first `HEAD_BYTES`.
+        value_base64: The event's bytes, in JSON as base64, where they are no text or too many as one.
         value_size_bytes: Of the whole event.
         value_sha256: Of the whole event, in hexadecimal.
-        is_whole: False where ``value_base64`` holds the head alone; the message says so too.
+        is_whole: False where the first `HEAD_BYTES` alone are kept; the message says so too.
     """
 
     schema_uri: str = field(name="$schema", default=DEAD_LETTER_SCHEMA)
     meta: DeadLetterMeta
-    dt: datetime
-    code: str
+    emitter_id: str
     message: str
+    raw_event: str
+    code: str
     path: str | UnsetType = UNSET
     source_topic: str
     source_partition: int
     source_offset: int
-    value_base64: bytes
+    value_base64: bytes | UnsetType = UNSET
     value_size_bytes: int
     value_sha256: str
     is_whole: bool
+
+    @property
+    def value(self) -> bytes:
+        """The event's bytes, or the first of them where it was not kept whole."""
+        return self.raw_event.encode() if self.value_base64 is UNSET else self.value_base64
 
 
 class DeadLetterEvent(Struct, frozen=True):
@@ -88,6 +102,7 @@ def dead_letter(
     source_topic: str,
     source_partition: int,
     source_offset: int,
+    emitter_id: str,
     dt: datetime,
 ) -> DeadLetterEvent:
     """Write the dead letter of an event.
@@ -98,6 +113,7 @@ def dead_letter(
         source_topic: Topic it was read from.
         source_partition: Its partition.
         source_offset: Its offset.
+        emitter_id: Name of the application.
         dt: Time to put on it, aware. With the source record's own timestamp a replay gives the same bytes;
             the id is the same in any case.
     """
@@ -107,21 +123,31 @@ def dead_letter(
         message += f" (of {len(value)} bytes only the first {HEAD_BYTES} are kept here)"
     path = error.fields.get("path")
     event_id = derived_id(_LETTER_IDS, source_topic, source_partition, source_offset)
+    raw_event, value_base64 = _told(value if is_whole else value[:HEAD_BYTES])
     letter = DeadLetter(
-        meta=DeadLetterMeta(DEAD_LETTER_TOPIC, event_id),
-        dt=dt,
+        meta=DeadLetterMeta(DEAD_LETTER_TOPIC, event_id, dt),
+        emitter_id=emitter_id,
+        raw_event=raw_event,
         code=error.code,
         message=message,
         path=path if isinstance(path, str) and path.startswith("$") else UNSET,
         source_topic=source_topic,
         source_partition=source_partition,
         source_offset=source_offset,
-        value_base64=value if is_whole else value[:HEAD_BYTES],
+        value_base64=value_base64,
         value_size_bytes=len(value),
         value_sha256=sha256(value).hexdigest(),
         is_whole=is_whole,
     )
     return DeadLetterEvent(DEAD_LETTER_TOPIC, event_id.encode(), _encoder.encode(letter), event_id)
+
+
+def _told(value: bytes) -> tuple[str, bytes | UnsetType]:
+    """Return a value as text, and as bytes where the text does not give it back or is too long."""
+    text = value.decode(errors="replace")
+    if text.encode() == value and len(_encoder.encode(text)) <= _TEXT_BYTES:
+        return text, UNSET
+    return text[:_EXCERPT_CHARACTERS], value
 
 
 def decode_dead_letter(value: bytes) -> DeadLetter:

@@ -193,6 +193,8 @@ def _texts(value: bytes) -> Iterator[bytes]:
     yield value
     with contextlib.suppress(ValueError):
         letter: Any = msgspec.json.decode(value)
+        if isinstance(letter, dict) and isinstance(letter.get("raw_event"), str):
+            yield letter["raw_event"].encode()
         if isinstance(letter, dict) and isinstance(letter.get("value_base64"), str):
             yield base64.b64decode(letter["value_base64"])
 

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import jsonschema_rs
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +38,7 @@ def letter(value: bytes, error: RevstreamError | None = None, offset: int = 7) -
         source_topic="mediawiki.page_change.v1",
         source_partition=3,
         source_offset=offset,
+        emitter_id="moss",
         dt=DT,
     )
 
@@ -55,8 +58,9 @@ def test_a_letter_holds_reason_place_and_bytes() -> None:
         3,
         7,
     )
-    assert read.dt == DT
-    assert (read.value_base64, read.is_whole) == (value, True)
+    assert read.meta.dt == DT
+    assert (read.value, read.is_whole) == (value, True)
+    assert read.raw_event.encode() == value
     assert read.value_size_bytes == len(value)
     assert read.value_sha256 == hashlib.sha256(value).hexdigest()
     assert read.meta.id == event.event_id
@@ -72,7 +76,7 @@ def test_the_id_follows_from_the_place_alone() -> None:
 @given(st.binary())
 def test_any_bytes_come_back_as_they_were(value: bytes) -> None:
     event = letter(value)
-    assert decode_dead_letter(event.value).value_base64 == value
+    assert decode_dead_letter(event.value).value == value
     assert VALIDATOR.is_valid(json.loads(event.value))
 
 
@@ -82,7 +86,7 @@ def test_a_value_too_large_is_cut_and_says_so(size: int, is_whole: bool) -> None
     event = letter(value)
     read = decode_dead_letter(event.value)
     assert read.is_whole is is_whole
-    assert read.value_base64 == (value if is_whole else value[:HEAD_BYTES])
+    assert read.value == (value if is_whole else value[:HEAD_BYTES])
     assert (read.value_size_bytes, read.value_sha256) == (size, hashlib.sha256(value).hexdigest())
     assert (str(size) in read.message) is not is_whole
     assert VALIDATOR.is_valid(json.loads(event.value))
@@ -94,6 +98,22 @@ def test_a_path_of_a_file_is_not_taken_for_a_field() -> None:
 
 
 def test_other_bytes_are_no_letter() -> None:
-    for value in (b"", b"{}", b"\xff", letter(b"abc").value.replace(b"YWJj", b"****"), b'{"meta":"\xff"}'):
+    for value in (b"", b"{}", b"\xff", letter(b"\xff").value.replace(b"/w==", b"****"), b'{"meta":"\xff"}'):
         with pytest.raises(EventUndecodable):
             decode_dead_letter(value)
+
+
+def test_a_letter_is_an_error_event_as_changeprop_sends_them(shared: Path) -> None:
+    schema = yaml.safe_load((shared / "schemas/jsonschema/error/1.0.0.yaml").read_text("utf-8"))
+    del schema["$schema"]
+    theirs = jsonschema_rs.Draft7Validator(schema, validate_formats=True)
+    for value in (b"", b'{"broken', b"\xff\xfe", b"x" * (WHOLE_BYTES + 1)):
+        theirs.validate(json.loads(letter(value).value))
+
+
+@pytest.mark.parametrize("character", [b"\x01", b'"', b"\xff", "\u20ac".encode()])
+def test_no_letter_is_larger_than_a_broker_takes(character: bytes) -> None:
+    value = (character * WHOLE_BYTES)[:WHOLE_BYTES]
+    event = letter(value)
+    assert len(event.value) < 800 * 1024
+    assert decode_dead_letter(event.value).value == value

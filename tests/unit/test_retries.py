@@ -1,7 +1,6 @@
 """Events that meet a fault which may pass are put off, and handled again by what the tables say then."""
 
 import asyncio
-import base64
 import functools
 import json
 from datetime import datetime
@@ -131,7 +130,7 @@ async def test_after_the_last_repetition_the_failure_is_kept_told_and_set_aside(
         assert output["errors"]["moss"]["type"] == "content_unavailable"
         (letter,) = given.sent(DEAD_LETTER_TOPIC)
         assert letter["code"] == "content_unavailable"
-        assert base64.b64decode(letter["value_base64"]) == edit(7)
+        assert letter["raw_event"].encode() == edit(7)
         assert (letter["source_topic"], letter["source_offset"]) == (PAGE_CHANGE_TOPIC, 0)
 
 
