@@ -230,6 +230,7 @@ async def pipeline(
         table_standby_replicas=0,
         stream_recovery_delay=0.0,
         stream_wait_empty=False,
+        stream_buffer_maxsize=512,
         web_enabled=False,
         consumer_auto_offset_reset="earliest",
     )
