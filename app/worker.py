@@ -204,6 +204,7 @@ class Worker:
             # Events in flight when partitions are given back belong to their new owner.
             stream_wait_empty=False,
             stream_buffer_maxsize=512,
+            broker_max_poll_records=500,
             web_enabled=False,
             worker_redirect_stdouts=False,
             consumer_auto_offset_reset="earliest",
