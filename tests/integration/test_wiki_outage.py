@@ -23,7 +23,7 @@ from schemas.decode import peek_key
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
 from schemas.revision_score import STREAM_PREFIX
 from tests.audit import records
-from tests.integration.conftest import KafkaBroker
+from tests.kafka_broker import KafkaBroker
 from tests.kafka_mirror import mirror
 from tests.mediawiki_api import Fault, MediaWikiApi, WikiRevision
 from tests.pipelines import edit
