@@ -18,7 +18,8 @@ class ScriptedContent:
     Attributes:
         texts: Of revisions that have one of their own.
         parent_text: Of every parent.
-        failures: What asking for a revision raises, one after the other, before it gives the text.
+        failures: What asking for a revision, also as a parent, raises, one after the other, before it gives
+            the text.
         gates: Asking for such a revision waits until it is set.
         asked: All requests, in order.
         asked_parents: The parents that were asked for alone, in order.
@@ -47,6 +48,9 @@ class ScriptedContent:
 
     async def parent(self, request: RevisionRequest) -> ParentRevision:
         self.asked_parents.append(request.rev_parent_id)
+        failures = self.failures[request.rev_parent_id or 0]
+        if failures:
+            raise failures.pop(0)
         return ParentRevision(self.parent_text or DEFAULT_TEXT)
 
     async def close(self) -> None:

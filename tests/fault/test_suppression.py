@@ -210,10 +210,11 @@ async def test_what_is_suppressed_between_a_failure_and_its_repetition_leaves_no
 ) -> None:
     timing = Timing(retry=Retry(limit=2, delay_seconds=3600.0), give_up_seconds=86_400.0)
     async with erasing(tmp_path, timing) as given:
-        given.content.failures[4] = [ContentUnavailable("no answer")]
+        # The event tells its own text, but not its parent's.
+        given.content.failures[3] = [ContentUnavailable("no answer")]
         given.give(*others(10), secret(4, page_id=31, has_title=True))
         await until(lambda: given.put_off == 1, 20)
-        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE}
+        assert found(tmp_path).keys() == {NAME, COMMENT, TITLE, TEXT}
         given.give(suppression(4, page_id=31, kind="visibility_change"))
         await until_clean(given, tmp_path)
         assert given.outcomes[-1] == "skipped"
