@@ -15,7 +15,7 @@ from agents.embedded.log import Log
 from app.api.documents import full_document
 from app.api.endpoint import json_response
 from schemas.catalogue import Catalogue
-from schemas.errors import PredictionNotFound, PredictionWithdrawn, WikiUnknown
+from schemas.errors import PredictionNotFound, PredictionWithdrawn
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from schemas.prediction import PredictionRow
 from tables.codec import decode_row
@@ -33,16 +33,13 @@ class LookUps(msgspec.Struct):
 
     Attributes:
         keys: Revisions and pages asked for, of each process.
-        by_no_worker: Of these, those that no worker knows.
-        by_several_workers: Those that more than one worker answers: each partition has one owner.
-        other_than_changelog: Answers of workers that differ from what the changelog comes to.
+        other_than_changelog: Answers of workers that differ from what the changelog comes to; each answers
+            for all of them.
         other_on_replica: Answers of the replica that do.
         examples: Some of the wrong ones.
     """
 
     keys: int = 0
-    by_no_worker: int = 0
-    by_several_workers: int = 0
     other_than_changelog: int = 0
     other_on_replica: int = 0
     examples: list[str] = []
@@ -50,11 +47,8 @@ class LookUps(msgspec.Struct):
     def compare(self, path: str, expected: Any, answers: Sequence[Any]) -> None:
         """Count what is wrong with answers of all workers and, last, a replica."""
         *of_workers, copy = answers
-        known = [answer for answer in of_workers if not _is_unknown(answer)]
         before = self.wrong
-        self.by_no_worker += not known and not _is_unknown(expected)
-        self.by_several_workers += len(known) > 1
-        self.other_than_changelog += sum(answer != expected for answer in known)
+        self.other_than_changelog += sum(answer != expected for answer in of_workers)
         self.other_on_replica += copy != expected
         if self.wrong > before and len(self.examples) < _EXAMPLES:
             self.examples.append(f"{path}: {json.dumps(expected)} expected, answered {json.dumps(answers)}")
@@ -62,7 +56,7 @@ class LookUps(msgspec.Struct):
     @property
     def wrong(self) -> int:
         """How much is wrong."""
-        return self.by_no_worker + self.by_several_workers + self.other_than_changelog + self.other_on_replica
+        return self.other_than_changelog + self.other_on_replica
 
 
 async def check_look_ups(
@@ -148,7 +142,3 @@ def _bare(document: Any) -> Any:
     if "error" in document:
         return document["error"]["code"]
     return {name: value for name, value in document.items() if name != "freshness"}
-
-
-def _is_unknown(answer: Any) -> bool:
-    return answer in (PredictionNotFound.code, WikiUnknown.code)
