@@ -9,24 +9,16 @@ from typing import Any, cast
 
 import structlog
 
-from agents.assignor import AdvertisingAssignor
 from agents.change_scoring import ChangeScoring
 from agents.circuits import Circuits
 from agents.content import RevisionSource
-from agents.embedded.erasure import Eraser
-from agents.embedded.house import backlog, keep_house
-from agents.embedded.intake import LogIntake
-from agents.embedded.log import Log
-from agents.embedded.transport import Transport as EmbeddedTransport
-from agents.homes import Homes, moved_topic
-from agents.kafka import TopicSpec, declare_topics, existing_topics
+from agents.homes import Homes
+from agents.kafka import existing_topics
 from agents.known_texts import KnownTexts
 from agents.pipeline import Pipeline, settle_by_delivery, settle_with_commit
 from agents.retries import Retries, RetrySettings
 from agents.retry_wait import RetryWait
 from agents.scoring import RevisionScoring
-from agents.source_topics import source_topics, stream_of
-from agents.sources import EventSource
 from agents.told_content import ToldContent
 from app.api.asgi import create_api
 from app.api.server import bind, run_server
@@ -35,9 +27,11 @@ from app.cluster.sharing import Sharing, owned_progress, places_topic
 from app.content import open_content
 from app.data_dir import locked_data_dir
 from app.direct import WorkerDirectScoring
+from app.embedded import EmbeddedEngine
 from app.intake import WorkerIntake, intake_access
 from app.kafka_access import kafka_access
-from app.logging import event_logger, stdlib_config
+from app.kafka_topics import choose_topics, declare
+from app.logging import event_logger
 from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand import WorkerOnDemand
@@ -47,15 +41,14 @@ from app.scorers import Scorers
 from app.settings import Settings
 from app.snapshots import load_snapshot
 from app.source import open_settings_source
-from app.stream_app import PromptTables, QuietMonitor, StreamApp
+from app.stream_app import PromptTables
+from app.stream_config import stream_app
 from app.stream_metrics import StreamMetrics
 from app.text_metrics import TextMetrics
 from app.windows import Windows
-from schemas.decode import MAX_EVENT_BYTES
-from schemas.errors import RevstreamError, SourceError
-from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
-from schemas.revision_score import STREAM_PREFIX
-from tables.predictions import Predictions, PredictionTable
+from schemas.errors import RevstreamError
+from schemas.keys import PAGE_CHANGE_TOPIC
+from tables.predictions import Predictions
 from tables.reader import Freshness, PredictionReader, Progress
 
 _log = structlog.get_logger("revstream.worker")
@@ -102,7 +95,10 @@ class Worker:
         self._listener: socket.socket | None = None
         self._api_stop = asyncio.Event()
         self._access = kafka_access(settings)
-        self.app = self._create_app()
+        self.app = stream_app(settings, self._access)
+        self.app.before_recovery = self._start
+        self.app.before_stop = self._drain
+        self.app.after_stop = self._stop
         places = None if settings.is_embedded else places_topic(settings.app_id)
         self.predictions = Predictions(self.app, partitions=settings.partitions, places_topic=places)
         self.rows = WorkerRows(self.predictions)
@@ -180,44 +176,6 @@ class Worker:
             content, self.scorers.pool, self.scorers.inline, max_text_bytes=self.settings.max_text_bytes
         )
 
-    def _create_app(self) -> StreamApp:
-        settings = self.settings
-        app = StreamApp(
-            settings.app_id,
-            broker=settings.broker_url,
-            broker_client_id=self._access.client_id,
-            broker_credentials=self._access.credentials(),
-            store="committed://",
-            datadir=str(settings.data_dir / "worker"),
-            Table=PredictionTable,
-            TableManager=PromptTables,
-            Monitor=QuietMonitor,
-            processing_guarantee="at_least_once",
-            broker_commit_interval=settings.commit_interval_seconds,
-            broker_session_timeout=settings.broker_session_timeout_seconds,
-            broker_heartbeat_interval=settings.broker_session_timeout_seconds / 5,
-            topic_partitions=settings.partitions,
-            topic_disable_leader=True,
-            table_standby_replicas=settings.standby_replicas,
-            PartitionAssignor=AdvertisingAssignor,
-            stream_recovery_delay=0.0,
-            # Events in flight when partitions are given back belong to their new owner.
-            stream_wait_empty=False,
-            stream_buffer_maxsize=512,
-            broker_max_poll_records=500,
-            web_enabled=False,
-            worker_redirect_stdouts=False,
-            consumer_auto_offset_reset="earliest",
-            logging_config=stdlib_config(settings.log_level, settings.log_format),
-            # The broker's limit decides, not ours.
-            producer_max_request_size=MAX_EVENT_BYTES,
-            producer_compression_type=None if settings.is_embedded else "gzip",
-        )
-        app.before_recovery = self._start
-        app.before_stop = self._drain
-        app.after_stop = self._stop
-        return app
-
     async def _begin_generation(self, *_: Any, **__: Any) -> None:
         self.windows.drop_stale()
 
@@ -247,7 +205,7 @@ class Worker:
         """Serve, load the models and take events, none of which waits for recovery."""
         self.open()
         if not self.settings.is_embedded:
-            await self._declare_topics()
+            await self._prepare_topics()
         if self.sharing is not None:
             self.sharing.advertise(self.address)
             self._working.append(self._guard(self.sharing.run()))
@@ -277,61 +235,41 @@ class Worker:
         )
         self._serving = self._guard(serving)
         self._working.append(self._guard(self.scorers.ready()))
-        if self._source is not None:
-            self._working.append(self._guard(self._feed(self._source)))
         if settings.is_embedded:
-            kept = dict.fromkeys(self.windows.source_topics, settings.log_retention_seconds)
-            # An event that was put off is in its own topic as well.
-            kept |= dict.fromkeys(self.windows.retry_topics, 0.0)
-            housekeeping = keep_house(self._embedded_log(), kept, settings.app_id)
-            self._working.append(self._guard(housekeeping))
-            eraser = Eraser(self._embedded_log(), settings.app_id, self.predictions.rewrite)
-            self._working.append(self._guard(eraser.run()))
+            engine = EmbeddedEngine(settings, self.app, self.windows, self.predictions)
+            self._working += map(self._guard, engine.upkeep())
+            if self._source is not None:
+                self._working.append(self._guard(engine.feed(self._source)))
         self.observer.serve_at(self.address)
         _log.info("listening", address=self.address, broker=settings.broker_url)
 
     async def _load_snapshot(self) -> int:
         return await load_snapshot(self.settings, self.predictions.stores, self.predictions.recovering)
 
-    async def _declare_topics(self) -> None:
+    async def _prepare_topics(self) -> None:
         """Choose the topics to read, and see that all that are needed are there."""
-        settings = self.settings
+        settings, access = self.settings, self._access
         rules = None if self.rules is None else self.rules.rules
         outputs = output_streams(rules, self.catalogue)
-        bootstrap = ",".join(settings.kafka_addresses)
-        existing = await existing_topics(bootstrap, access=self._access)
-
-        def is_ours(topic: str) -> bool:
-            internal = (f"{settings.app_id}.", f"{settings.app_id}-", STREAM_PREFIX)
-            return topic in outputs or topic == DEAD_LETTER_TOPIC or topic.startswith(internal)
-
-        sources = source_topics(rules, existing, is_ours)
-        moved = moved_topic(settings.app_id)
-        is_one_stream = len({stream_of(topic) for topic in sources}) == 1
-        partitions = settings.partitions
-        cut_alike = [topic for topic in sources if existing.get(topic, partitions) == partitions]
+        existing = await existing_topics(",".join(settings.kafka_addresses), access=access)
+        read = choose_topics(settings, existing, rules=rules, outputs=outputs)
         self.pipeline.homes = Homes(
-            self.app, moved, partitions, cut_alike=cut_alike, is_one_stream=is_one_stream
+            self.app,
+            read.moved,
+            settings.partitions,
+            cut_alike=read.cut_alike,
+            is_one_stream=read.is_one_stream,
         )
-        self.windows.read((*sources, moved))
-        changelogs = self.predictions.changelog_topics.values()
-        await declare_topics(
-            bootstrap,
-            [
-                *(TopicSpec(name, is_cut_alike=is_one_stream) for name in sources),
-                *(TopicSpec(name, is_cut_alike=True) for name in (moved, *self.windows.retry_topics)),
-                *(TopicSpec(name, is_compacted=True, is_cut_alike=True) for name in changelogs),
-                TopicSpec(places_topic(settings.app_id), is_compacted=True, is_cut_alike=True),
-                *(TopicSpec(name) for name in sorted(outputs)),
-                TopicSpec(DEAD_LETTER_TOPIC),
-            ],
-            partitions=partitions,
-            access=self._access,
+        self.windows.read((*read.sources, read.moved))
+        await declare(
+            settings,
+            access,
+            read,
+            retries=self.windows.retry_topics,
+            changelogs=self.predictions.changelog_topics.values(),
+            outputs=outputs,
         )
-        _log.info("reading", topics=sources)
-
-    def _embedded_log(self) -> Log:
-        return cast(EmbeddedTransport, self.app.transport).log
+        _log.info("reading", topics=read.sources)
 
     def _guard(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Return a task of which any failure stops the worker."""
@@ -343,36 +281,6 @@ class Worker:
                 self.app.fail(error)
 
         return asyncio.create_task(guarded())
-
-    async def _feed(self, source: EventSource) -> None:
-        """Take events from the source into the log until it ends.
-
-        Raises:
-            SourceError: It cannot be read. What it gave before is scored first, since a source that fails
-                early would fail so at each start.
-        """
-        log = self._embedded_log()
-        topics = (*self.windows.source_topics, *self.windows.retry_topics)
-
-        def not_done() -> int:
-            return sum(backlog(log, topic, self.settings.app_id) for topic in topics)
-
-        try:
-            await source.run(
-                LogIntake(
-                    log,
-                    PAGE_CHANGE_TOPIC,
-                    partitions=self.settings.partitions,
-                    backlog=(not_done, self.settings.source_backlog_events),
-                )
-            )
-        except SourceError as error:
-            if not_done():
-                _log.warning("the source failed: scoring what it gave, then stopping", code=error.code)
-            while not_done():  # noqa: ASYNC110 - a commit gives no event
-                await asyncio.sleep(self.settings.commit_interval_seconds)
-            raise
-        _log.info("the source has ended; look-ups go on", source=source.source_id)
 
     async def _drain(self) -> None:
         """Stop taking events, finish those in flight, and commit them.

@@ -1,0 +1,82 @@
+"""The embedded log of a worker: fed from a source, kept small, and cleared of what was suppressed."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, cast
+
+import structlog
+
+from agents.embedded.erasure import Eraser
+from agents.embedded.house import backlog, keep_house
+from agents.embedded.intake import LogIntake
+from agents.embedded.log import Log
+from agents.embedded.transport import Transport
+from agents.sources import EventSource
+from app.settings import Settings
+from app.stream_app import StreamApp
+from app.windows import Windows
+from schemas.errors import SourceError
+from schemas.keys import PAGE_CHANGE_TOPIC
+from tables.predictions import Predictions
+
+_logger = structlog.get_logger("revstream.worker")
+
+
+class EmbeddedEngine:
+    """What runs beside a worker's agents on the embedded engine.
+
+    Args:
+        settings: Of the worker.
+        app: Of the worker.
+        windows: Know the topics that are read.
+        predictions: The tables.
+    """
+
+    def __init__(
+        self, settings: Settings, app: StreamApp, windows: Windows, predictions: Predictions
+    ) -> None:
+        self._settings = settings
+        self._app = app
+        self._windows = windows
+        self._predictions = predictions
+
+    def upkeep(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return what keeps the log, to be run for ever."""
+        settings = self._settings
+        kept = dict.fromkeys(self._windows.source_topics, settings.log_retention_seconds)
+        # An event that was put off is in its own topic as well.
+        kept |= dict.fromkeys(self._windows.retry_topics, 0.0)
+        eraser = Eraser(self._log, settings.app_id, self._predictions.rewrite)
+        return keep_house(self._log, kept, settings.app_id), eraser.run()
+
+    async def feed(self, source: EventSource) -> None:
+        """Take events from a source into the log until it ends.
+
+        Raises:
+            SourceError: It cannot be read. What it gave before is scored first, since a source that fails
+                early would fail so at each start.
+        """
+        settings = self._settings
+        intake = LogIntake(
+            self._log,
+            PAGE_CHANGE_TOPIC,
+            partitions=settings.partitions,
+            backlog=(self._not_done, settings.source_backlog_events),
+        )
+        try:
+            await source.run(intake)
+        except SourceError as error:
+            if self._not_done():
+                _logger.warning("the source failed: scoring what it gave, then stopping", code=error.code)
+            while self._not_done():  # noqa: ASYNC110 - a commit gives no event
+                await asyncio.sleep(settings.commit_interval_seconds)
+            raise
+        _logger.info("the source has ended; look-ups go on", source=source.source_id)
+
+    @property
+    def _log(self) -> Log:
+        return cast(Transport, self._app.transport).log
+
+    def _not_done(self) -> int:
+        topics = (*self._windows.source_topics, *self._windows.retry_topics)
+        return sum(backlog(self._log, topic, self._settings.app_id) for topic in topics)
