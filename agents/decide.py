@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.page_change import Canary, PageChange, PageChangeKind
-from schemas.prediction import PredictionRow, Score
+from schemas.prediction import ModelId, Outcome, PredictionRow, Score
 from tables.withdrawal import is_hidden
 
 
@@ -38,11 +38,13 @@ class Known(Struct, frozen=True):
         page: Row of its page.
         revision: Row of its revision.
         same_text: Row of the revision that `same_text_rev_id` names.
+        told: What was made of this very record before, by model: it comes again after a crash.
     """
 
     page: PredictionRow | None = None
     revision: PredictionRow | None = None
     same_text: PredictionRow | None = None
+    told: Mapping[ModelId, Outcome] = {}
 
 
 class Skip(Struct, frozen=True):
@@ -62,14 +64,15 @@ class ScoreWith(Struct, frozen=True):
 
     Attributes:
         models: By the name each has on the wiki.
-        carried: Of these, by name, what need not be computed: another revision with the same text has it.
+        carried: Of these, by name, what need not be computed: another revision with the same text has it, or
+            this record was handled before.
         refused: Names of those that do not read the content model: a recorded failure, and nothing is
             fetched for them.
         restores_page: Whether the page, withdrawn before, is there again.
     """
 
     models: Mapping[str, ModelInfo]
-    carried: Mapping[str, Score] = {}
+    carried: Mapping[str, Outcome] = {}
     refused: frozenset[str] = frozenset()
     restores_page: bool = False
 
@@ -191,13 +194,14 @@ def _scoring(
         for name, info in models.items()
         if content_model is not None and info.content_models and content_model not in info.content_models
     )
-    carried: dict[str, Score] = {}
+    carried: dict[str, Outcome] = {}
     if known.same_text is not None and not is_hidden(known.same_text):
         held = {score.model: score.outcome for score in known.same_text.scores}
         for name, info in models.items():
             outcome = held.get(info.id)
             if info.reads_text_alone and isinstance(outcome, Score):
                 carried[name] = outcome
+    carried |= {name: known.told[info.id] for name, info in models.items() if info.id in known.told}
     return ScoreWith(models, carried, refused - carried.keys(), restores_page)
 
 

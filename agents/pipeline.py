@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Protocol
@@ -38,7 +38,16 @@ from schemas.decode import decode_event
 from schemas.errors import EventError, RevstreamError, StoreError
 from schemas.keys import DEAD_LETTER_TOPIC
 from schemas.page_change import Canary, PageChange
-from schemas.prediction import PredictionRow, Provenance, Score, ScoredModel, ScoreFailure, StoredScore
+from schemas.prediction import (
+    ModelId,
+    Outcome,
+    PredictionRow,
+    Provenance,
+    Score,
+    ScoredModel,
+    ScoreFailure,
+    StoredScore,
+)
 from schemas.retry import PutOff, decode_put_off
 from schemas.revision import Revision
 from tables.predictions import Predictions
@@ -216,6 +225,10 @@ class Pipeline:
             scored = self._given_up(event, change, scored)
             sent.append(await self._send_letter(origin, fault))
         sent += await self._predictions.upsert(event, _row(origin, change, scored))  # 6
+        if any(isinstance(one.outcome, ScoreFailure) for one in scored):
+            # Next time it may be another. Where the row is safe, this event has the same outcome again.
+            await self._settle(sent)
+            sent = []
         sent += await self._outputs.send(event, change, decision, known=known, plan=plan, scored=scored)
         await self._settle(sent)
         is_failed = all(isinstance(one.outcome, ScoreFailure) for one in scored)
@@ -230,7 +243,7 @@ class Pipeline:
         rules = self._rules
         plan = None if rules is None else rules.plan(origin.value, origin.topic, change.wiki_id)
         ruled = None if plan is None else plan.models
-        known = self._known(event, change)
+        known = self._known(event, origin, change)
         return plan, known, decide(change, self._catalogue, known, ruled)
 
     def _places(self, plan: Plan | None) -> contextlib.AbstractAsyncContextManager[None]:
@@ -238,13 +251,15 @@ class Pipeline:
             return contextlib.nullcontext()
         return self._rules.places(plan)
 
-    def _known(self, event: UnacknowledgedEvent, change: PageChange) -> Known:
+    def _known(self, event: UnacknowledgedEvent, origin: Origin, change: PageChange) -> Known:
         wiki_id, tables = change.wiki_id, self._predictions
         same_text = same_text_rev_id(change)
+        revision = tables.newest_revision(event, wiki_id, change.revision.rev_id)
         return Known(
             tables.newest_page(event, wiki_id, change.page.page_id),
-            tables.newest_revision(event, wiki_id, change.revision.rev_id),
+            revision,
             None if same_text is None else tables.newest_revision(event, wiki_id, same_text),
+            {} if revision is None else _told_before(revision, origin, change),
         )
 
     def _keep(self, told: Revision, mark: int) -> None:
@@ -290,6 +305,17 @@ def _is_shown(decision: Decision) -> bool:
 def _scoring_of(decision: Decision) -> ScoreWith | None:
     scoring = decision.scoring if isinstance(decision, Restore) else decision
     return scoring if isinstance(scoring, ScoreWith) else None
+
+
+def _told_before(revision: PredictionRow, origin: Origin, change: PageChange) -> Mapping[ModelId, Outcome]:
+    """Return what a row holds of the very record that is handled now."""
+    this = (change.event_id, origin.topic, origin.partition, origin.offset)
+    return {
+        score.model: score.outcome
+        for score in revision.scores
+        if (of := score.provenance).source_offset == origin.offset
+        and this == (of.event_id, of.source_topic, of.source_partition, of.source_offset)
+    }
 
 
 def _row(origin: Origin, change: PageChange, scored: Sequence[ScoredModel]) -> PredictionRow:

@@ -45,6 +45,9 @@ class ScoreFailure(Struct, frozen=True, tag="failure"):
     message: str
 
 
+Outcome = Score | ScoreFailure
+
+
 class ModelId(Struct, frozen=True, order=True):
     """Which model spoke.
 
@@ -63,7 +66,7 @@ class ScoredModel(Struct, frozen=True):
     """What scoring gives back for one model: a score or a failure, and the features where asked."""
 
     model: ModelId
-    outcome: Score | ScoreFailure
+    outcome: Outcome
     features: dict[str, FeatureValue] | None = None
 
 
@@ -91,7 +94,7 @@ class StoredScore(Struct, frozen=True):
     """One model's score or failure as a row keeps it."""
 
     model: ModelId
-    outcome: Score | ScoreFailure
+    outcome: Outcome
     provenance: Provenance
 
 

@@ -77,6 +77,13 @@ CASES = (
     Case("create", "all models of the wiki", change("create", without=("prior_state",)), ALL),
     Case("edit", "all models of the wiki", change("edit"), ALL),
     Case(
+        "a record that was handled, and comes again after a crash",
+        "what was told of it is told again; the other models score",
+        change("edit"),
+        ScoreWith(MODELS, carried={"damaging": _DAMAGE}),
+        Known(revision=held(), told={_READS_DIFF.id: _DAMAGE}),
+    ),
+    Case(
         "move",
         "the prediction is carried where the text alone settles it; the other models score",
         change("move", prior_state=_MOVED),

@@ -218,6 +218,28 @@ async def test_the_same_event_again_gives_the_same_output_and_row(tmp_path: Path
         assert page.rev_id == 2
 
 
+async def test_a_failure_whose_row_was_safe_before_a_crash_is_told_again(tmp_path: Path) -> None:
+    async with pipeline(tmp_path / "crashed") as given:
+        given.content.failures[7] = [RevisionNotFound("It is gone.")]
+        given.give(edit(7))
+        await given.until_done()
+        row = given.row(7)
+        (told,) = given.sent()
+    assert row is not None
+    async with pipeline(tmp_path / "again") as given:
+        await until(given.is_recovered, 20)
+        changelog = given.predictions.changelog_topics[REVISIONS_TABLE]
+        given.log.transact([NewRecord(changelog, 0, 0, row_key(WIKI, 7), encode_row(row))])
+        await next_generation(given.app)
+        await until(given.is_recovered, 20)
+        given.give(edit(7), edit(7))
+        await given.until_done()
+        first, posted_anew = given.sent()
+        assert first == told
+        assert "scores" in posted_anew
+        assert len(given.content.asked) == 1
+
+
 async def test_an_engine_that_fails_stops_the_worker_and_acknowledges_nothing(tmp_path: Path) -> None:
     async with pipeline(tmp_path) as given:
         broken = EngineError("no scoring process can be started")
