@@ -48,6 +48,8 @@ class FeatureSet:
         # No value is just an `object`: of a set with vectors, every value is looked at.
         self._types = tuple(object if bound.is_vector else _TYPES[bound.returns] for bound in self.bound)
         self._are_floats = tuple(each is float for each in self._types)
+        self._names = tuple(spec.name for spec in self.specs)
+        self._has_vectors = object in self._types
         # Where nothing is known of an editor's account, the manifest may give a feature's value itself.
         self._asked = (self.bound, tuple(bound for bound, spec in self._pairs() if _is_asked(spec)))
         self._roots_asked = tuple(
@@ -148,6 +150,9 @@ class FeatureSet:
         Returns:
             float64[1, columns]; booleans are 0 and 1.
         """
+        if not self._has_vectors:
+            plain: Any = values
+            return np.fromiter(map(float, plain), np.float64, len(plain)).reshape(1, -1)
         flat: list[float] = []
         for value in values:
             flat += value if isinstance(value, list) else [float(value)]
@@ -155,12 +160,15 @@ class FeatureSet:
 
     def by_name(self, values: Values) -> dict[str, FeatureValue]:
         """Return values by printed name; those of a vector as ``name[0]``, ``name[1]`` and so on."""
+        if not self._has_vectors:
+            plain: Any = values
+            return dict(zip(self._names, plain, strict=True))
         named: dict[str, FeatureValue] = {}
-        for spec, value in zip(self.specs, values, strict=True):
+        for name, value in zip(self._names, values, strict=True):
             if isinstance(value, list):
-                named |= {f"{spec.name}[{index}]": item for index, item in enumerate(value)}
+                named |= {f"{name}[{index}]": item for index, item in enumerate(value)}
             else:
-                named[spec.name] = value
+                named[name] = value
         return named
 
 
