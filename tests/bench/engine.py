@@ -161,7 +161,9 @@ class Bench:
 
     def processes(self) -> dict[str, Any]:
         """Score a history by one process and by two."""
-        revisions = list(edited(corpora.articles(self.shared, 8_000, 30_000, self._of(24)), edits=10))
+        articles = corpora.articles(self.shared, 8_000, 30_000, self._of(24))
+        # So many edits that the words of the articles, which each process learns for itself, weigh little.
+        revisions = list(edited(articles, edits=self._of(100)))
         return engine_processes.second_process(self._artefacts, revisions, rounds=self._of(3))
 
     def phases(self) -> dict[str, Any]:
