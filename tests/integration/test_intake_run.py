@@ -135,7 +135,7 @@ def test_what_would_wait_too_long_is_refused_until_the_worker_has_caught_up(engi
             "--mediawiki-contact=tests@example.org",
             f"--mediawiki-url={url}",
             "--mediawiki-max-attempts=1",
-            "--content-retry-seconds=600",
+            "--retry-delay-seconds=600",
             "--shutdown-timeout-seconds=1",
             '--wikis={"fernwiki":{"models":{"reverted":"enwiki-reverted"}}}',
         ]
@@ -165,7 +165,7 @@ def test_edits_whose_events_carry_their_texts_are_scored_with_no_wiki_to_ask(eng
         "--mediawiki-contact=tests@example.org",
         "--mediawiki-url=http://127.0.0.1:1/api.php",
         "--mediawiki-max-attempts=1",
-        "--content-retry-seconds=0",
+        "--retry-limit=0",
     ]
     edits = (
         edit_with_text(1, 0, "Ivy."),
