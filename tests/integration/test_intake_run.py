@@ -135,7 +135,7 @@ def test_what_would_wait_too_long_is_refused_until_the_worker_has_caught_up(engi
             "--mediawiki-contact=tests@example.org",
             f"--mediawiki-url={url}",
             "--mediawiki-max-attempts=1",
-            "--retry-delay-seconds=600",
+            "--content-wait-seconds=600",
             "--shutdown-timeout-seconds=1",
             '--wikis={"fernwiki":{"models":{"reverted":"enwiki-reverted"}}}',
         ]
