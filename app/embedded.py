@@ -44,7 +44,7 @@ class EmbeddedEngine:
         """Return what keeps the log, to be run for ever."""
         settings = self._settings
         # The eraser's thread would look for the kind of the stores while this one does, and miss it.
-        assert self._predictions.stores
+        _ = self._predictions.stores
         kept = dict.fromkeys(self._windows.source_topics, settings.log_retention_seconds)
         # An event that was put off is in its own topic as well.
         kept |= dict.fromkeys(self._windows.retry_topics, 0.0)

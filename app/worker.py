@@ -39,7 +39,6 @@ from app.pool_metrics import PoolMetrics
 from app.rules import open_rules, output_streams, usual_retry
 from app.scorers import Scorers
 from app.settings import Settings
-from app.snapshots import load_snapshot
 from app.source import open_settings_source
 from app.stream_app import PromptTables
 from app.stream_config import stream_app
@@ -244,6 +243,9 @@ class Worker:
         _log.info("listening", address=self.address, broker=settings.broker_url)
 
     async def _load_snapshot(self) -> int:
+        # Parquet's library takes 0.3 s and 55 MB, and few workers have use for it.
+        from app.snapshots import load_snapshot  # noqa: PLC0415
+
         return await load_snapshot(self.settings, self.predictions.stores, self.predictions.recovering)
 
     async def _prepare_topics(self) -> None:
