@@ -348,13 +348,19 @@ def _write_parsing_model(folder: Path) -> None:
 
 
 def test_a_worker_told_to_stop_while_its_models_load_ends_well_and_soon(tmp_path: Path) -> None:
-    with Program(tmp_path, "run", "--http-port=0", "--data-dir=data") as worker:
+    # On a busy machine the models may be there before anybody can ask.
+    assert any(_is_stopped_while_loading(tmp_path / str(number)) for number in range(5))
+
+
+def _is_stopped_while_loading(folder: Path) -> bool:
+    with Program(folder, "run", "--http-port=0", "--data-dir=data") as worker:
         worker.until(lambda: any(entry["event"] == "listening" for entry in worker.logged))
-        assert "models_loading" in worker.get("/readyz").body.decode()
+        is_loading = "models_loading" in worker.get("/readyz").body.decode()
         began = time.monotonic()
         assert worker.stop(signal.SIGTERM) == 0
         assert time.monotonic() - began < 10
         assert [entry for entry in worker.logged if entry["level"] != "info"] == []
+    return is_loading
 
 
 def test_the_doctor_names_each_trouble_and_its_cure(tmp_path: Path) -> None:
