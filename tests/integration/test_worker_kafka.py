@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,15 @@ pytestmark = pytest.mark.kafka
 REVISIONS = 240
 PARTITIONS = 4
 WAIT_SECONDS = 90.0
+
+
+@pytest.fixture(scope="module", name="kafka_broker")
+def kafka_broker_fixture(kafka_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A broker of which all is audited: no other test's events may be there."""
+    broker = KafkaBroker(tmp_path_factory.mktemp("kafka-audited"))
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 class Cluster:
