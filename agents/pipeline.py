@@ -310,12 +310,16 @@ def _scoring_of(decision: Decision) -> ScoreWith | None:
 def _told_before(revision: PredictionRow, origin: Origin, change: PageChange) -> Mapping[ModelId, Outcome]:
     """Return what a row holds of the very record that is handled now."""
     this = (change.event_id, origin.topic, origin.partition, origin.offset)
-    return {
-        score.model: score.outcome
-        for score in revision.scores
-        if (of := score.provenance).source_offset == origin.offset
-        and this == (of.event_id, of.source_topic, of.source_partition, of.source_offset)
-    }
+    return {score.model: score.outcome for score in revision.scores if _record_of(score.provenance) == this}
+
+
+def _record_of(provenance: Provenance) -> tuple[str, str, int, int]:
+    return (
+        provenance.event_id,
+        provenance.source_topic,
+        provenance.source_partition,
+        provenance.source_offset,
+    )
 
 
 def _row(origin: Origin, change: PageChange, scored: Sequence[ScoredModel]) -> PredictionRow:

@@ -25,7 +25,7 @@ class WorkerIntake:
 
     Args:
         app: Gives producer and consumer.
-        topic_of: Returns the topic in which the worker reads the events of a stream.
+        topic: In which the worker reads events.
         not_ready: Returns what the worker waits for; nothing when it handles events.
         most_waiting: Events that may wait in this worker's partitions.
         take_seconds: Limit for making events durable.
@@ -35,13 +35,13 @@ class WorkerIntake:
         self,
         app: AppT,
         *,
-        topic_of: Callable[[str], str],
+        topic: str,
         not_ready: Callable[[], Sequence[str]],
         most_waiting: int,
         take_seconds: float = _TAKE_SECONDS,
     ) -> None:
         self._app = app
-        self._topic_of = topic_of
+        self._topic = topic
         self._not_ready = not_ready
         self._most_waiting = most_waiting
         self._take_seconds = take_seconds
@@ -84,8 +84,8 @@ class WorkerIntake:
         return [_outcome(each, is_late=each in late) for each in sending]
 
     async def _send(self, event: PostedEvent) -> None:
-        topic = self._topic_of(event.stream)
-        await (await self._app.producer.send(topic, event.key or None, event.value, None, None, None))
+        send = self._app.producer.send
+        await (await send(self._topic, event.key or None, event.value, None, None, None))
 
 
 def _outcome(sending: "asyncio.Future[None]", *, is_late: bool) -> RevstreamError | None:

@@ -41,10 +41,6 @@ def kafka_access(settings: Settings) -> KafkaAccess:
     )
 
 
-def _path(text: str) -> str:
-    return str(Path(text).expanduser()) if text else ""
-
-
 def _check_login(settings: Settings, *, is_asked: bool) -> None:
     given = {
         "kafka_username": bool(settings.kafka_username),

@@ -148,7 +148,7 @@ class Worker:
             settings,
             WorkerIntake(
                 self.app,
-                topic_of=lambda _: PAGE_CHANGE_TOPIC,
+                topic=PAGE_CHANGE_TOPIC,
                 not_ready=lambda: [*self._not_ready(), *self.rows.freshness().reasons],
                 most_waiting=settings.intake_backlog_events,
             ),

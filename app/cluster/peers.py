@@ -15,8 +15,6 @@ from schemas.errors import OwnerUnavailable
 PATH: Final = "/peers/lookup"
 ASKS_MOST: Final = 100
 CONTENT_TYPE: Final = "application/msgpack"
-# Says that a worker asks. Nobody who is asked so asks on, so that no question goes round.
-FORWARDED_HEADER: Final = "x-revstream-forwarded"
 _ANSWER_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 0.5
 _CONNECTIONS: Final = 8
@@ -110,7 +108,7 @@ class Peers:
                     limit=0, limit_per_host=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS
                 ),
                 timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS, sock_connect=_CONNECT_SECONDS),
-                headers={"content-type": CONTENT_TYPE, FORWARDED_HEADER: "1"},
+                headers={"content-type": CONTENT_TYPE},
             )
         body = encode_asks(asks)
         try:

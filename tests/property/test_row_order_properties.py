@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.embedded.transport import Producer, Transport
-from app.stream_app import StreamApp
-from tables.predictions import CommittingTables, PredictionTable
+from tables.predictions import PredictionTable
 from tests.audit import newest_of_changelog
+from tests.table_apps import table_app
 
 TOPICS = ("changes", "late-changes")
 _numbers = itertools.count(1)
@@ -30,16 +30,7 @@ class Writer:
     """Writes rows and commits their events as the worker does, without a stream."""
 
     def __init__(self, folder: Path) -> None:
-        self.app = StreamApp(
-            "order",
-            broker=f"embedded://{folder}/log.db",
-            store="committed://",
-            datadir=str(folder / "data"),
-            Table=PredictionTable,
-            TableManager=CommittingTables,
-            topic_partitions=1,
-            web_enabled=False,
-        )
+        self.app = table_app("order", folder, topic_partitions=1)
         self.table = cast(
             PredictionTable, self.app.Table("rows", partitions=1, key_type=bytes, value_type=bytes)
         )

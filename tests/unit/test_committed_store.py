@@ -12,12 +12,12 @@ import rocksdict
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.types import TP, Message, RecordMetadata
 
-from app.stream_app import StreamApp
 from schemas.errors import StoreError, StoreLocked
 from tables.partition_files import open_partition, partition_options
 from tables.predictions import CommittingTables, PredictionTable
 from tables.store import CommittedStore
 from tests.conftest import ROOT
+from tests.table_apps import table_app
 
 SOURCE = "changes"
 Sent = asyncio.Future[RecordMetadata]
@@ -27,15 +27,7 @@ class Rows:
     """A table's store, with writes as an agent makes them."""
 
     def __init__(self, folder: Path) -> None:
-        self.app = StreamApp(
-            "rows",
-            broker=f"embedded://{folder}/log.db",
-            store="committed://",
-            datadir=str(folder / "data"),
-            Table=PredictionTable,
-            TableManager=CommittingTables,
-            web_enabled=False,
-        )
+        self.app = table_app("rows", folder)
         self.table = cast(
             PredictionTable, self.app.Table("rows", partitions=4, key_type=bytes, value_type=bytes)
         )

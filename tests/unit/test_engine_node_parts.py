@@ -61,19 +61,24 @@ def test_neither_half_lines_nor_nul_are_closed() -> None:
         assert not are_closed(text, tokens, codes)
 
 
-def test_an_edit_reads_only_the_lines_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = [f"'''{number}''' is a [[number]].\n\n" for number in range(50)]
-    known = KnownParts()
-    first = known.cut("".join(page))
-    assert first is not None
-    module = importlib.import_module("models.engine.node_parts")
+def noted_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list that every text tokenized from now on is added to."""
     read: list[str] = []
 
     def noted(text: str) -> object:
         read.append(text)
         return tokenized(text)
 
-    monkeypatch.setattr(module, "tokenized", noted)
+    monkeypatch.setattr(importlib.import_module("models.engine.node_parts"), "tokenized", noted)
+    return read
+
+
+def test_an_edit_reads_only_the_lines_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = [f"'''{number}''' is a [[number]].\n\n" for number in range(50)]
+    known = KnownParts()
+    first = known.cut("".join(page))
+    assert first is not None
+    read = noted_reads(monkeypatch)
     page[7] = "'''Seven''' is {{another}}.\n\n"
     second = known.cut("".join(page))
     assert second is not None
@@ -86,14 +91,7 @@ def test_a_page_that_stays_open_is_not_tried_in_vain(monkeypatch: pytest.MonkeyP
     page = ["<ref>open\n\n", *(f"[[line]] {number}\n\n" for number in range(500))]
     known = KnownParts()
     assert known.cut("".join(page)) is not None
-    module = importlib.import_module("models.engine.node_parts")
-    read: list[str] = []
-
-    def noted(text: str) -> object:
-        read.append(text)
-        return tokenized(text)
-
-    monkeypatch.setattr(module, "tokenized", noted)
+    read = noted_reads(monkeypatch)
     page[400] = "[[other]]\n\n"
     cut = known.cut("".join(page))
     assert cut is not None

@@ -24,7 +24,7 @@ def events(*rev_ids: int) -> list[PostedEvent]:
 def intake(given: RunningPipeline, *, reasons: tuple[str, ...] = (), most_waiting: int = 10) -> WorkerIntake:
     return WorkerIntake(
         given.app,
-        topic_of=lambda _: PAGE_CHANGE_TOPIC,
+        topic=PAGE_CHANGE_TOPIC,
         not_ready=lambda: reasons,
         most_waiting=most_waiting,
     )
