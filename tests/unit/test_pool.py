@@ -52,6 +52,18 @@ async def test_each_model_asked_gives_one_answer_in_the_order_asked() -> None:
     assert all(isinstance(answer.outcome, Score) for answer in answers)
 
 
+async def test_no_cpu_time_is_left_out_of_what_is_told(tmp_path: Path) -> None:
+    listener = Listener()
+    async with running(partial(obedient, str(tmp_path)), observe=listener) as pool:
+        for _ in range(20):
+            await pool.score(revision("spin 0.003"), [model()])
+        await pool.score(revision("cycles 400000"), [model()])
+        await pool.score(revision("the garbage of the one before is collected first"), [model()])
+    told = [seconds for _, seconds, _ in listener.scores]
+    assert min(told[:20]) >= 0.003
+    assert told[-1] >= 0.003
+
+
 async def test_features_come_where_asked_with_their_types() -> None:
     async with running(lengths) as pool:
         [plain] = await pool.score(revision("four"), [model()])
