@@ -28,8 +28,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _log = structlog.get_logger("revstream.serve")
 
 
-def topic_reader(settings: Settings) -> TopicReader:
+def topic_reader(settings: Settings, *, patience_seconds: float = 0.0) -> TopicReader:
     """Return a reader of the configured broker's topics. Connects to nothing yet.
+
+    Args:
+        settings: Of the process.
+        patience_seconds: See `agents.topics.KafkaTopicReader`.
 
     Raises:
         SettingsError: The settings about Kafka contradict each other, or name a file that cannot be used.
@@ -39,7 +43,9 @@ def topic_reader(settings: Settings) -> TopicReader:
     access = kafka_access(settings)
     if not settings.kafka_client_id:
         access = replace(access, client_id=f"{settings.app_id}-serve")
-    return KafkaTopicReader(",".join(settings.kafka_addresses), access=access)
+    return KafkaTopicReader(
+        ",".join(settings.kafka_addresses), access=access, patience_seconds=patience_seconds
+    )
 
 
 def changelog_topics(app_id: str) -> dict[str, str]:

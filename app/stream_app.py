@@ -15,6 +15,7 @@ from faust.types import TP, EventT, Message, StreamT, TopicT, TransportT
 from mode.utils.queues import ThrowableQueue
 
 from agents.gapless import GaplessConsumer, GaplessKafkaConsumer
+from agents.gathered_sends import GatheringProducer
 from agents.ordered import OrderedWindow, UnacknowledgedEvent
 from tables.predictions import CommittingTables, PredictionTable
 
@@ -240,6 +241,7 @@ class StreamApp(faust.App):
         transport = super()._new_transport()
         if isinstance(transport, KafkaTransport):
             transport.Consumer = GaplessKafkaConsumer  # type: ignore[misc]  # of this one transport
+            transport.Producer = GatheringProducer  # type: ignore[misc]  # the same
         return transport
 
     async def on_start(self) -> None:

@@ -45,5 +45,5 @@ def stream_app(settings: Settings, access: KafkaAccess) -> StreamApp:
         logging_config=stdlib_config(settings.log_level, settings.log_format),
         # The broker's limit decides, not ours.
         producer_max_request_size=MAX_EVENT_BYTES,
-        producer_compression_type=None if settings.is_embedded else "gzip",
+        producer_compression_type=None if settings.is_embedded else "zstd",
     )

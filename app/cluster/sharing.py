@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from yarl import URL
@@ -24,6 +24,8 @@ from tables.predictions import Predictions
 from tables.reader import PredictionReader, Progress
 
 _ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what not to advertise
+# A row of another worker is found so much later, at the most.
+_PATIENCE_SECONDS: Final = 0.1
 
 
 def places_topic(app_id: str) -> str:
@@ -81,7 +83,7 @@ class Sharing:
         self._tables = tuple(predictions.changelog_topics)
         self._topic = predictions.changelog_topics[REVISIONS_TABLE]
         topics = {**predictions.changelog_topics, PLACES: places_topic(settings.app_id)}
-        self._copies = Copies(topic_reader(settings), topics, self._path)
+        self._copies = Copies(topic_reader(settings, patience_seconds=_PATIENCE_SECONDS), topics, self._path)
         self._peers = Peers()
         self._placed: tuple[object, Placement] = (None, Placement({}, {}))
         self._was_whole = False
