@@ -9,7 +9,7 @@ DICTIONARIES := libenchant-2-2 hunspell-ar hunspell-cs hunspell-de-at hunspell-d
   hunspell-en-gb hunspell-en-us hunspell-es hunspell-fr hunspell-it hunspell-nl hunspell-pl hunspell-pt-br \
   hunspell-pt-pt hunspell-ro hunspell-ru hunspell-sv hunspell-uk myspell-et myspell-fa myspell-he aspell-ar
 
-.PHONY: run test check lint types format docs dictionaries test-dictionaries kafka kafka-tools lock clean help
+.PHONY: run test check lint types format docs dictionaries test-dictionaries kafka kafka-tools test-clients lock clean help
 
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help: ## Say what each target does.
 run: $(STAMP) ## Start everything on the embedded engine and feed it the bundled sample.
 	@exec $(BIN)/revstream run $(ARGS)
 
-test: $(STAMP) kafka-tools test-dictionaries ## Check style, types and borders, then run every test.
+test: $(STAMP) kafka-tools test-dictionaries test-clients ## Check style, types and borders, then run every test.
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -50,6 +50,9 @@ test-dictionaries:
 	  echo "Without them, the tests of models that read dictionaries are skipped." >&2; \
 	  test -z "$$REQUIRE_DICTIONARIES"; }
 
+test-clients: $(STAMP)
+	@$(BIN)/python -m tests.client_environments ores oresapi liftwing
+
 kafka: kafka-tools ## Start an Apache Kafka broker on loopback, until Ctrl-C.
 	@$(PYTHON) deploy/kafka/broker.py start --port $(or $(PORT),9092) --foreground
 
@@ -77,6 +80,11 @@ lock: $(STAMP) ## Resolve the dependencies of pyproject.toml anew.
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra fasttext --extra kinds --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --upgrade --quiet -o requirements.lock
+	for name in ores oresapi liftwing kserve; do \
+	  $(BIN)/uv pip compile tests/clients/$$name.in --override tests/clients/without.txt --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 --upgrade \
+	    --quiet -o tests/clients/$$name.lock || exit 1; \
+	done
 
 clean: ## Remove the environment, caches and the state of `make run`.
 	rm -rf $(VENV) .revstream .cache build *.egg-info models/native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
