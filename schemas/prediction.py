@@ -1,11 +1,16 @@
 """Scores, their provenance, and the rows that the tables keep."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
 FeatureValue = bool | int | float | str
+Injected = Mapping[str, Any]
+"""Plain JSON that a client puts in the place of what is computed, by its printed name: ``feature.…``,
+``datasource.…``."""
 
 
 class ScoreKind(StrEnum):
