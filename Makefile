@@ -51,7 +51,7 @@ test-dictionaries:
 	  test -z "$$REQUIRE_DICTIONARIES"; }
 
 test-clients: $(STAMP)
-	@$(BIN)/python -m tests.client_environments ores oresapi liftwing
+	@$(BIN)/python -m tests.client_environments ores oresapi liftwing openapi-spec-validator
 
 kafka: kafka-tools ## Start an Apache Kafka broker on loopback, until Ctrl-C.
 	@$(PYTHON) deploy/kafka/broker.py start --port $(or $(PORT),9092) --foreground
@@ -80,7 +80,7 @@ lock: $(STAMP) ## Resolve the dependencies of pyproject.toml anew.
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra fasttext --extra kinds --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --upgrade --quiet -o requirements.lock
-	for name in ores oresapi liftwing kserve; do \
+	for name in ores oresapi liftwing kserve openapi-spec-validator; do \
 	  $(BIN)/uv pip compile tests/clients/$$name.in --override tests/clients/without.txt --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 --upgrade \
 	    --quiet -o tests/clients/$$name.lock || exit 1; \

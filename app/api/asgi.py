@@ -14,11 +14,13 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import errors, liftwing, ores, ours
 from app.api.answers import Resources
-from app.api.endpoint import CORS_HEADERS, Handler, endpoint
+from app.api.endpoint import CORS_HEADERS, Handler, beside, endpoint
 from app.api.health import OperationsFace
 from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
+from app.api.jsonp import padded, refusing_other_callbacks
 from app.api.lookup import Lookups
 from app.api.on_demand import DirectScoring, OnDemand
+from app.api.ores_faces import OresFaces, is_ores_path
 from app.api.peers import PeerFace
 from app.cluster.finder import Finder
 from app.cluster.node import Node
@@ -83,23 +85,32 @@ class Api:
     """The application. Build it with `create_api`."""
 
     def __init__(
-        self, resources: Resources, clock: Callable[[], float], intake: IntakeAccess = NO_INTAKE
+        self,
+        resources: Resources,
+        clock: Callable[[], float],
+        intake: IntakeAccess = NO_INTAKE,
     ) -> None:
         self._clock = clock
-        self._lookup = Lookups(resources, clock).answer
         self._metrics = resources.metrics
-        faces = (OperationsFace(resources), ours.OurFace(resources), ores.OresFace(resources))
+        self._ores = OresFaces(resources)
+        self._lookup = Lookups(resources, clock).answer
+        faces = (OperationsFace(resources), ours.OurFace(resources), self._ores)
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))
-        posts = lift_wing.post_routes() | posting.post_routes()
+        posts = lift_wing.post_routes() | posting.post_routes() | self._ores.post_routes()
         if resources.node is not None:
             posts |= PeerFace(resources.node).post_routes()
         for path, (face, handler) in posts.items():
             routes.append(Route(path, self._endpoint(face, handler), methods=["POST"]))
+        gets: dict[str, Handler] = {}
         for source in (*faces, lift_wing):
             for path, (face, handler) in source.routes().items():
-                routes.append(Route(path, self._endpoint(face, handler), methods=["GET"]))
+                gets[path] = self._endpoint(face, handler)
+        for path, other in self._ores.routes_beside().items():
+            answering = self._endpoint(Face.ORES, other.handler)
+            gets[path] = beside(gets[path], answering, other.is_meant) if path in gets else answering
+        routes += [Route(path, answering, methods=["GET"]) for path, answering in gets.items()]
         self.routes = tuple(routes)
         self._starlette = Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})
 
@@ -128,13 +139,15 @@ class Api:
         await self._starlette(scope, receive, send)
 
     def _endpoint(self, face: Face, handler: Handler) -> Handler:
-        return endpoint(
-            handler,
+        is_ores = face is Face.ORES
+        answering = endpoint(
+            refusing_other_callbacks(handler) if is_ores else handler,
             counters=self._metrics.faces[face],
             envelope=_ENVELOPES.get(face, errors.ours),
             headers=_HEADERS.get(face, {"cache-control": "no-store"}),
             clock=self._clock,
         )
+        return padded(answering) if is_ores else answering
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
         """Answer a path that no route has, or a method that a route does not answer to."""
@@ -151,7 +164,7 @@ class Api:
 
         path = request.url.path
         face = Face.UNKNOWN
-        if path.startswith("/v3/"):
+        if is_ores_path(path):
             face = Face.ORES
         elif path.startswith("/v1/models"):
             face = Face.LIFTWING

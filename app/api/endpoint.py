@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
+from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -16,6 +17,19 @@ CORS_HEADERS: Mapping[str, str] = {"access-control-allow-origin": "*"}
 BODY_BYTES = 1 << 20
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+class BesideHandler(Struct, frozen=True):
+    """What answers some of the GET requests to a path where another face answers the rest.
+
+    Attributes:
+        handler: Answers.
+        is_meant: Tells which requests those are.
+    """
+
+    handler: Handler
+    is_meant: Callable[[Request], bool]
+
 
 _log = structlog.get_logger(__name__)
 
@@ -65,6 +79,15 @@ def endpoint(
             request_id=request.headers.get("x-request-id"),
         )
         return response
+
+    return handle
+
+
+def beside(handler: Handler, other: Handler, is_other: Callable[[Request], bool]) -> Handler:
+    """Return a handler that leaves some requests to another one."""
+
+    async def handle(request: Request) -> Response:
+        return await (other if is_other(request) else handler)(request)
 
     return handle
 

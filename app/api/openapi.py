@@ -1,6 +1,6 @@
 """The description of the API in OpenAPI 3.1, kept by hand beside the routes; a test holds them together."""
 
-from app.api import openapi_intake, openapi_liftwing
+from app.api import openapi_intake, openapi_liftwing, openapi_ores
 from app.api.openapi_parts import Schema, answer, parameter
 
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -28,11 +28,19 @@ def document() -> Schema:
         "paths": {
             **_OUR_PATHS,
             **_ORES_PATHS,
+            **openapi_ores.paths(),
             **openapi_liftwing.PATHS,
             **openapi_intake.PATHS,
             **_OPERATIONS_PATHS,
         },
-        "components": {"schemas": {**_SCHEMAS, **openapi_liftwing.SCHEMAS, **openapi_intake.SCHEMAS}},
+        "components": {
+            "schemas": {
+                **_SCHEMAS,
+                **openapi_ores.schemas(),
+                **openapi_liftwing.SCHEMAS,
+                **openapi_intake.SCHEMAS,
+            }
+        },
     }
 
 

@@ -24,7 +24,7 @@ HEADERS: Mapping[str, str] = {
     "pragma": "no-cache",
     "expires": "Thu, 01 Jan 1970 00:00:00 GMT",
 }
-_REFUSED = ("inject", "callback")
+_REFUSED = ("inject",)
 _REFUSED_PREFIXES = ("feature.", "datasource.")
 
 

@@ -194,7 +194,6 @@ async def test_fifty_revisions_are_answered(replica: Served) -> None:
     "query",
     [
         "inject=%7B%7D",
-        "callback=f",
         "feature.delay=16",
         "datasource.revision.text=%22a%22",
         "features",

@@ -145,7 +145,7 @@ async def test_rows_of_a_wiki_that_is_not_served_any_more_are_still_given(tmp_pa
         ("/scores/enwiki/99", 404, "prediction_not_found", {"wiki_id": "enwiki", "rev_id": 99}),
         ("/pages/enwiki/99", 404, "prediction_not_found", {"wiki_id": "enwiki", "page_id": 99}),
         ("/scores/nowiki/12345", 404, "wiki_unknown", {"wiki_id": "nowiki"}),
-        ("/scores/enwiki/abc", 400, "request_invalid", {"parameter": "rev_id"}),
+        ("/scores/enwiki/12a", 400, "request_invalid", {"parameter": "rev_id"}),
         ("/scores/enwiki/-1", 400, "request_invalid", {"parameter": "rev_id"}),
         ("/scores/enwiki/" + "9" * 5000, 400, "request_invalid", {"parameter": "rev_id"}),
         (f"/pages/enwiki/{2**63}", 400, "request_invalid", {"parameter": "page_id"}),

@@ -1,0 +1,40 @@
+"""All of ORES's paths, in all of its versions."""
+
+from app.api.answers import Resources
+from app.api.endpoint import BesideHandler, Handler
+from app.api.ores import OresFace
+from app.api.ores_pages import OresPages
+from app.api.ores_v1 import OresV1Face
+from app.api.ores_v2 import OresV2Face
+from app.metrics import Face
+
+Routes = dict[str, tuple[Face, Handler]]
+
+_PATHS = ("/v3", "/v2/scores", "/v2/precache", "/v2/spec", "/v1/scores", "/v1/spec")
+
+
+class OresFaces:
+    """The routes of all versions of ORES."""
+
+    def __init__(self, resources: Resources) -> None:
+        v1, v2, pages = OresV1Face(resources), OresV2Face(resources), OresPages(resources)
+        self._routes = OresFace(resources).routes() | v1.routes() | v2.routes() | pages.routes()
+        self._post_routes = v1.post_routes() | v2.post_routes()
+        self._beside = v1.routes_beside() | pages.routes_beside()
+
+    def routes(self) -> Routes:
+        """Return path to face and handler of the routes that answer GET."""
+        return self._routes
+
+    def post_routes(self) -> Routes:
+        """Return path to face and handler of the routes that answer POST."""
+        return self._post_routes
+
+    def routes_beside(self) -> dict[str, BesideHandler]:
+        """Return what answers GET in the place of other faces' routes."""
+        return self._beside
+
+
+def is_ores_path(path: str) -> bool:
+    """Tell whether a path that no route has was meant for ORES."""
+    return path.startswith(_PATHS)
