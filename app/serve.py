@@ -96,6 +96,7 @@ async def serve(settings: Settings) -> None:
             on_demand=None,
             readiness=lambda: ("stopping",) if stop.is_set() else (),
             metrics=Metrics(),
+            ores_legacy_scores=settings.ores_legacy_scores,
         )
         # What is composed stays to the end: the collector need not walk it again and again.
         gc.freeze()

@@ -113,6 +113,22 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     http_port: Annotated[
         int, Meta(description="Port that the read API listens on; 0 takes a free one.", ge=0, le=65535)
     ] = 8090
+    ores_paths: Annotated[
+        Literal["ores", "ores-legacy"],
+        Meta(
+            description="What answers at ORES's paths: ORES in all its versions, or ores-legacy, which has "
+            "version 3 only, with limits and refusals of its own."
+        ),
+    ] = "ores"
+    ores_legacy_scores_most: Annotated[
+        int,
+        Meta(
+            description="Revisions times models that one request to `ores-legacy` for several revisions may "
+            "ask for.",
+            ge=1,
+            le=10_000,
+        ),
+    ] = 20
     intake: Annotated[
         Literal["off", "token", "open"],
         Meta(
@@ -349,6 +365,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.is_embedded:
             return ()
         return tuple(self.broker.removeprefix(KAFKA_SCHEME).split(","))
+
+    @property
+    def ores_legacy_scores(self) -> int | None:
+        """Return what one request to ores-legacy may ask for; None where ORES answers."""
+        return self.ores_legacy_scores_most if self.ores_paths == "ores-legacy" else None
 
     @property
     def lock_path(self) -> Path:

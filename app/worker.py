@@ -215,6 +215,7 @@ class Worker:
             readiness=self._not_ready,
             metrics=self.metrics,
             intake=self._intake,
+            ores_legacy_scores=self.settings.ores_legacy_scores,
             direct=WorkerDirectScoring(
                 self.scorers.pool, self._content, max_text_bytes=self.settings.max_text_bytes
             ),

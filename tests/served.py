@@ -80,6 +80,7 @@ async def served(
     readiness: Callable[[], Sequence[str]] = tuple,
     log: MemoryLog | None = None,
     intake: IntakeAccess = NO_INTAKE,
+    ores_legacy_scores: int | None = None,
 ) -> AsyncIterator[Served]:
     """Serve rows that came through a follower; the log is out of reach from the start where given so."""
     log = log or MemoryLog()
@@ -93,6 +94,7 @@ async def served(
         readiness=readiness,
         metrics=metrics,
         intake=intake,
+        ores_legacy_scores=ores_legacy_scores,
     )
     started, stop = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)

@@ -30,7 +30,6 @@ from schemas.errors import RevstreamError
 from tables.reader import PredictionReader, Progress
 
 _ENVELOPES: dict[Face, Callable[[RevstreamError], errors.Failure]] = {
-    Face.ORES: errors.ores,
     Face.LIFTWING: errors.liftwing,
 }
 _HEADERS = {
@@ -60,6 +59,7 @@ def create_api(
     node: Node | None = None,
     progress: Callable[[], Sequence[Progress]] = tuple,
     clock: Callable[[], float] = time.perf_counter,
+    ores_legacy_scores: int | None = None,
 ) -> "Api":
     """Return the read API as an ASGI application.
 
@@ -75,10 +75,12 @@ def create_api(
         node: Answers other workers; None where there are none.
         progress: Returns what is recovering.
         clock: Seconds for durations.
+        ores_legacy_scores: Scores that one request may ask for where ORES's paths are to answer as
+            ores-legacy does; None where they answer as ORES.
     """
     resources = Resources(reader, catalogue, on_demand, readiness, metrics, direct, cluster, node, progress)
     metrics.watch_reader(reader.freshness)
-    return Api(resources, clock, intake)
+    return Api(resources, clock, intake, ores_legacy_scores)
 
 
 class Api:
@@ -89,11 +91,12 @@ class Api:
         resources: Resources,
         clock: Callable[[], float],
         intake: IntakeAccess = NO_INTAKE,
+        ores_legacy_scores: int | None = None,
     ) -> None:
         self._clock = clock
         self._metrics = resources.metrics
-        self._ores = OresFaces(resources)
-        self._lookup = Lookups(resources, clock).answer
+        self._ores = OresFaces(resources, ores_legacy_scores)
+        self._lookup = Lookups(resources, clock, has_ores=not self._ores.is_legacy).answer
         faces = (OperationsFace(resources), ours.OurFace(resources), self._ores)
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
@@ -140,14 +143,15 @@ class Api:
 
     def _endpoint(self, face: Face, handler: Handler) -> Handler:
         is_ores = face is Face.ORES
+        has_callback = is_ores and not self._ores.is_legacy
         answering = endpoint(
-            refusing_other_callbacks(handler) if is_ores else handler,
+            refusing_other_callbacks(handler) if has_callback else handler,
             counters=self._metrics.faces[face],
-            envelope=_ENVELOPES.get(face, errors.ours),
+            envelope=self._ores.envelope if is_ores else _ENVELOPES.get(face, errors.ours),
             headers=_HEADERS.get(face, {"cache-control": "no-store"}),
             clock=self._clock,
         )
-        return padded(answering) if is_ores else answering
+        return padded(answering) if has_callback else answering
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
         """Answer a path that no route has, or a method that a route does not answer to."""

@@ -37,9 +37,14 @@ class Lookups:
 
     The rows of the revision and of its page are read for every request. What they were rendered to is kept,
     and given again only while they have the same bytes, so that no answer outlives its row.
+
+    Args:
+        resources: What to ask.
+        clock: Seconds.
+        has_ores: Whether ORES's paths are answered here, which is in ORES's own way.
     """
 
-    def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
+    def __init__(self, resources: Resources, clock: Callable[[], float], *, has_ores: bool = True) -> None:
         self._get = resources.reader.row
         self._freshness = resources.reader.freshness
         self._wikis = {
@@ -49,6 +54,7 @@ class Lookups:
             face.value: counters for face, counters in resources.metrics.faces.items()
         }
         self._clock = clock
+        self._has_ores = has_ores
         self._our_headers = _headers(ours.HEADERS)
         self._ores_headers = _headers(ores.HEADERS)
         self._memo: Memo[tuple[str, bytes], _Kept] = Memo(_MEMO_ENTRIES)
@@ -99,9 +105,9 @@ class Lookups:
         if not parts[-1]:
             parts.pop()
         match parts:
-            case ["", "v3", "scores", wiki_id, text]:
+            case ["", "v3", "scores", wiki_id, text] if self._has_ores:
                 return self._of_ores(wiki_id, text, None, query)
-            case ["", "v3", "scores", wiki_id, text, model_name]:
+            case ["", "v3", "scores", wiki_id, text, model_name] if self._has_ores:
                 return self._of_ores(wiki_id, text, model_name, query)
             case ["", "scores", wiki_id, text]:
                 return self._of_ours(Face.SCORES.value, REVISIONS_TABLE, wiki_id, text, query)
