@@ -29,6 +29,7 @@ _LINKS = {
     "Versions": "/versions/",
 }
 _REVISIONS_MOST = 50
+_FAVICON_SECONDS = 86400
 # What a score depends on, and what ORES listed of it where it is still the same.
 _PACKAGES = (
     "revstream",
@@ -59,10 +60,10 @@ class OresPages:
             "/v1": self._describing(1),
             "/v3": self._describing(3),
             "/versions": self._show_versions,
-            "/favicon.ico": self._show_favicon,
             **{f"/v{number}/spec": self._specifying(number) for number in ores_spec.VERSIONS},
         }
-        return {path: (Face.ORES, handler) for path, handler in handlers.items()}
+        routes = {path: (Face.ORES, handler) for path, handler in handlers.items()}
+        return {**routes, "/favicon.ico": (Face.OPERATIONS, self._show_favicon)}
 
     def routes_beside(self) -> dict[str, BesideHandler]:
         """Return what answers GET in the place of other faces' routes: browsers, and clients of ORES."""
@@ -193,7 +194,8 @@ class OresPages:
         return page("Versions", shown, links=_LINKS)
 
     async def _show_favicon(self, _: Request) -> Response:
-        return Response(self._favicon, media_type="image/vnd.microsoft.icon")
+        headers = {"cache-control": f"public, max-age={_FAVICON_SECONDS}"}
+        return Response(self._favicon, 200, headers, "image/vnd.microsoft.icon")
 
 
 def _revision_ids(text: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -76,6 +77,8 @@ class OresV1Face:
         if not asked.rev_ids:
             infos = {name: _told(info) for name, info in models.items()}
             return _respond(asked, {"models": infos} if model_name is None else infos[model_name])
+        # Features have no place in this version, so that nothing is scored for their sake.
+        asked = replace(asked, has_features=False)
         answers = await answers_about(self._resources, wiki_id, models, asked)
         return _respond(asked, _scores(answers, model_name))
 
@@ -102,7 +105,7 @@ def _entries(rev_id: int, found: Mapping[str, ScoredModel]) -> Document:
 
 
 def _entry(rev_id: int, scored: ScoredModel) -> Document:
-    """Return a score or a typed error. Features have no place in this version."""
+    """Return a score or a typed error."""
     if isinstance(scored.outcome, Score):
         return ores_score(scored.outcome)
     return {"error": ores_entry(scored.outcome, rev_id)}

@@ -134,9 +134,14 @@ async def test_more_than_fifty_revisions_may_be_asked_for(server: Served, start:
     assert list(body) == rev_ids
 
 
-async def test_features_have_no_place_in_the_answer(server: Served, start: str) -> None:
-    _, body, _ = await server.ask(f"{start}/enwiki/damaging/12345?features")
-    assert body["12345"].keys() == {"prediction", "probability"}
+async def test_features_have_no_place_in_the_answer_and_score_nothing_anew(
+    tmp_path: Path, start: str
+) -> None:
+    scorer = ReversedDigits()
+    async with served(tmp_path, WIKIS, ROWS, on_demand=scorer) as running:
+        _, body, _ = await running.ask(f"{start}/enwiki/damaging/12345?features")
+    assert body == {"12345": DAMAGING}
+    assert scorer.asked == []
 
 
 async def test_without_a_version_numbers_are_ours_and_names_are_ores(server: Served) -> None:
