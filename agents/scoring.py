@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from msgspec.structs import replace
 
 from agents.content import RevisionSource
 from models.pool import ScoringPool
 from models.priority import Priority
-from models.scoring import Scorer, score_revision
+from models.scoring import Scorer, Waits, score_revision
 from schemas.catalogue import ModelInfo
-from schemas.errors import ContentError, ContentTooLarge, ContentUnavailable
-from schemas.prediction import ScoredModel, ScoreFailure
+from schemas.errors import ContentError, ContentTooLarge, ContentUnavailable, CpuLimitExceeded
+from schemas.prediction import Injected, ScoredModel, ScoreFailure
 from schemas.revision import Revision, RevisionRequest
+
+# So long ORES waited for a score.
+WAIT_SECONDS: Final = 15.0
 
 
 class RevisionScoring:
@@ -47,6 +51,7 @@ class RevisionScoring:
         priority: Priority,
         with_features: bool = False,
         content_seconds: float | None = None,
+        injected: Injected | None = None,
     ) -> list[ScoredModel]:
         """Score one revision.
 
@@ -56,6 +61,8 @@ class RevisionScoring:
             priority: Before which others it is scored.
             with_features: Whether to give the feature values as well.
             content_seconds: How long the wiki may take to give the text; for ever if None.
+            injected: What is read in the place of what is computed. The scores are none of the revision
+                then: give them to who asked, and keep them nowhere.
 
         Returns:
             One per model, in order. What is wrong with the revision for good (missing, hidden, too large,
@@ -66,27 +73,42 @@ class RevisionScoring:
             EngineError: Scoring processes cannot be started.
         """
         infos = models.values()
-        inline = self._score_inline(
-            request, [info for info in infos if not info.reads_content], with_features=with_features
+        inline = await self._score_inline(
+            replace(without_content(request), injected=injected),
+            [info for info in infos if not info.reads_content],
+            with_features=with_features,
         )
         reading = [info for info in infos if info.reads_content]
         content: Iterator[ScoredModel] = iter(())
         if reading:
             revision = await self._revision(request, content_seconds)
-            content = iter(
-                [ScoredModel(info.id, revision) for info in reading]
-                if isinstance(revision, ScoreFailure)
-                else await self._pool.score(revision, reading, with_features=with_features, priority=priority)
-            )
+            if isinstance(revision, ScoreFailure):
+                content = iter([ScoredModel(info.id, revision) for info in reading])
+            else:
+                if injected:
+                    revision = replace(revision, injected=injected)
+                content = iter(
+                    await self._pool.score(revision, reading, with_features=with_features, priority=priority)
+                )
         return [replace(next(content if info.reads_content else inline), model=info.id) for info in infos]
 
-    def _score_inline(
-        self, request: RevisionRequest, models: Sequence[ModelInfo], *, with_features: bool
+    async def _score_inline(
+        self, revision: Revision, models: Sequence[ModelInfo], *, with_features: bool
     ) -> Iterator[ScoredModel]:
         if not models:
             return iter(())
         scorers = [self._inline[info.artefact] for info in models]
-        return iter(score_revision(scorers, without_content(request), with_features=with_features))
+        waits = [scorer.wait_seconds(revision) for scorer in scorers if isinstance(scorer, Waits)]
+        if (seconds := max(waits, default=0)) > 0:
+            await asyncio.sleep(min(seconds, WAIT_SECONDS))
+        if seconds > WAIT_SECONDS:
+            failure = ScoreFailure(
+                CpuLimitExceeded.code,
+                f"Scoring revision {revision.rev_id} of {revision.wiki_id} was told to take {seconds:g} s: "
+                f"given up after {WAIT_SECONDS:g} s.",
+            )
+            return iter([ScoredModel(info.id, failure) for info in models])
+        return iter(score_revision(scorers, revision, with_features=with_features))
 
     async def _revision(
         self, request: RevisionRequest, content_seconds: float | None

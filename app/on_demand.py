@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agents.scoring import RevisionScoring
 from models.priority import Priority
 from schemas.catalogue import Catalogue
-from schemas.prediction import ScoredModel
+from schemas.prediction import Injected, ScoredModel
 from schemas.revision import RevisionRequest
 
 
@@ -22,7 +22,13 @@ class WorkerOnDemand:
         self._catalogue = catalogue
 
     async def score(
-        self, wiki_id: str, rev_id: int, model_names: Sequence[str], *, with_features: bool = False
+        self,
+        wiki_id: str,
+        rev_id: int,
+        model_names: Sequence[str],
+        *,
+        with_features: bool = False,
+        injected: Injected | None = None,
     ) -> list[ScoredModel]:
         """Return a score or a failure for each model.
 
@@ -35,4 +41,5 @@ class WorkerOnDemand:
             {name: info for name, info in found if info is not None},
             priority=Priority.ON_DEMAND,
             with_features=with_features,
+            injected=injected,
         )

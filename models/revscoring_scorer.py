@@ -95,7 +95,10 @@ class RevscoringScorer:
         labels = self.info.labels
         chosen = tuple(label for label, is_chosen in zip(labels, answers.chosen[0], strict=True) if is_chosen)
         probability = dict(zip(labels, answers.probabilities[0].tolist(), strict=True))
-        features = self._features.by_name(values) if cache.wants_features else {}
+        features: dict[str, FeatureValue] = {}
+        if cache.wants_features:
+            base = self._features.base
+            features = base.by_name(values if base is self._features else base.compute(revision, cache))
         return Score(self.info.kind, chosen, probability), features
 
     def features_of(self, revision: Revision) -> FeatureSet | None:

@@ -1,7 +1,7 @@
 """The protocol of all models, and how one revision is scored by several of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from schemas.catalogue import ModelInfo
 from schemas.errors import ContentModelUnsupported, FeatureError, RevstreamError
@@ -53,6 +53,15 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class Waits(Protocol):
+    """A scorer for which whoever asks may have to wait, though nothing computes."""
+
+    def wait_seconds(self, revision: Revision) -> float:
+        """Return how long; 0 for nearly all revisions."""
+        ...
+
+
 class Extraction(Protocol):
     """What computes the features of several models at once, see ``models.engine.extractor``."""
 
@@ -81,7 +90,10 @@ def score_revision(
     Returns:
         One answer per model, in the order of the models.
     """
-    known = None if extraction is None else extraction.extract(_feature_sets(scorers, revision), revision)
+    known = None
+    # What a client injects may stand anywhere between text and features: revscoring's solver alone minds it.
+    if extraction is not None and not revision.injected:
+        known = extraction.extract(_feature_sets(scorers, revision, with_base=with_features), revision)
     cache = FeatureCache(known, wants_features=with_features)
     return [_scored(scorer, revision, cache, with_features=with_features) for scorer in scorers]
 
@@ -101,10 +113,11 @@ def require_content_model(content_models: Sequence[str], revision: Revision) -> 
         )
 
 
-def _feature_sets(scorers: Sequence[Scorer], revision: Revision) -> list[Any]:
+def _feature_sets(scorers: Sequence[Scorer], revision: Revision, *, with_base: bool) -> list[Any]:
     asked = (getattr(scorer, "features_of", None) for scorer in scorers)
     found = (features_of(revision) for features_of in asked if features_of is not None)
-    return [features for features in found if features is not None]
+    sets = [features for features in found if features is not None]
+    return [*sets, *(features.base for features in sets)] if with_base else sets
 
 
 def _scored(scorer: Scorer, revision: Revision, cache: FeatureCache, *, with_features: bool) -> ScoredModel:

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from schemas.prediction import Injected
+
 
 class RevisionRequest(Struct, frozen=True):
     """A revision to fetch.
@@ -77,6 +79,8 @@ class Revision(Struct, frozen=True):
         parent_dt: When the parent was saved.
         parent_user: Who saved the parent, id and name; None without a parent, where hidden or unknown.
         outlinks: Wikidata ids of the pages that it links to; None where the source does not know them.
+        injected: What a client wants to be read in the place of what is computed. A score of that is no score
+            of the revision: it is given to who asked, and never kept.
     """
 
     wiki_id: str
@@ -94,6 +98,7 @@ class Revision(Struct, frozen=True):
     parent_dt: datetime | None = None
     parent_user: RevisionUser | None = None
     outlinks: tuple[str, ...] | None = None
+    injected: Injected | None = None
 
 
 class ParentRevision(Struct, frozen=True):

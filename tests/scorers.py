@@ -10,7 +10,7 @@ from schemas.errors import (
     RevisionNotFound,
     RevstreamError,
 )
-from schemas.prediction import FeatureValue, ScoredModel
+from schemas.prediction import FeatureValue, Injected, ScoredModel
 from tests.rows import binary, model_id
 
 FAILURES: dict[int, RevstreamError] = {
@@ -29,7 +29,13 @@ class ReversedDigits:
         self.asked: list[tuple[str, int, tuple[str, ...]]] = []
 
     async def score(
-        self, wiki_id: str, rev_id: int, model_names: Sequence[str], *, with_features: bool = False
+        self,
+        wiki_id: str,
+        rev_id: int,
+        model_names: Sequence[str],
+        *,
+        with_features: bool = False,
+        injected: Injected | None = None,
     ) -> list[ScoredModel]:
         self.asked.append((wiki_id, rev_id, tuple(model_names)))
         if rev_id in FAILURES:

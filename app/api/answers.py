@@ -19,7 +19,7 @@ from schemas.errors import (
     RevisionNotFound,
     ScoringError,
 )
-from schemas.prediction import ModelId, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
+from schemas.prediction import Injected, ModelId, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
 from tables.reader import Freshness, PredictionReader, Progress
 
 
@@ -70,11 +70,12 @@ async def answer(
     models: Mapping[str, ModelInfo],
     *,
     with_features: bool = False,
+    injected: Injected | None = None,
 ) -> dict[str, ScoredModel]:
     """Return an answer of each model about one revision, in the order of the models.
 
     A stored answer counts only in the version that the catalogue serves. Features are not stored, so
-    asking for them means scoring. What was withdrawn is neither shown nor scored.
+    asking for them means scoring, and so does injecting. What was withdrawn is neither shown nor scored.
 
     Args:
         resources: What to ask.
@@ -83,6 +84,7 @@ async def answer(
         rev_id: In [0, 2**63).
         models: Name to model, of that wiki.
         with_features: Whether the features are wanted as well.
+        injected: What is read in the place of what is computed; needs scoring on demand.
 
     Raises:
         NotReady: Nothing is known of the revision, and the tables are not complete or the scorers full;
@@ -96,7 +98,7 @@ async def answer(
         failure = _as_the_wiki_says(error)
         return {name: ScoredModel(info.id, failure) for name, info in models.items()}
     row = stored_row.row
-    if row is not None and not with_features:
+    if row is not None and not with_features and not injected:
         for name, info in models.items():
             stored = of_version(row, info.id.model_name, info.id.model_version)
             if stored is not None:
@@ -114,6 +116,7 @@ async def answer(
             distinct,
             freshness=stored_row.freshness,
             with_features=with_features,
+            injected=injected,
         )
         by_model = {(answer.model.model_name, answer.model.model_version): answer for answer in scored}
         for name, info in missing.items():
@@ -143,6 +146,7 @@ async def _score(
     *,
     freshness: Freshness,
     with_features: bool,
+    injected: Injected | None,
 ) -> list[ScoredModel]:
     if resources.on_demand is None:
         if not freshness.is_ready:
@@ -161,7 +165,7 @@ async def _score(
         return [ScoredModel(model, absent) for model in models]
     try:
         scored = await resources.on_demand.score(
-            wiki_id, rev_id, tuple(models.values()), with_features=with_features
+            wiki_id, rev_id, tuple(models.values()), with_features=with_features, injected=injected
         )
     except (ContentError, ScoringError, ModelError) as error:
         counters.answers[Outcome.FAILED] += len(models)

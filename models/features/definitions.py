@@ -30,6 +30,7 @@ ROOT = "root"
 KNOWN = "known"
 REFUSED = "refused"
 _NAMED = frozenset({ROOT, KNOWN, REFUSED})
+_MARK = re.compile(r"@[0-9a-f]{16}")
 _SET = re.compile(r"(?<=\()\{[^{}]*\}(?=[,)])")
 
 
@@ -78,6 +79,11 @@ def fingerprints(definitions: Sequence[Definition]) -> list[str]:
 def canonical(name: str) -> str:
     """Return a printed name with its sets in sorted order; Python prints them in random order."""
     return _SET.sub(_sorted_set, name) if "{" in name else name
+
+
+def printed_name(dependent: Any) -> str:
+    """Return the name that revscoring prints, without the marks that keep equal names apart here."""
+    return canonical(_MARK.sub("", str(dependent)))
 
 
 def _sorted_set(match: re.Match[str]) -> str:

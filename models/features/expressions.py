@@ -10,13 +10,12 @@ from msgspec import Struct
 
 from models import resources
 from models.features import catalogue, grammar
-from models.features.definitions import canonical, fingerprints
+from models.features.definitions import canonical, fingerprints, printed_name
 from models.features.describe import describe
 from models.features.grammar import Node
 from models.features.mirror import Mirror
 from schemas.errors import ModelIncompatible
 
-_MARK = re.compile(r"@[0-9a-f]{16}")
 Stopwords = Callable[[str], Mapping[str, Any]]
 _OPERATORS = {
     "+": "add",
@@ -199,7 +198,7 @@ class Expressions:
             case _:
                 made = _method(node, prefix)
         # Made again, it must print what it was taken for; marks of an artefact's words aside.
-        if canonical(_MARK.sub("", str(made))) != canonical(f"{prefix}.{node.text}"):
+        if printed_name(made) != canonical(f"{prefix}.{node.text}"):
             raise _Undefined
         return Bound(
             made,

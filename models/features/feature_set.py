@@ -1,5 +1,6 @@
 """The features of one model: from a revision to a row of its input."""
 
+import functools
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Sequence
@@ -10,9 +11,13 @@ from numpy.typing import NDArray
 
 from models import inputs, resources
 from models.artefact import Artefact
+from models.features.base import Pair, base_features
 from models.features.binder import FeatureBinder
 from models.features.bound import BoundFeature
+from models.features.definitions import canonical
 from models.features.expressions import AmbiguousFeature
+from models.features.injection import Injectable
+from models.features.numbers import is_number
 from models.features.patterns import pattern_list_sha512
 from models.manifest import FeatureSpec
 from models.scoring import FeatureCache
@@ -21,6 +26,8 @@ from schemas.prediction import FeatureValue
 from schemas.revision import Revision
 
 _TYPES: dict[str, type[bool] | type[int] | type[float]] = {"bool": bool, "int": int, "float": float}
+# A client's own value may stand in it.
+_CAUSE_CHARACTERS = 1000
 Values = list[FeatureValue | list[float]]
 Outcome = Values | RevstreamError
 """What came of computing the features of one model."""
@@ -40,8 +47,11 @@ class FeatureSet:
     """
 
     def __init__(self, artefact_name: str, specs: Sequence[FeatureSpec], binder: FeatureBinder) -> None:
-        self.specs = tuple(specs)
-        self.bound = _bind_all(artefact_name, self.specs, binder)
+        self._hold(tuple(specs), _bind_all(artefact_name, specs, binder))
+
+    def _hold(self, specs: tuple[FeatureSpec, ...], bound: tuple[BoundFeature, ...]) -> None:
+        self.specs = specs
+        self.bound = bound
         datasource = resources.module("datasources").Datasource
         names = {name for bound in self.bound for name in bound.roots}
         self._roots = {name: datasource(name.removeprefix("datasource.")) for name in names}
@@ -51,7 +61,7 @@ class FeatureSet:
         self._names = tuple(spec.name for spec in self.specs)
         self._has_vectors = object in self._types
         # Where nothing is known of an editor's account, the manifest may give a feature's value itself.
-        self._asked = (self.bound, tuple(bound for bound, spec in self._pairs() if _is_asked(spec)))
+        self._asked = (self.bound, tuple(bound for spec, bound in self._pairs() if _is_asked(spec)))
         self._roots_asked = tuple(
             frozenset[str]().union(*(bound.roots for bound in asked)) for asked in self._asked
         )
@@ -65,6 +75,20 @@ class FeatureSet:
     def is_planned(self) -> bool:
         """True: the engine may compute them for several models at once."""
         return True
+
+    @functools.cached_property
+    def base(self) -> "FeatureSet":
+        """The features that ORES shows for these, see ``models.features.base``; these where none differ."""
+        pairs = base_features(list(self._pairs()))
+        if pairs is None:
+            return self
+        made = FeatureSet.__new__(FeatureSet)
+        made._hold(tuple(spec for spec, _ in pairs), tuple(bound for _, bound in pairs))
+        return made
+
+    @functools.cached_property
+    def _injectable(self) -> Injectable:
+        return Injectable(bound.feature for bound in self.bound)
 
     @property
     def columns(self) -> int:
@@ -91,7 +115,10 @@ class FeatureSet:
             raise known
         if known is not None:
             return known
-        for root, value in inputs.values(revision, self.roots_of(revision)).items():
+        injected = self._injectable.known(revision.injected) if revision.injected else {}
+        cache.values |= injected
+        read = self.roots_of(revision).difference(map(str, injected))
+        for root, value in inputs.values(revision, read).items():
             cache.values[self._roots[root]] = value
         raw = [_solved(bound, revision, cache) for bound in self.computed_of(revision)]
         return self._filled(raw, revision)
@@ -122,20 +149,24 @@ class FeatureSet:
         except RevstreamError as error:
             return error
 
-    def _pairs(self) -> Iterator[tuple[BoundFeature, FeatureSpec]]:
-        return zip(self.bound, self.specs, strict=True)
+    def _pairs(self) -> Iterator[Pair]:
+        return zip(self.specs, self.bound, strict=True)
 
     def _filled(self, raw: Sequence[Any], revision: Revision) -> Values:
         is_unknown = inputs.is_account_unknown(revision)
         if not is_unknown and self._is_plain(raw):
             return list(raw)
+        given = frozenset(map(canonical, revision.injected or ()))
         computed = iter(raw)
         values: Values = []
-        for bound, spec in self._pairs():
+        for spec, bound in self._pairs():
             if is_unknown and spec.unknown_user_value is not None:
                 values.append(spec.unknown_user_value)
-            else:
-                values.append(_checked(bound, spec, revision, next(computed)))
+                continue
+            value = next(computed)
+            # A client's number is taken for what it is, and shown so: an int where 2.5 stands is none.
+            is_as_given = bound.name in given and is_number(value)
+            values.append(value if is_as_given else _checked(bound, spec, revision, value))
         return values
 
     def _is_plain(self, raw: Sequence[Any]) -> bool:
@@ -273,7 +304,7 @@ def _vector(bound: BoundFeature, spec: FeatureSpec, revision: Revision, value: A
 def _feature_error(bound: BoundFeature, revision: Revision, cause: str) -> FeatureError:
     return FeatureError(
         f"feature {bound.name!r} could not be computed from revision {revision.rev_id} of "
-        f"{revision.wiki_id}: {cause}",
+        f"{revision.wiki_id}: {cause[:_CAUSE_CHARACTERS]}",
         wiki_id=revision.wiki_id,
         rev_id=revision.rev_id,
         feature=bound.name,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.catalogue import Catalogue
-from schemas.prediction import Score, ScoredModel
+from schemas.prediction import Injected, Score, ScoredModel
 from tests.rows import binary, model_info, row, stored
 from tests.served import served
 
@@ -20,7 +20,13 @@ class CountingOnDemand:
         self._score = score
 
     async def score(
-        self, wiki_id: str, rev_id: int, model_names: Sequence[str], *, with_features: bool = False
+        self,
+        wiki_id: str,
+        rev_id: int,
+        model_names: Sequence[str],
+        *,
+        with_features: bool = False,
+        injected: Injected | None = None,
     ) -> list[ScoredModel]:
         self.asked.append(tuple(model_names))
         found = (self._catalogue.find(wiki_id, name) for name in model_names)

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.keys import row_key
-from schemas.prediction import PredictionRow, ScoredModel, Withdrawal
+from schemas.prediction import Injected, PredictionRow, ScoredModel, Withdrawal
 from tables.codec import encode_row
 from tests.replica_log import PAGES_TOPIC, REVISIONS_TOPIC, MemoryLog
 from tests.rows import REV_DT, binary, catalogue, row, stored
@@ -37,7 +37,13 @@ class NeverAsked:
     """A scorer that must not be asked."""
 
     async def score(
-        self, wiki_id: str, rev_id: int, model_names: Sequence[str], *, with_features: bool = False
+        self,
+        wiki_id: str,
+        rev_id: int,
+        model_names: Sequence[str],
+        *,
+        with_features: bool = False,
+        injected: Injected | None = None,
     ) -> list[ScoredModel]:
         raise AssertionError(f"revision {rev_id} was asked for")
 

@@ -1,11 +1,13 @@
 """The conformance model, with the answers that checks of ORES's API expect."""
 
+from typing import Any
+
 import pytest
 
-from models.conformance import DELAY, REVERSED_DIGITS, reversed_last_two, revid_score
+from models.conformance import DELAY, LAST_DIGITS, REVERSED_DIGITS, reversed_last_two
 from models.scoring import score_revision
 from models.store import PACKAGED_MODELS, ModelStore
-from schemas.prediction import Score
+from schemas.prediction import Score, ScoreFailure
 from tests.model_revisions import edit
 
 
@@ -32,9 +34,33 @@ def test_the_reversed_last_two_digits_are_the_probability(
     assert reversed_last_two(rev_id) == digits
 
 
-def test_digits_put_in_by_a_client_score_like_those_of_a_revision() -> None:
-    assert revid_score(50).prediction_value() is False
-    assert revid_score(51).prediction_value() is True
+@pytest.mark.parametrize(
+    ("injected", "true", "features"),
+    [
+        ({REVERSED_DIGITS: 50}, 0.5, {DELAY: 0, REVERSED_DIGITS: 50}),
+        ({REVERSED_DIGITS: 50, DELAY: 2}, 0.5, {DELAY: 2, REVERSED_DIGITS: 50}),
+        ({LAST_DIGITS: "09"}, 0.9, {DELAY: 0, REVERSED_DIGITS: 90}),
+        ({LAST_DIGITS: "nine", "feature.of.nothing": "x"}, 0.24, {DELAY: 0, REVERSED_DIGITS: 24}),
+    ],
+)
+def test_what_a_client_puts_in_scores_in_the_place_of_the_digits(
+    injected: dict[str, Any], true: float, features: dict[str, float]
+) -> None:
+    scorer = ModelStore([PACKAGED_MODELS]).load("testwiki-revid")
+    [answer] = score_revision([scorer], edit(injected=injected), with_features=True)
+    assert isinstance(answer.outcome, Score)
+    assert answer.outcome.probability["true"] == true
+    assert answer.outcome.prediction_value() is (true > 0.5)
+    assert answer.features == features
+
+
+@pytest.mark.parametrize("injected", [{REVERSED_DIGITS: "many"}, {DELAY: None}, {DELAY: -1}])
+def test_what_is_no_number_or_no_delay_gives_no_score(injected: dict[str, Any]) -> None:
+    scorer = ModelStore([PACKAGED_MODELS]).load("testwiki-revid")
+    [answer] = score_revision([scorer], edit(injected=injected), with_features=True)
+    assert isinstance(answer.outcome, ScoreFailure)
+    assert answer.outcome.code == "feature_error"
+    assert answer.features is None
 
 
 def test_nothing_is_fetched_for_it_and_it_runs_on_the_loop() -> None:

@@ -1,5 +1,6 @@
 """From a revision id to its scores."""
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,13 +13,14 @@ from agents.scoring import RevisionScoring
 from models.conformance import reversed_last_two
 from models.pool import PoolLimits, ScoringPool
 from models.priority import Priority
-from models.store import ModelStore
+from models.store import PACKAGED_MODELS, ModelStore
 from models.work import load_work
 from schemas.catalogue import ModelInfo
 from schemas.errors import ContentUnavailable, RevisionNotFound, SourceError
-from schemas.prediction import Score, ScoredModel, ScoreFailure
-from schemas.revision import RevisionRequest
+from schemas.prediction import Injected, Score, ScoredModel, ScoreFailure
+from schemas.revision import Revision, RevisionRequest
 from tests.artefacts import write_artefact
+from tests.model_revisions import EDITOR
 from tests.pool_work import lengths, running
 from tests.revisions import ScriptedContent
 
@@ -41,11 +43,20 @@ class Scoring:
             for name, info in (("length", reader), ("revid", inline.info), ("other", reader))
         }
 
-    async def score(self, *names: str, with_features: bool = False) -> list[ScoredModel]:
+    async def score(
+        self, *names: str, with_features: bool = False, injected: Injected | None = None
+    ) -> list[ScoredModel]:
         models: Mapping[str, ModelInfo] = {name: self.models[name] for name in names}
         return await self.scoring.score(
-            REQUEST, models, priority=Priority.STREAM, with_features=with_features
+            REQUEST, models, priority=Priority.STREAM, with_features=with_features, injected=injected
         )
+
+
+class SignedContent(ScriptedContent):
+    """Content that tells who edited."""
+
+    async def get(self, request: RevisionRequest) -> Revision:
+        return replace(await super().get(request), user=EDITOR)
 
 
 @asynccontextmanager
@@ -156,3 +167,40 @@ async def test_a_pool_that_stands_still_does_not_keep_inline_models_from_answeri
     )
     given = Scoring(tmp_path, unstarted)
     assert isinstance((await given.score("revid"))[0].outcome, Score)
+
+
+async def test_what_is_injected_reaches_models_in_the_loop_and_in_the_pool(tmp_path: Path) -> None:
+    write_artefact(tmp_path, "tiny-revid")
+    store = ModelStore([tmp_path, PACKAGED_MODELS])
+    reverted, inline = store.info("enwiki-reverted"), store.load("tiny-revid")
+    injected = {"datasource.revision.text": "Oaks.", "feature.revision.reversed_last_two_in_rev_id": 7}
+    async with running(functools.partial(load_work, (PACKAGED_MODELS,), ("enwiki-reverted",))) as pool:
+        content = SignedContent()
+        scoring = RevisionScoring(content, pool, {"tiny-revid": inline}, max_text_bytes=LIMIT_BYTES)
+        models = {"reverted": reverted, "revid": inline.info}
+        other = await scoring.score(REQUEST, models, priority=Priority.ON_DEMAND, injected=injected)
+        usual = await scoring.score(REQUEST, models, priority=Priority.ON_DEMAND)
+        content.texts[1205] = "Oaks."
+        meant = await scoring.score(REQUEST, models, priority=Priority.ON_DEMAND)
+    assert probability(other[1]) == 0.07
+    assert probability(usual[1]) == 0.5
+    assert probability(other[0]) == probability(meant[0]) != probability(usual[0])
+
+
+async def test_a_delay_holds_nobody_else_up(tmp_path: Path) -> None:
+    async with scoring(tmp_path) as given:
+        slow = asyncio.create_task(given.score("revid", injected={"feature.delay": 0.3}))
+        for _ in range(3):
+            await given.score("revid", injected={"feature.delay": 0.01})
+            await given.score("length")
+        assert not slow.done()
+        assert isinstance((await slow)[0].outcome, Score)
+
+
+async def test_a_delay_that_is_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.scoring.WAIT_SECONDS", 0.05)
+    async with scoring(tmp_path) as given:
+        revid, length = await given.score("revid", "length", injected={"feature.delay": 1e300})
+        assert isinstance(revid.outcome, ScoreFailure)
+        assert revid.outcome.code == "cpu_limit_exceeded"
+        assert isinstance(length.outcome, Score)
