@@ -222,6 +222,7 @@ class Worker:
             cluster=None if self.sharing is None else self.sharing.finder,
             node=None if self.sharing is None else self.sharing.node,
             progress=self._progress,
+            rules=self.rules,
         )
         settings = self.settings
         await self.scorers.begin()

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from agents.rules.book import RuleBook
 from app.api.asgi import create_api
 from app.api.intake import NO_INTAKE, IntakeAccess
 from app.api.on_demand import OnDemand
@@ -81,6 +82,7 @@ async def served(
     log: MemoryLog | None = None,
     intake: IntakeAccess = NO_INTAKE,
     ores_legacy_scores: int | None = None,
+    rules: RuleBook | None = None,
 ) -> AsyncIterator[Served]:
     """Serve rows that came through a follower; the log is out of reach from the start where given so."""
     log = log or MemoryLog()
@@ -95,6 +97,7 @@ async def served(
         metrics=metrics,
         intake=intake,
         ores_legacy_scores=ores_legacy_scores,
+        rules=rules,
     )
     started, stop = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from agents.rules.book import RuleBook
 from app.api.on_demand import DirectScoring, OnDemand
 from app.cluster.finder import Finder, LocalFinder
 from app.cluster.node import Node
@@ -36,6 +37,7 @@ class Resources(Struct, frozen=True):
         cluster: Finds what is not here; None where all is.
         node: Answers other workers; None where there are none.
         progress: What is recovering.
+        rules: Which events are scored with which models; None without, where the stream scores all.
     """
 
     reader: PredictionReader
@@ -47,6 +49,7 @@ class Resources(Struct, frozen=True):
     cluster: Finder | None = None
     node: Node | None = None
     progress: Callable[[], Sequence[Progress]] = tuple
+    rules: RuleBook | None = None
 
     @property
     def finder(self) -> Finder:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from agents.rules.book import RuleBook
 from app.api import errors, liftwing, ores, ours
 from app.api.answers import Resources
 from app.api.endpoint import CORS_HEADERS, Handler, beside, endpoint
@@ -58,6 +59,7 @@ def create_api(
     cluster: Finder | None = None,
     node: Node | None = None,
     progress: Callable[[], Sequence[Progress]] = tuple,
+    rules: RuleBook | None = None,
     clock: Callable[[], float] = time.perf_counter,
     ores_legacy_scores: int | None = None,
 ) -> "Api":
@@ -74,11 +76,14 @@ def create_api(
         cluster: Finds what is not in the reader; None where all is.
         node: Answers other workers; None where there are none.
         progress: Returns what is recovering.
+        rules: Which events are scored with which models; None without.
         clock: Seconds for durations.
         ores_legacy_scores: Scores that one request may ask for where ORES's paths are to answer as
             ores-legacy does; None where they answer as ORES.
     """
-    resources = Resources(reader, catalogue, on_demand, readiness, metrics, direct, cluster, node, progress)
+    resources = Resources(
+        reader, catalogue, on_demand, readiness, metrics, direct, cluster, node, progress, rules
+    )
     metrics.watch_reader(reader.freshness)
     return Api(resources, clock, intake, ores_legacy_scores)
 

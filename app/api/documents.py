@@ -7,10 +7,11 @@ import orjson
 
 from app.api.errors import ores_entry
 from schemas.catalogue import ModelInfo
-from schemas.prediction import PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
+from schemas.prediction import FeatureValue, PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
 from tables.reader import Freshness
 
 Document = dict[str, Any]
+_VECTOR = "feature_vector."
 
 
 def compact(document: Document) -> bytes:
@@ -108,6 +109,18 @@ def ores_answers(rev_id: int, answers: Mapping[str, ScoredModel]) -> Document:
         else:
             entry = {"error": ores_entry(answer.outcome, rev_id)}
         if answer.features is not None:
-            entry["features"] = answer.features
+            entry["features"] = ores_features(answer.features)
         document[name] = entry
+    return document
+
+
+def ores_features(features: Mapping[str, FeatureValue]) -> Document:
+    """Return features as ORES prints them: the values of a vector as one list."""
+    document: Document = {}
+    for name, value in features.items():
+        whole, bracket, _ = name.rpartition("[")
+        if bracket and name.startswith(_VECTOR):
+            document.setdefault(whole, []).append(value)
+        else:
+            document[name] = value
     return document

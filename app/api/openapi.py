@@ -1,6 +1,6 @@
 """The description of the API in OpenAPI 3.1, kept by hand beside the routes; a test holds them together."""
 
-from app.api import openapi_intake, openapi_liftwing, openapi_ores
+from app.api import openapi_intake, openapi_liftwing, openapi_ores, openapi_ores_v3
 from app.api.openapi_parts import Schema, answer, parameter
 
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -27,7 +27,7 @@ def document() -> Schema:
         },
         "paths": {
             **_OUR_PATHS,
-            **_ORES_PATHS,
+            **openapi_ores_v3.PATHS,
             **openapi_ores.paths(),
             **openapi_liftwing.PATHS,
             **openapi_intake.PATHS,
@@ -46,16 +46,6 @@ def document() -> Schema:
 
 _WIKI = parameter("wiki_id", {"type": "string"}, "Database name, such as enwiki.")
 _REVISION = parameter("rev_id", _NUMBER, "Revision id.")
-_MODELS = parameter("models", {"type": "string"}, "Names, separated by '|'; all if absent.", where="query")
-_FEATURES = parameter(
-    "features",
-    {"type": "string"},
-    "Present: show the features as well; only where the server scores on demand.",
-    where="query",
-)
-_FORMAT = parameter(
-    "format", {"type": "string", "enum": ["json"]}, "json: without white space.", where="query"
-)
 _PROVENANCE = parameter(
     "provenance",
     {"type": "string", "enum": ["0", "1"]},
@@ -78,12 +68,6 @@ _STORED_ANSWERS = {
     "410": answer("The revision or its page was deleted, hidden or suppressed.", "Error"),
     "503": answer("The tables are not complete yet.", "Error"),
 }
-_ORES_ANSWERS = {
-    "200": answer("Scores, or a typed error in a score's place.", "OresScores"),
-    "400": answer("A parameter is malformed or not supported.", "OresError"),
-    "404": answer("The wiki or the model is unknown.", "OresError"),
-    "503": answer("The tables are not complete yet, or too much is waiting to be scored.", "OresError"),
-}
 
 _OUR_PATHS: Schema = {
     "/scores/{wiki_id}/{rev_id}": {
@@ -100,53 +84,6 @@ _OUR_PATHS: Schema = {
             "operationId": "getPage",
             "parameters": [_WIKI, parameter("page_id", _NUMBER, "Page id."), _PROVENANCE],
             "responses": _STORED_ANSWERS,
-        }
-    },
-}
-
-_ORES_PATHS: Schema = {
-    "/v3/scores": {
-        "get": {
-            "summary": "All wikis with their models and versions, as ORES lists them.",
-            "operationId": "oresWikis",
-            "parameters": [_FORMAT],
-            "responses": {"200": answer("Wikis.", "OresScores"), "400": _ORES_ANSWERS["400"]},
-        }
-    },
-    "/v3/scores/{wiki_id}": {
-        "get": {
-            "summary": "The models of a wiki, or the scores of up to 50 of its revisions.",
-            "operationId": "oresWiki",
-            "parameters": [
-                _WIKI,
-                _MODELS,
-                parameter("revids", {"type": "string"}, "Ids, separated by '|'.", where="query"),
-                _FEATURES,
-                _FORMAT,
-            ],
-            "responses": _ORES_ANSWERS,
-        }
-    },
-    "/v3/scores/{wiki_id}/{rev_id}": {
-        "get": {
-            "summary": "The scores of one revision, as ORES shows them.",
-            "operationId": "oresRevision",
-            "parameters": [_WIKI, _REVISION, _MODELS, _FEATURES, _FORMAT],
-            "responses": _ORES_ANSWERS,
-        }
-    },
-    "/v3/scores/{wiki_id}/{rev_id}/{model_name}": {
-        "get": {
-            "summary": "One model's score of one revision, as ORES shows it.",
-            "operationId": "oresModel",
-            "parameters": [
-                _WIKI,
-                _REVISION,
-                parameter("model_name", {"type": "string"}, "Such as damaging."),
-                _FEATURES,
-                _FORMAT,
-            ],
-            "responses": _ORES_ANSWERS,
         }
     },
 }

@@ -37,9 +37,10 @@ class OresFaces:
         self._post_routes: Routes = {}
         self._beside: dict[str, BesideHandler]
         if legacy_scores is None:
-            v1, v2, pages = OresV1Face(resources), OresV2Face(resources), OresPages(resources)
-            self._routes = OresFace(resources).routes() | v1.routes() | v2.routes() | pages.routes()
-            self._post_routes = v1.post_routes() | v2.post_routes()
+            v1, v2, v3 = OresV1Face(resources), OresV2Face(resources), OresFace(resources)
+            pages = OresPages(resources)
+            self._routes = v3.routes() | v1.routes() | v2.routes() | pages.routes()
+            self._post_routes = v3.post_routes() | v1.post_routes() | v2.post_routes()
             self._beside = v1.routes_beside() | pages.routes_beside()
         else:
             legacy = OresLegacyFace(resources, legacy_scores)

@@ -1,4 +1,4 @@
-"""What ORES's versions 1 and 2 do alike: the models asked for, and the answers about several revisions."""
+"""What the versions of ORES do alike: the models asked for, and the answers about several revisions."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -67,9 +67,10 @@ async def answers_about(
     rev_ids = asked.rev_ids or ()
     if len(rev_ids) > REVISIONS_MOST:
         raise RequestInvalid(f"Too many values for 'revids' parameter.  Max of {REVISIONS_MOST}.")
-    if asked.has_features and resources.on_demand is None:
+    if resources.on_demand is None and (asked.has_features or asked.injected):
         raise RequestInvalid(
-            "Features are not stored, and this server does not score on demand. Ask without 'features'."
+            "Features are not stored, and this server does not score on demand. Ask without 'features' and "
+            "without values to inject."
         )
     counters = resources.metrics.faces[Face.ORES]
     unknown: list[Recovering | OwnerUnavailable] = []
@@ -77,7 +78,13 @@ async def answers_about(
     async def one(rev_id: int) -> Mapping[str, ScoredModel]:
         try:
             return await answer(
-                resources, counters, wiki_id, rev_id, models, with_features=asked.has_features
+                resources,
+                counters,
+                wiki_id,
+                rev_id,
+                models,
+                with_features=asked.has_features,
+                injected=asked.injected.get(rev_id),
             )
         except (Recovering, OwnerUnavailable) as error:
             unknown.append(error)

@@ -1,5 +1,6 @@
 """ORES's version 3: routes, shapes, error texts and headers that its clients rely on."""
 
+import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -183,6 +184,42 @@ async def test_a_path_without_a_revision_id_is_not_found(replica: Served, rev_id
     assert body["error"]["code"] == "not found"
 
 
+async def test_a_revision_that_is_named_twice_counts_once(replica: Served) -> None:
+    revids = "|".join(["12345"] * 51)
+    status, body, _ = await replica.ask(f"/v3/scores/enwiki/?models=damaging&revids={revids}")
+    assert status == 200
+    assert body["enwiki"]["scores"] == {"12345": {"damaging": DAMAGING}}
+
+
+async def test_too_many_revisions_are_told_before_an_unknown_wiki(replica: Served) -> None:
+    revids = "|".join(map(str, range(51)))
+    assert (await replica.ask(f"/v3/scores/nowiki/?revids={revids}"))[0] == 400
+
+
+@pytest.mark.parametrize("path", ["/v3/scores/enwiki/12345", "/v3/scores/enwiki/12345/damaging/"])
+async def test_a_post_answers_as_a_get(replica: Served, path: str) -> None:
+    assert (await replica.ask(path, method="POST"))[:2] == (await replica.ask(path))[:2]
+
+
+async def test_a_form_holds_the_parameters_too(replica: Served) -> None:
+    form = {"revids": "12345|12346", "models": "damaging"}
+    posted = await replica.ask("/v3/scores/enwiki/", method="POST", data=form)
+    got = await replica.ask("/v3/scores/enwiki/", params=form)
+    assert posted[:2] == got[:2]
+    assert set(posted[1]["enwiki"]["scores"]) == {"12345", "12346"}
+
+
+async def test_a_form_beyond_the_limit_is_refused(replica: Served) -> None:
+    form = io.BytesIO(b"revids=" + b"1|" * (1 << 20))
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    status, body, _ = await replica.ask("/v3/scores/enwiki", method="POST", data=form, headers=headers)
+    assert (status, body["error"]["code"]) == (413, "bad request")
+
+
+async def test_the_list_of_wikis_answers_get_alone(replica: Served) -> None:
+    assert (await replica.ask("/v3/scores", method="POST"))[0] == 405
+
+
 async def test_fifty_revisions_are_answered(replica: Served) -> None:
     revids = "|".join(str(12345 + number) for number in range(50))
     status, body, _ = await replica.ask(f"/v3/scores/enwiki/?revids={revids}")
@@ -193,7 +230,7 @@ async def test_fifty_revisions_are_answered(replica: Served) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "inject=%7B%7D",
+        "inject=%7B%2212345%22:%7B%22feature.delay%22:1%7D%7D",
         "feature.delay=16",
         "datasource.revision.text=%22a%22",
         "features",
