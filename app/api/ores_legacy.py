@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from app.api import errors
 from app.api.answers import Resources, answer
-from app.api.documents import Document, ores_models, ores_score
+from app.api.documents import Document, ores_models
 from app.api.endpoint import BesideHandler, Handler
 from app.api.errors import Failure, MethodNotAllowed, RouteUnknown, liftwing_failure, status_of
 from app.api.numbers import parse_id
@@ -25,6 +25,8 @@ _NOT_FOUND = "not found"
 _NO_REVISION = "The MW API does not have any info related to the rev-id"
 _TRUE_WORDS = frozenset({"", "1", "on", "t", "true", "y", "yes"})
 _FALSE_WORDS = frozenset({"0", "off", "f", "false", "n", "no"})
+# Of models of whatever kind.
+_AS_BOOLEANS = {"true": True, "false": False}
 _UNSUPPORTED = ("model_info", "inject")
 
 
@@ -215,9 +217,10 @@ def _entry(rev_id: int, scored: ScoredModel, labels: Iterable[str]) -> Document:
         labels: Of the model, in the order in which it gives their probabilities; tables keep another.
     """
     if isinstance(scored.outcome, Score):
-        given = scored.outcome.probability
+        given, said = scored.outcome.probability, scored.outcome.prediction_value()
         probability = {label: given[label] for label in labels if label in given} | given
-        entry: Document = {"score": {**ores_score(scored.outcome), "probability": probability}}
+        prediction = _AS_BOOLEANS.get(said.lower(), said) if isinstance(said, str) else said
+        entry: Document = {"score": {"prediction": prediction, "probability": probability}}
         if scored.features is not None:
             entry["features"] = scored.features
         return entry

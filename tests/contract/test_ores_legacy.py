@@ -179,6 +179,14 @@ async def test_classes_that_are_digits_stay_texts(tmp_path: Path) -> None:
         assert body["ptwiki"]["scores"]["12345"]["articlequality"]["score"]["prediction"] == "1"
 
 
+@pytest.mark.parametrize(("said", "shown"), [("true", True), ("False", False), ("truth", "truth")])
+async def test_words_of_truth_become_booleans(tmp_path: Path, said: str, shown: bool | str) -> None:
+    rows = [row(stored("damaging", Score(ScoreKind.MULTICLASS, (said,), {said: 1.0})))]
+    async with served(tmp_path, WIKIS, rows, ores_legacy_scores=20) as running:
+        _, body, _ = await running.ask("/v3/scores/enwiki/12345/damaging")
+        assert body["enwiki"]["scores"]["12345"]["damaging"]["score"]["prediction"] == shown
+
+
 async def test_a_number_is_written_as_python_writes_it(tmp_path: Path) -> None:
     rows = [row(stored("damaging", Score(ScoreKind.BINARY, ("false",), {"false": 1.0, "true": 3e-05})))]
     async with served(tmp_path, WIKIS, rows, ores_legacy_scores=20) as running:
