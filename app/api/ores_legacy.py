@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from app.api import errors
 from app.api.answers import Resources, answer
-from app.api.documents import Document, ores_models
+from app.api.documents import Document, ores_features, ores_models
 from app.api.endpoint import BesideHandler, Handler
 from app.api.errors import Failure, MethodNotAllowed, RouteUnknown, liftwing_failure, status_of
 from app.api.numbers import parse_id
@@ -222,7 +222,7 @@ def _entry(rev_id: int, scored: ScoredModel, labels: Iterable[str]) -> Document:
         prediction = _AS_BOOLEANS.get(said.lower(), said) if isinstance(said, str) else said
         entry: Document = {"score": {"prediction": prediction, "probability": probability}}
         if scored.features is not None:
-            entry["features"] = scored.features
+            entry["features"] = ores_features(scored.features)
         return entry
     failure = liftwing_failure(scored.outcome, rev_id)
     message: str = failure.document["error"]

@@ -79,10 +79,10 @@ def _paths(version: int) -> Iterator[tuple[str, Spec]]:
             parameters = (*parameters, _FEATURES)
         operation = _operation(_SUMMARIES[path], places, (*parameters, _INJECT))
         methods: Spec = {"get": operation}
-        if version < 3 and "revid" in places:
+        if version == 3 or "revid" in places:
             methods["post"] = _with_form(operation)
         yield f"/v{version}/scores/{path}", methods
-    if version == 3:
+    if version > 1:
         yield f"/v{version}/precache", _precache(version)
 
 

@@ -131,3 +131,28 @@ async def test_what_an_injected_value_breaks_is_an_error_of_its_revision_alone(w
     assert failed["error"]["type"] == "CaughtDependencyError"
     assert failed["error"]["message"].startswith("CaughtDependencyError: feature ")
     assert scored.keys() == {"score", "features"}
+
+
+@pytest.mark.parametrize("start", ["/v1/scores", "/scores"])
+async def test_version_1_injects(worker: Served, start: str) -> None:
+    path = f"{start}/testwiki/revid/2342342"
+    for body in (
+        (await worker.ask(f"{path}?{DIGITS}=50"))[1],
+        (await worker.ask(path, method="POST", data={DIGITS: "50"}))[1],
+        (await worker.ask(path, params={"inject": json.dumps({"2342342": {DIGITS: 50}})}))[1],
+    ):
+        assert body == {"2342342": revid(0.5, 0.5)}
+
+
+async def test_version_2_injects_and_shows_features_by_model(worker: Served) -> None:
+    path = "/v2/scores/testwiki/revid"
+    for body in (
+        (await worker.ask(f"{path}/2342342?features&{DIGITS}=50"))[1],
+        (await worker.ask(f"{path}/2342342", method="POST", data={DIGITS: "50", "features": ""}))[1],
+        (await worker.ask(f"{path}?revids=2342342&features&{DIGITS}=50"))[1],
+    ):
+        assert body["scores"]["testwiki"]["revid"] == {
+            "version": REVID.id.model_version,
+            "scores": {"2342342": revid(0.5, 0.5)},
+            "features": {"2342342": {"feature.delay": 0, DIGITS: 50}},
+        }

@@ -1,9 +1,10 @@
 """ORES's ``precache``: events of new revisions posted by ChangeProp, scored where rules say so."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from msgspec.structs import replace
@@ -146,3 +147,52 @@ async def test_a_body_that_is_no_event_is_refused_in_words_of_ores(
     )
     assert status == 400
     assert answer == {"error": {"code": "bad request", "message": "Must provide a POST'ed json as an event"}}
+
+
+V2 = "/v2/precache"
+V2_SCORES = {
+    "scores": {
+        "enwiki": {
+            "damaging": {
+                "version": "1.0.0",
+                "scores": {"12345": {"prediction": False, "probability": {"false": 0.75, "true": 0.25}}},
+            }
+        }
+    }
+}
+
+
+@pytest.mark.parametrize("path", [V2, f"{V2}/"])
+@pytest.mark.parametrize("escape", [str, quote])
+async def test_version_2_takes_the_event_in_the_query_escaped_once_or_twice(
+    server: Served, path: str, escape: Callable[[str], str]
+) -> None:
+    query = {"event": escape(json.dumps(event(comment="100% sure %7B")))}
+    status, body, _ = await server.ask(path, params=query)
+    assert (status, body) == (200, V2_SCORES)
+
+
+async def test_version_2_answers_an_event_that_no_rule_takes_with_nothing(server: Served) -> None:
+    query = {"event": json.dumps(event(database="nowiki"))}
+    assert (await server.ask(V2, params=query))[:2] == (204, b"")
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({}, "Must provide an 'event' parameter"),
+        ({"event": ""}, "Can not parse event argument as JSON blob"),
+        ({"event": "{"}, "Can not parse event argument as JSON blob"),
+        ({"event": "[" * 10_000}, "Can not parse event argument as JSON blob"),
+        ({"event": '{"rev_id": 1}'}, "Must provide the 'database' parameter"),
+    ],
+)
+async def test_version_2_says_what_the_event_lacks(
+    server: Served, query: dict[str, str], message: str
+) -> None:
+    status, body, _ = await server.ask(V2, params=query)
+    assert (status, body) == (400, {"error": {"code": "bad request", "message": message}})
+
+
+async def test_version_2_takes_no_posted_event(server: Served) -> None:
+    assert (await server.ask(V2, method="POST", json=event()))[0] == 405
