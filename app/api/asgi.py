@@ -175,7 +175,7 @@ class Api:
         face = Face.UNKNOWN
         if is_ores_path(path):
             face = Face.ORES
-        elif path.startswith("/v1/models"):
+        elif path.startswith(("/v1/models", "/v2/models", "/v2/health")):
             face = Face.LIFTWING
         response = await self._endpoint(face, refuse)(request)
         response.headers.update(refusal.headers or {})

@@ -33,7 +33,9 @@ class OperationsFace:
             path: {method.upper(): operation["summary"] for method, operation in operations.items()}
             for path, operations in paths.items()
         }
-        return json_response({"name": "revstream", "description": "/openapi.json", "routes": summaries})
+        return json_response(
+            {"status": "alive", "name": "revstream", "description": "/openapi.json", "routes": summaries}
+        )
 
     async def _openapi(self, _: Request) -> Response:
         return json_response(document())

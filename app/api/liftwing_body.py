@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from app.api.body_permits import BodyPermits
 from app.api.endpoint import BODY_BYTES, read_body
+from app.api.json_limits import JsonTooLarge, bounded_json
 from schemas.errors import RequestInvalid
 
 LARGE_BODY_BYTES: Final = 8 << 20
@@ -56,8 +57,8 @@ class LargeBodies:
 
 def _object(request: Request, body: bytes) -> dict[str, Any]:
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        document = bounded_json(body)
+    except (orjson.JSONDecodeError, JsonTooLarge) as error:
         raise _unreadable(request, error) from error
     if not isinstance(document, dict):
         raise RequestInvalid("Please verify that request input is a json dict")

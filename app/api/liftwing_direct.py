@@ -1,21 +1,18 @@
 """Lift Wing's models that are asked about what no table holds: texts, links, edits not saved yet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from app.api.answers import Resources
-from app.api.endpoint import failure_response, json_response
-from app.api.errors import Failure
-from app.api.liftwing_body import read_object
+from app.api.liftwing_answer import Answer
 from app.api.liftwing_langid import langid_answer, parse_langid, text_revision
 from app.api.liftwing_language import NotWikipedia
+from app.api.liftwing_names import LANGID, OUTLINKS
 from app.api.liftwing_outlinks import (
     linked_page,
     outlinks_answer,
     outlinks_failure,
+    outlinks_tensor,
     page_asked,
     parse_outlinks,
 )
@@ -25,9 +22,6 @@ from schemas.catalogue import ModelInfo
 from schemas.errors import ContentError, FeatureError, ModelNotFound, NotReady, RequestInvalid
 from schemas.prediction import ScoredModel, ScoreFailure, ScoreKind
 from schemas.revision import Revision
-
-LANGID: Final = "langid"
-OUTLINKS: Final = "outlink-topic-model"
 
 # What is wrong with the text or the links themselves; all else is the server's fault.
 _OF_THE_INPUT: Final = frozenset(
@@ -71,36 +65,36 @@ class DirectModels:
         self._counters.answers[Outcome.FAILED if is_failure else Outcome.SCORED] += 1
         return scored
 
-    async def langid(self, request: Request) -> Response:
+    async def langid(self, body: Mapping[str, Any]) -> Answer:
         """Answer which language a text is in."""
         if self._langid is None:
             raise ModelNotFound(f"Model with name {LANGID} does not exist.")
-        scored = await self.score(text_revision(parse_langid(await read_object(request))), self._langid)
+        scored = await self.score(text_revision(parse_langid(body)), self._langid)
         if isinstance(scored.outcome, ScoreFailure):
             return _failed(scored.outcome)
-        return json_response(langid_answer(scored.outcome))
+        return Answer(langid_answer(scored.outcome))
 
-    async def outlinks(self, request: Request) -> Response:
+    async def outlinks(self, body: Mapping[str, Any]) -> Answer:
         """Answer the topics of a page by its links, which the request gives or the wiki tells."""
-        body = await read_object(request)
         try:
             asked = parse_outlinks(body)
         except NotWikipedia as error:
-            return json_response({"detail": error.message}, status=400)
+            return Answer({"detail": error.message}, 400)
         info = self._resources.catalogue.find(asked.wiki_id, OUTLINKS)
         if info is None or not info.reads_content:
-            raise _no_wiki(body, asked.wiki_id, self._resources)
+            raise _no_wiki(body, asked.wiki_id)
         outlinks: Sequence[str] | None = asked.outlinks
         if outlinks is None:
             try:
                 outlinks = await self.scoring(OUTLINKS).outlinks(page_asked(asked))
             except ContentError as error:
                 self._counters.answers[Outcome.FAILED] += 1
-                return failure_response(outlinks_failure(asked, error))
+                return Answer.failed(outlinks_failure(asked, error))
         scored = await self.score(linked_page(asked, outlinks), info)
         if isinstance(scored.outcome, ScoreFailure):
             return _failed(scored.outcome)
-        return json_response(outlinks_answer(asked, scored.outcome))
+        score = scored.outcome
+        return Answer(outlinks_answer(asked, score), tensor=outlinks_tensor(asked, score))
 
 
 def _any_wiki(resources: Resources, model_name: str) -> ModelInfo | None:
@@ -112,14 +106,12 @@ def _any_wiki(resources: Resources, model_name: str) -> ModelInfo | None:
     )
 
 
-def _no_wiki(body: dict[str, Any], wiki_id: str, resources: Resources) -> RequestInvalid | ModelNotFound:
-    if not any(OUTLINKS in models for models in resources.catalogue.wikis.values()):
-        return ModelNotFound(f"Model with name {OUTLINKS} does not exist.")
+def _no_wiki(body: Mapping[str, Any], wiki_id: str) -> RequestInvalid:
     if "lang" in body and "wiki_id" not in body:
         return RequestInvalid(f"Unsupported lang: {body['lang']}.")
     return RequestInvalid(f"Unknown wiki_id: {wiki_id[:80]}")
 
 
-def _failed(failure: ScoreFailure) -> Response:
+def _failed(failure: ScoreFailure) -> Answer:
     status = 400 if failure.code in _OF_THE_INPUT else 500
-    return failure_response(Failure(status, {"error": failure.message}))
+    return Answer({"error": failure.message}, status)

@@ -46,7 +46,7 @@ def wiki_of(lang: object) -> str:
             "Language field should not have a 'wiki' suffix, i.e. use 'en', not 'enwiki'", lang=lang[:80]
         )
     if not _CODE.fullmatch(lang):
-        raise RequestInvalid(f"lang {lang[:80]!r} does not exist in the canonical Wikipedia language list.")
+        raise RequestInvalid(f"lang '{lang[:80]}' does not exist in the canonical Wikipedia language list.")
     hyphened = lang.replace("_", "-")
     return _WIKIS.get(hyphened, f"{hyphened.replace('-', '_')}wiki")
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from app.api.errors import RETRY_AFTER_SECONDS, Failure
+from app.api.liftwing_event import event_fields, event_id, positive_id, wikipedia_of
 from app.api.liftwing_language import require_wikipedia, wiki_of
 from schemas.errors import ContentError, RequestInvalid
 from schemas.prediction import Score
@@ -63,7 +64,7 @@ def parse_outlinks(body: Mapping[str, Any]) -> OutlinkRequest:
         wiki_id = _wiki(body)
         title, page_id = _page(body)
     if body.get("revision_id") is not None:
-        rev_id = _positive(body["revision_id"], "revision_id")
+        rev_id = positive_id(body["revision_id"], "revision_id")
     features = body.get("features_str")
     if features is not None and not isinstance(features, str):
         raise RequestInvalid('Expected "features_str" to be a string.')
@@ -92,17 +93,26 @@ def outlinks_answer(request: OutlinkRequest, score: Score) -> dict[str, Any]:
     """
     article = f"https://{request.lang}.wikipedia.org/wiki"
     article += f"?curid={request.page_id}" if request.page_title is None else f"/{request.page_title}"
-    topics = sorted(score.probability.items(), key=lambda item: (-item[1], item[0]))
+    results = [{"topic": topic, "score": probability} for topic, probability in _topics(request, score)]
+    return {"prediction": {"article": article, "results": results}}
+
+
+def outlinks_tensor(request: OutlinkRequest, score: Score) -> dict[str, Any]:
+    """Return what Lift Wing's model says by the second protocol: the same topics, in pairs.
+
+    Of title and id there is the one that the client named; the other is null.
+    """
     return {
-        "prediction": {
-            "article": article,
-            "results": [
-                {"topic": topic, "score": probability}
-                for topic, probability in topics
-                if probability >= request.threshold
-            ],
-        }
+        "topics": _topics(request, score),
+        "lang": request.lang,
+        "page_id": request.page_id,
+        "page_title": request.page_title,
     }
+
+
+def _topics(request: OutlinkRequest, score: Score) -> list[tuple[str, float]]:
+    topics = sorted(score.probability.items(), key=lambda item: (-item[1], item[0]))
+    return [item for item in topics if item[1] >= request.threshold]
 
 
 def page_asked(request: OutlinkRequest) -> PageRequest:
@@ -169,32 +179,13 @@ def _page(body: Mapping[str, Any]) -> tuple[str | None, int | None]:
             raise RequestInvalid('Expected "page_title" to be a string.')
         return title, None
     if page_id:
-        return None, _positive(page_id, "page_id")
+        return None, positive_id(page_id, "page_id")
     raise RequestInvalid("You must pass either `page_title` or `page_id`.")
 
 
 def _event(event: object) -> tuple[str, int, int | None]:
-    if not isinstance(event, Mapping):
-        raise RequestInvalid('Expected "event" to be an object.')
-    schema, meta = str(event.get("$schema")), event.get("meta")
-    require_wikipedia(meta.get("domain") if isinstance(meta, Mapping) else None)
-    if schema.startswith("/mediawiki/page/change/1"):
-        page, revision = event.get("page"), event.get("revision")
-        wiki_id: object = event.get("wiki_id")
-        page_id = page.get("page_id") if isinstance(page, Mapping) else None
-        rev_id = revision.get("rev_id") if isinstance(revision, Mapping) else None
-    elif schema.startswith(("/mediawiki/revision/create/1", "/mediawiki/revision/create/2")):
-        wiki_id, page_id, rev_id = event.get("database"), event.get("page_id"), event.get("rev_id")
-    else:
-        raise RequestInvalid(
-            f"Unsupported event of schema {schema[:200]}, the page_id value cannot be determined."
-        )
-    if not isinstance(wiki_id, str) or not wiki_id.endswith("wiki"):
-        raise RequestInvalid('Missing "lang" in input data.')
-    return wiki_id, _positive(page_id, "page_id"), None if rev_id is None else _positive(rev_id, "rev_id")
-
-
-def _positive(value: object, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise RequestInvalid(f'Expected "{name}" to be a int.')
-    return value
+    fields = event_fields(event, "lang")
+    require_wikipedia(fields.domain)
+    wiki_id = wikipedia_of(fields)
+    rev_id = None if fields.rev_id is None else positive_id(fields.rev_id, "rev_id")
+    return wiki_id, event_id(fields.page_id, "page_id"), rev_id

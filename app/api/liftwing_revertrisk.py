@@ -1,4 +1,4 @@
-"""Lift Wing's contract of revertrisk-language-agnostic: requests, answers and failures, without a server."""
+"""Lift Wing's contract of its revert-risk models: requests, answers and failures, without a server."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from app.api.liftwing_event import event_fields, event_id, wikipedia_of
 from app.api.liftwing_language import require_wikipedia, wiki_of
 from schemas.errors import ParentNotFound, RequestInvalid
 from schemas.prediction import Score, ScoredModel, ScoreFailure
@@ -19,9 +20,13 @@ UNSAVED: Final = -1
 _REV_ID_END: Final = 1 << 63
 _MOST_GROUPS: Final = 1_000
 _FIELDS: Final = (
-    "id, lang, text, timestamp, bytes, page.id, page.title, page.first_edit_timestamp, parent.id, "
-    "parent.lang, parent.text, parent.timestamp, parent.bytes and user.id"
+    "`id`, `lang`, `text`, `timestamp`, `bytes`, `page.id`, `page.title`, `page.first_edit_timestamp`, "
+    "`parent.id`, `parent.lang`, `parent.text`, `parent.timestamp`, `parent.bytes`, `user.id`"
 )
+
+
+class DataIncomplete(RequestInvalid):
+    """The data of an edit before it is saved lack a field, or one is malformed."""
 
 
 class RevisionAsked(Struct, frozen=True):
@@ -89,20 +94,21 @@ class _RevisionData(Struct):
     comment: str = ""
 
 
-def parse_revertrisk(body: Mapping[str, Any], *, allows_unsaved: bool) -> RevertRiskRequest:
+def parse_revertrisk(body: Mapping[str, Any], *, allows_batch: bool) -> RevertRiskRequest:
     """Read the body of a request.
 
     Args:
         body: One of ``{"rev_id", "lang"}``, ``{"instances": [{"rev_id", "lang"}, …]}``, ``{"event"}`` (page
             change 1 or revision-create 1 or 2) and ``{"revision_data"}``, which may be ``msgspec.Raw``.
-        allows_unsaved: Whether ``revision_data`` is looked at; otherwise it is as if it were not there.
+        allows_batch: Whether ``instances`` are looked at; otherwise they are as if they were not there.
 
     Raises:
-        RequestInvalid: With the texts of Lift Wing, where clients know them.
+        RequestInvalid: With the texts of Lift Wing, where clients know them; ``DataIncomplete`` is told in
+            ``detail``.
     """
-    if allows_unsaved and "revision_data" in body:
+    if "revision_data" in body:
         return RevertRiskRequest(unsaved=_unsaved(body["revision_data"]))
-    if "instances" in body:
+    if allows_batch and "instances" in body:
         return RevertRiskRequest(_instances(body["instances"]), is_batch=True)
     if "event" in body:
         return RevertRiskRequest((_event(body["event"]),))
@@ -131,13 +137,14 @@ def revertrisk_answer(scored: ScoredModel, score: Score, wiki_id: str, rev_id: i
 
 
 def revertrisk_answers(
-    request: RevertRiskRequest, scored: Sequence[ScoredModel]
+    request: RevertRiskRequest, scored: Sequence[ScoredModel], *, allows_batch: bool
 ) -> tuple[int, dict[str, Any]]:
     """Return the whole answer.
 
     Args:
         request: What was asked.
         scored: One answer for each revision asked, in their order; of an unsaved edit, just one.
+        allows_batch: Whether the model takes batches: it words the failure of one revision as that of all.
 
     Returns:
         HTTP status and JSON document: 200, or 422 where no revision got a score. A batch of which only some
@@ -156,6 +163,8 @@ def revertrisk_answers(
             )
         else:
             predictions.append(revertrisk_answer(answer, answer.outcome, one.wiki_id, one.rev_id))
+    if not predictions and not allows_batch:
+        return 422, {"detail": errors[0]}
     if not predictions:
         keys = ", ".join(f"({one.rev_id}, {one.lang!r})" for one in asked)
         return 422, {
@@ -202,23 +211,10 @@ def _rev_id(rev_id: object) -> int:
 
 
 def _event(event: object) -> RevisionAsked:
-    if not isinstance(event, Mapping):
-        raise RequestInvalid('Expected "event" to be an object.')
-    schema = event.get("$schema")
-    meta = event.get("meta")
-    require_wikipedia(meta.get("domain") if isinstance(meta, Mapping) else None)
-    if isinstance(schema, str) and schema.startswith("/mediawiki/page/change/1"):
-        wiki_id, revision = event.get("wiki_id"), event.get("revision")
-        rev_id = revision.get("rev_id") if isinstance(revision, Mapping) else None
-    elif isinstance(schema, str) and schema.startswith(
-        ("/mediawiki/revision/create/1", "/mediawiki/revision/create/2")
-    ):
-        wiki_id, rev_id = event.get("database"), event.get("rev_id")
-    else:
-        raise RequestInvalid(f"Unsupported event of schema {schema}, the rev_id value cannot be determined.")
-    if not isinstance(wiki_id, str) or not wiki_id.endswith("wiki"):
-        raise RequestInvalid('Missing "lang" in input data.')
-    return RevisionAsked(wiki_id, _rev_id(rev_id), wiki_id.removesuffix("wiki"))
+    fields = event_fields(event, "lang")
+    require_wikipedia(fields.domain)
+    wiki_id = wikipedia_of(fields)
+    return RevisionAsked(wiki_id, event_id(fields.rev_id, "rev_id"), wiki_id.removesuffix("wiki"))
 
 
 def _unsaved(data: object) -> Revision:
@@ -229,8 +225,8 @@ def _unsaved(data: object) -> Revision:
             else msgspec.convert(data, _RevisionData)
         )
     except (msgspec.DecodeError, RecursionError) as error:
-        raise RequestInvalid(
-            f"The revision data lack a field, or one is malformed: {error}. Needed are {_FIELDS}"
+        raise DataIncomplete(
+            f"Missing some required fields. Required fields are {_FIELDS}", reason=str(error)[:500]
         ) from error
     has_account = bool(found.user.id)
     return Revision(

@@ -1,6 +1,6 @@
 """The description of the API in OpenAPI 3.1, kept by hand beside the routes; a test holds them together."""
 
-from app.api import openapi_intake, openapi_liftwing, openapi_ores, openapi_ores_v3
+from app.api import openapi_intake, openapi_kserve, openapi_liftwing, openapi_ores, openapi_ores_v3
 from app.api.openapi_parts import Schema, answer, parameter
 
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -30,6 +30,7 @@ def document() -> Schema:
             **openapi_ores_v3.PATHS,
             **openapi_ores.paths(),
             **openapi_liftwing.PATHS,
+            **openapi_kserve.PATHS,
             **openapi_intake.PATHS,
             **_OPERATIONS_PATHS,
         },
@@ -38,6 +39,7 @@ def document() -> Schema:
                 **_SCHEMAS,
                 **openapi_ores.schemas(),
                 **openapi_liftwing.SCHEMAS,
+                **openapi_kserve.SCHEMAS,
                 **openapi_intake.SCHEMAS,
             }
         },

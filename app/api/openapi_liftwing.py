@@ -3,6 +3,12 @@
 from app.api.openapi_parts import Schema, answer, body, parameter
 
 _MODEL = parameter("name", {"type": "string"}, "{wiki}-{model}, such as enwiki-damaging.")
+_MODEL_INFO = parameter(
+    "model_info",
+    {"type": "string"},
+    "ORES's paths, separated by '|': statistics.thresholds.true.\"maximum recall @ precision >= 0.9\".",
+    where="query",
+)
 _NO_MODEL = answer("No such model.", "LiftWingError")
 
 PATHS: Schema = {
@@ -15,10 +21,15 @@ PATHS: Schema = {
     },
     "/v1/models/{name}": {
         "get": {
-            "summary": "Whether a model is ready.",
+            "summary": "Whether a model is ready; its version, statistics and thresholds.",
             "operationId": "liftWingModel",
-            "parameters": [_MODEL],
-            "responses": {"200": answer("It is.", "LiftWingModel"), "404": _NO_MODEL},
+            "parameters": [_MODEL, _MODEL_INFO],
+            "responses": {
+                "200": answer("It is.", "LiftWingModel"),
+                "400": answer("A path of model_info is unknown or malformed.", "LiftWingError"),
+                "404": _NO_MODEL,
+                "503": answer("It is not.", "LiftWingError"),
+            },
         }
     },
     "/v1/models/revertrisk-language-agnostic:predict": {
@@ -28,9 +39,25 @@ PATHS: Schema = {
             "requestBody": body("RevertRiskRequest"),
             "responses": {
                 "200": answer("One answer; of a batch, predictions and errors.", "RevertRisk"),
-                "400": answer("The input is wrong, or the wiki has no such model.", "LiftWingError"),
+                "400": answer("The input is wrong, or the wiki has no such model.", "LiftWingRefusal"),
+                "404": answer("No wiki has the model revertrisk-language-agnostic.", "LiftWingError"),
                 "413": answer("The body is too large.", "LiftWingError"),
                 "422": answer("No revision could be scored.", "LiftWingDetail"),
+                "503": answer("Nothing is stored and nothing can score now.", "LiftWingError"),
+            },
+        }
+    },
+    "/v1/models/revertrisk-multilingual:predict": {
+        "post": {
+            "summary": "The risk that an edit is reverted: of one revision, or of one not saved yet.",
+            "operationId": "liftWingMultilingualRevertRisk",
+            "requestBody": body("RevertRiskRequest"),
+            "responses": {
+                "200": answer("One answer.", "RevertRisk"),
+                "400": answer("The input is wrong, or the wiki has no such model.", "LiftWingRefusal"),
+                "404": answer("No wiki has the model revertrisk-multilingual.", "LiftWingError"),
+                "413": answer("The body is too large.", "LiftWingError"),
+                "422": answer("The revision could not be scored.", "LiftWingDetail"),
                 "503": answer("Nothing is stored and nothing can score now.", "LiftWingError"),
             },
         }
@@ -70,12 +97,12 @@ PATHS: Schema = {
     },
     "/v1/models/{name}:predict": {
         "post": {
-            "summary": "One model's score of one revision, as Lift Wing gives it.",
+            "summary": "One model's score of a revision or of up to 50, as Lift Wing gives it.",
             "operationId": "liftWingPredict",
             "parameters": [_MODEL],
             "requestBody": body("LiftWingRequest"),
             "responses": {
-                "200": answer("The score, in ORES's shape.", "OresScores"),
+                "200": answer("The score, in ORES's shape; of a batch, predictions.", "LiftWingScores"),
                 "400": answer("The input is wrong, or the revision cannot be scored.", "LiftWingError"),
                 "404": _NO_MODEL,
                 "413": answer("The body is too large.", "LiftWingError"),
@@ -92,7 +119,18 @@ SCHEMAS: Schema = {
         "properties": {
             "rev_id": {"type": "integer"},
             "event": {"type": "object", "description": "A page change or revision create event."},
-            "extended_output": {"type": "boolean", "default": False},
+            "instances": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 50,
+                "description": "rev_id or event of each: answered in this order, in `predictions`.",
+                "items": {"type": "object"},
+            },
+            "extended_output": {
+                "type": "boolean",
+                "default": False,
+                "description": "Show the features as well; only where the server scores on demand.",
+            },
         },
     },
     "RevertRiskRequest": {
@@ -215,6 +253,22 @@ SCHEMAS: Schema = {
             }
         },
     },
+    "LiftWingScores": {
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["predictions"],
+                "properties": {
+                    "predictions": {
+                        "type": "array",
+                        "description": "A score each, or `error` or `detail` with `status_code`.",
+                        "items": {"type": "object"},
+                    }
+                },
+            },
+            {"$ref": "#/components/schemas/OresScores"},
+        ]
+    },
     "LiftWingRefusal": {
         "oneOf": [
             {"$ref": "#/components/schemas/LiftWingError"},
@@ -236,7 +290,7 @@ SCHEMAS: Schema = {
     "LiftWingDetail": {
         "type": "object",
         "required": ["detail"],
-        "properties": {"detail": {"type": "string"}},
+        "properties": {"detail": {"type": "string"}, "reason": {"type": "string"}},
     },
     "LiftWingError": {
         "type": "object",
@@ -251,6 +305,11 @@ SCHEMAS: Schema = {
     "LiftWingModel": {
         "type": "object",
         "required": ["name", "ready"],
-        "properties": {"name": {"type": "string"}, "ready": {"type": "boolean"}},
+        "properties": {
+            "name": {"type": "string"},
+            "ready": {"type": "boolean"},
+            "version": {"type": "string", "description": "Absent where it depends on the wiki."},
+            "model_info": {"type": "object"},
+        },
     },
 }

@@ -143,7 +143,7 @@ async def test_all_models_are_listed_by_wiki_and_name(replica: Served) -> None:
 
 async def test_a_loaded_model_is_ready(replica: Served) -> None:
     status, body, _ = await replica.ask("/v1/models/enwiki-damaging")
-    assert (status, body) == (200, {"name": "enwiki-damaging", "ready": True})
+    assert (status, body) == (200, {"name": "enwiki-damaging", "ready": True, "version": "1.0.0"})
 
 
 async def test_a_replica_says_that_nothing_is_stored_and_that_this_may_change(replica: Served) -> None:
@@ -153,18 +153,57 @@ async def test_a_replica_says_that_nothing_is_stored_and_that_this_may_change(re
     assert int(response.headers["retry-after"]) > 0
 
 
-@pytest.mark.parametrize("body", [{"rev_id": 12345, "extended_output": True}, {"instances": [{"rev_id": 1}]}])
-async def test_what_a_replica_cannot_do_is_refused_and_not_ignored(
-    replica: Served, body: dict[str, Any]
-) -> None:
-    status, answer = await predict(replica, body)
+async def test_features_that_a_replica_cannot_compute_are_refused_and_not_ignored(replica: Served) -> None:
+    status, answer = await predict(replica, {"rev_id": 12345, "extended_output": True})
     assert status == 400
     assert isinstance(answer["error"], str)
 
 
+async def test_a_batch_is_answered_in_its_order_and_fails_by_revision(replica: Served) -> None:
+    instances = [{"rev_id": 1}, {"rev_id": 12345}, {"rev_id": "x"}, {"rev_id": 99}]
+    status, body = await predict(replica, {"instances": instances})
+    assert status == 200
+    first, second, third, fourth = body["predictions"]
+    assert first == {"error": NO_REVISION.format(1), "status_code": 400}
+    assert second == DAMAGING
+    assert third == {"error": 'Expected "rev_id" to be an integer.', "status_code": 400}
+    assert fourth["status_code"] == 503
+
+
+async def test_a_batch_of_which_nothing_can_be_scored_fails_as_its_first(replica: Served) -> None:
+    status, body, response = await replica.ask(
+        PREDICT, method="POST", json={"instances": [{"rev_id": 99}] * 2}
+    )
+    assert (status, len(body["predictions"])) == (503, 2)
+    assert int(response.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("instances", "text"),
+    [
+        ([], 'Expected "instances" to be a list of revisions.'),
+        ({"rev_id": 1}, 'Expected "instances" to be a list of revisions.'),
+        ([5], 'Expected each of "instances" to be an object.'),
+        ([{"rev_id": 1}] * 51, "Only accept a maximum of 50 rev_ids in the request."),
+    ],
+)
+async def test_what_is_no_batch_is_refused(replica: Served, instances: Any, text: str) -> None:
+    assert await predict(replica, {"instances": instances}) == (400, {"error": text})
+
+
+@pytest.mark.parametrize("value", [False, "false", "False", None, 0])
+async def test_features_are_left_out_however_a_client_says_so(replica: Served, value: Any) -> None:
+    assert await predict(replica, {"rev_id": 12345, "extended_output": value}) == (200, DAMAGING)
+
+
+async def test_an_extended_output_that_is_no_answer_is_refused(replica: Served) -> None:
+    status, body = await predict(replica, {"rev_id": 12345, "extended_output": "perhaps"})
+    assert (status, body) == (400, {"error": 'Expected "extended_output" to be a boolean.'})
+
+
 async def test_what_is_not_stored_is_scored_with_its_features(tmp_path: Path) -> None:
     async with served(tmp_path, WIKIS, on_demand=ReversedDigits()) as running:
-        for extended in (True, "true"):
+        for extended in (True, "true", "True", 1):
             status, body = await predict(running, {"rev_id": 2309, "extended_output": extended})
             assert status == 200
             assert body["enwiki"]["scores"]["2309"]["damaging"] == {
@@ -210,10 +249,28 @@ async def test_an_event_of_another_wiki_is_refused_rather_than_scored_as_ours(re
 
 
 async def test_an_event_that_is_none_is_refused(replica: Served) -> None:
-    for event in ("text", 5, [1], {"$schema": "/mediawiki/page/change/1.2.0"}):
-        status, body = await predict(replica, {"event": event})
-        assert status == 400
-        assert isinstance(body["error"], str)
+    for event in ("text", 5, [1]):
+        assert await predict(replica, {"event": event}) == (
+            400,
+            {"error": 'Expected "event" to be an object.'},
+        )
+    for empty in ({"$schema": "/mediawiki/page/change/1.2.0"}, {"wiki_id": "enwiki"}):
+        assert await predict(replica, {"event": empty}) == (
+            400,
+            {"error": 'Expected "rev_id" in input data.'},
+        )
+    wrong = page_change(12345) | {"revision": {"rev_id": "5"}}
+    assert await predict(replica, {"event": wrong}) == (
+        400,
+        {"error": 'Expected "rev_id" to be an integer.'},
+    )
+
+
+async def test_a_later_schema_is_refused_as_lift_wing_refuses_it(replica: Served) -> None:
+    event = page_change(12345) | {"$schema": "/mediawiki/page/change/2.0.0"}
+    status, body = await predict(replica, {"event": event})
+    assert status == 400
+    assert body["error"].endswith("/mediawiki/page/change/2.0.0, the rev_id value cannot be determined.")
 
 
 @pytest.mark.parametrize("name", ["revision_create_1.json", "revision_create_2.json"])

@@ -81,7 +81,8 @@ async def test_a_text_is_answered_whatever_it_holds(server: Served) -> None:
 async def test_the_model_is_listed_and_ready(server: Served) -> None:
     _, body, _ = await server.ask("/v1/models")
     assert "langid" in body["models"]
-    assert (await server.ask("/v1/models/langid"))[:2] == (200, {"name": "langid", "ready": True})
+    status, body, _ = await server.ask("/v1/models/langid")
+    assert (status, body["name"], body["ready"]) == (200, "langid", True)
 
 
 async def test_without_the_model_there_is_none(tmp_path: Path) -> None:
@@ -114,4 +115,4 @@ async def test_a_server_that_does_not_score_says_so(tmp_path: Path) -> None:
         ready = await replica.ask("/v1/models/langid")
     assert status == 503
     assert answer["error"].startswith("Model with name langid is not ready.")
-    assert ready[:2] == (200, {"name": "langid", "ready": False})
+    assert ready[:2] == (503, {"error": "Model with name langid is not ready."})

@@ -215,4 +215,4 @@ async def test_a_server_that_does_not_score_says_so(tmp_path: Path) -> None:
         ready = await replica.ask(f"/v1/models/{MODEL}")
     assert status == 503
     assert answer["error"].startswith(f"Model with name {MODEL} is not ready.")
-    assert ready[:2] == (200, {"name": MODEL, "ready": False})
+    assert ready[:2] == (503, {"error": f"Model with name {MODEL} is not ready."})

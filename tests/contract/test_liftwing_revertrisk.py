@@ -12,10 +12,12 @@ from tests.scorers import ReversedDigits
 from tests.served import Served, served
 
 MODEL = "revertrisk-language-agnostic"
-WIKIS = catalogue({"enwiki": (MODEL,), "dewiki": ("damaging",)})
+MULTILINGUAL = "revertrisk-multilingual"
+WIKIS = catalogue({"enwiki": (MODEL, MULTILINGUAL), "dewiki": ("damaging",)})
+FIRST = ScoreFailure("parent_not_found", "the first")
 ROWS = [
-    row(stored(MODEL, binary(0.25)), rev_id=12345),
-    row(stored(MODEL, ScoreFailure("parent_not_found", "the first")), rev_id=1),
+    row(stored(MODEL, binary(0.25)), stored(MULTILINGUAL, binary(0.25)), rev_id=12345),
+    row(stored(MODEL, FIRST), stored(MULTILINGUAL, FIRST), rev_id=1),
 ]
 ANSWER = {
     "model_name": MODEL,
@@ -32,9 +34,32 @@ async def server(tmp_path: Path) -> AsyncIterator[Served]:
         yield running
 
 
-async def ask(server: Served, body: Any) -> tuple[int, Any]:
-    status, answer, _ = await server.ask(f"/v1/models/{MODEL}:predict", method="POST", json=body)
+async def ask(server: Served, body: Any, model: str = MODEL) -> tuple[int, Any]:
+    status, answer, _ = await server.ask(f"/v1/models/{model}:predict", method="POST", json=body)
     return status, answer
+
+
+async def test_the_multilingual_model_answers_one_revision_and_words_its_failure_so(server: Served) -> None:
+    asked = {"rev_id": 12345, "lang": "en"}
+    assert await ask(server, asked, MULTILINGUAL) == (200, {**ANSWER, "model_name": MULTILINGUAL})
+    assert await ask(server, {"rev_id": 1, "lang": "en"}, MULTILINGUAL) == (
+        422,
+        {"detail": "Could not make prediction for revision 1 (en). Reason: parent_revision_missing"},
+    )
+    assert await ask(server, {"instances": [asked]}, MULTILINGUAL) == (
+        400,
+        {"error": "The parameter lang is required."},
+    )
+
+
+async def test_a_revision_that_the_wiki_does_not_have_is_told_as_missing(server: Served) -> None:
+    assert await ask(server, {"rev_id": 404, "lang": "en"}) == (
+        422,
+        {
+            "detail": "Could not make prediction for revisions dict_keys([(404, 'en')]). "
+            "Reason: ['revision_missing']"
+        },
+    )
 
 
 async def test_one_revision_is_answered(server: Served) -> None:

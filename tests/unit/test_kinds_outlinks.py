@@ -138,9 +138,12 @@ def test_a_request_is_read(body: dict[str, Any], request_: OutlinkRequest) -> No
         ({"lang": "fr", "page_id": -1}, '"page_id"'),
         ({"lang": "fr", "page_id": 1, "features_str": ["Q1"]}, '"features_str"'),
         ({"lang": "fr", "page_id": 1, "features_str": "Q1 " * 40_000}, '"features_str" holds 120000'),
-        ({"event": {**PAGE_CHANGE, "$schema": "/x/1"}}, "Unsupported event of schema /x/1"),
+        (
+            {"event": {**PAGE_CHANGE, "$schema": "/x/1"}},
+            "/x/1, the lang value cannot be determined.",
+        ),
         ({"event": {**PAGE_CHANGE, "meta": {"domain": "fr.wiktionary.org"}}}, "outside of Wikipedia"),
-        ({"event": {**PAGE_CHANGE, "page": {}}}, '"page_id"'),
+        ({"event": {**PAGE_CHANGE, "page": {}}}, 'Missing "page_id" in input data.'),
         ({"event": 3}, '"event"'),
     ],
 )

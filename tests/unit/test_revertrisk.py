@@ -206,14 +206,10 @@ def test_a_language_means_a_wiki(lang: str, wiki_id: str) -> None:
         ),
         ({"event": EVENT}, RevertRiskRequest((RevisionAsked("be_x_oldwiki", 99, "be_x_old"),))),
         ({"event": OLD_EVENT}, RevertRiskRequest((RevisionAsked("dewiki", 98, "de"),))),
-        (
-            {"revision_data": {}, "rev_id": 5, "lang": "de"},
-            RevertRiskRequest((RevisionAsked("dewiki", 5, "de"),)),
-        ),
     ],
 )
 def test_a_request_is_read(body: dict[str, Any], request_: RevertRiskRequest) -> None:
-    assert parse_revertrisk(body, allows_unsaved=False) == request_
+    assert parse_revertrisk(body, allows_batch=True) == request_
 
 
 @pytest.mark.parametrize(
@@ -238,9 +234,12 @@ def test_a_request_is_read(body: dict[str, Any], request_: RevertRiskRequest) ->
             "Requesting multiple revisions should have the same language.",
         ),
         ({"event": {**EVENT, "meta": {"domain": "www.wikidata.org"}}}, "outside of Wikipedia"),
-        ({"event": {**EVENT, "$schema": "/x/1"}}, "Unsupported event of schema /x/1"),
+        (
+            {"event": {**EVENT, "$schema": "/x/1"}},
+            "schema /x/1, the lang value cannot be determined.",
+        ),
         ({"event": {**EVENT, "wiki_id": "enwiktionary"}}, 'Missing "lang" in input data.'),
-        ({"event": {**EVENT, "revision": None}}, "The parameter rev_id is required."),
+        ({"event": {**EVENT, "revision": None}}, 'Missing "rev_id" in input data.'),
         ({"event": []}, '"event"'),
         ({"revision_data": {"lang": "en"}}, "parent.text"),
         ({"revision_data": {**UNSAVED_EDIT, "parent": None}}, "parent"),
@@ -249,17 +248,17 @@ def test_a_request_is_read(body: dict[str, Any], request_: RevertRiskRequest) ->
 )
 def test_a_wrong_request_is_told_what_is_wrong(body: dict[str, Any], told: str) -> None:
     with pytest.raises(RequestInvalid) as caught:
-        parse_revertrisk(body, allows_unsaved=True)
+        parse_revertrisk(body, allows_batch=True)
     assert told in caught.value.message
 
 
 def test_twenty_revisions_pass() -> None:
     body = {"instances": [{"rev_id": number, "lang": "en"} for number in range(1, 21)]}
-    assert len(parse_revertrisk(body, allows_unsaved=True).asked) == 20
+    assert len(parse_revertrisk(body, allows_batch=True).asked) == 20
 
 
 def test_an_edit_that_is_not_saved_is_scored_from_what_the_client_sends(scorer: TabularScorer) -> None:
-    request = parse_revertrisk({"revision_data": UNSAVED_EDIT}, allows_unsaved=True)
+    request = parse_revertrisk({"revision_data": UNSAVED_EDIT}, allows_batch=True)
     unsaved = request.unsaved
     assert unsaved is not None
     assert (unsaved.rev_id, unsaved.wiki_id, unsaved.page_title) == (UNSAVED, "enwiki", "Oak")
@@ -267,7 +266,7 @@ def test_an_edit_that_is_not_saved_is_scored_from_what_the_client_sends(scorer: 
     [scored] = score_revision([scorer], unsaved, with_features=True)
     assert scored.features is not None
     assert scored.features["edit.user.is_anonymous"] is True
-    status, answer = revertrisk_answers(request, [scored])
+    status, answer = revertrisk_answers(request, [scored], allows_batch=True)
     assert status == 200
     assert (answer["wiki_db"], answer["revision_id"], answer["model_name"]) == ("enwiki", -1, MODEL_NAME)
 
@@ -278,7 +277,7 @@ def test_an_edit_that_is_not_saved_is_scored_from_what_the_client_sends(scorer: 
 def test_groups_of_an_unsaved_edit_are_known_only_where_they_are_sent(
     user: dict[str, Any], is_known: bool
 ) -> None:
-    request = parse_revertrisk({"revision_data": {**UNSAVED_EDIT, "user": user}}, allows_unsaved=True)
+    request = parse_revertrisk({"revision_data": {**UNSAVED_EDIT, "user": user}}, allows_batch=True)
     assert request.unsaved is not None
     assert request.unsaved.user is not None
     assert request.unsaved.user.is_known is is_known
@@ -305,21 +304,21 @@ def _answer(rev_id: int, true: float) -> dict[str, Any]:
 
 def _batch(*rev_ids: int) -> RevertRiskRequest:
     return parse_revertrisk(
-        {"instances": [{"rev_id": rev_id, "lang": "en"} for rev_id in rev_ids]}, allows_unsaved=False
+        {"instances": [{"rev_id": rev_id, "lang": "en"} for rev_id in rev_ids]}, allows_batch=True
     )
 
 
 def test_one_revision_is_answered_alone() -> None:
-    request = parse_revertrisk({"rev_id": 5, "lang": "en"}, allows_unsaved=False)
-    assert revertrisk_answers(request, [_scored(0.75)]) == (200, _answer(5, 0.75))
+    request = parse_revertrisk({"rev_id": 5, "lang": "en"}, allows_batch=True)
+    assert revertrisk_answers(request, [_scored(0.75)], allows_batch=True) == (200, _answer(5, 0.75))
 
 
 def test_a_batch_is_answered_with_what_succeeded_and_why_the_rest_did_not() -> None:
-    assert revertrisk_answers(_batch(5, 6), [_scored(0.25), _scored(0.75)]) == (
+    assert revertrisk_answers(_batch(5, 6), [_scored(0.25), _scored(0.75)], allows_batch=True) == (
         200,
         {"predictions": [_answer(5, 0.25), _answer(6, 0.75)]},
     )
-    assert revertrisk_answers(_batch(5, 6), [FAILED, _scored(0.75)]) == (
+    assert revertrisk_answers(_batch(5, 6), [FAILED, _scored(0.75)], allows_batch=True) == (
         200,
         {
             "predictions": [_answer(6, 0.75)],
@@ -329,7 +328,7 @@ def test_a_batch_is_answered_with_what_succeeded_and_why_the_rest_did_not() -> N
 
 
 def test_where_nothing_succeeded_the_status_is_422_and_every_reason_is_told() -> None:
-    status, document = revertrisk_answers(_batch(5, 6), [FAILED, MISSING])
+    status, document = revertrisk_answers(_batch(5, 6), [FAILED, MISSING], allows_batch=True)
     assert status == 422
     assert document == {
         "detail": "Could not make prediction for revisions dict_keys([(5, 'en'), (6, 'en')]). "
