@@ -133,6 +133,10 @@ class Metrics:
         """Export the freshness of the tables that look-ups read. Call it once."""
         self.registry.register(_ReaderFreshness(freshness))
 
+    def refused(self, status: int) -> None:
+        """Count a request that the server refused before any part of the API saw it."""
+        self.faces[Face.UNKNOWN].count(status, 0.0)
+
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text form, of the type CONTENT_TYPE."""
         return generate_latest(self.registry)

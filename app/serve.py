@@ -90,12 +90,13 @@ async def serve(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, stop.set)
+        metrics = Metrics()
         api = create_api(
             reader=PredictionReader(follower),
             catalogue=catalogue,
             on_demand=None,
             readiness=lambda: ("stopping",) if stop.is_set() else (),
-            metrics=Metrics(),
+            metrics=metrics,
             ores_legacy_scores=settings.ores_legacy_scores,
         )
         # What is composed stays to the end: the collector need not walk it again and again.
@@ -113,6 +114,7 @@ async def serve(settings: Settings) -> None:
                 stop=stop,
                 listener=listener,
                 grace_seconds=settings.shutdown_timeout_seconds,
+                refused=metrics.refused,
             )
         finally:
             for number in _SIGNALS:  # 3

@@ -233,6 +233,7 @@ class Worker:
             stop=self._api_stop,
             listener=self._listener,
             grace_seconds=settings.shutdown_timeout_seconds,
+            refused=self.metrics.refused,
         )
         self._serving = self._guard(serving)
         self._working.append(self._guard(self.scorers.ready()))

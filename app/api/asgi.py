@@ -165,13 +165,11 @@ class Api:
         async def refuse(_: Request) -> Response:
             if refusal.status_code == 405:
                 raise errors.MethodNotAllowed(
-                    f"{request.url.path[:200]} does not answer to {request.method}. GET / lists the routes."
+                    f"{path[:200]} does not answer to {request.method}. GET / lists the routes."
                 )
-            raise errors.RouteUnknown(
-                f"There is nothing at {request.url.path[:200]}. GET / lists the routes."
-            )
+            raise errors.RouteUnknown(f"There is nothing at {path[:200]}. GET / lists the routes.")
 
-        path = request.url.path
+        path: str = request.scope["path"]
         face = Face.UNKNOWN
         if is_ores_path(path):
             face = Face.ORES

@@ -61,7 +61,7 @@ def endpoint(
         except ClientDisconnect:
             response = Response(status_code=400)
         except Exception:
-            _log.exception("request_failed", path=request.url.path[:200])
+            _log.exception("request_failed", path=request.scope["path"][:200])
             unexpected = RevstreamError(
                 "The server failed on this request by a defect of its own; its log has the details."
             )
@@ -73,7 +73,7 @@ def endpoint(
         _log.debug(
             "request",
             method=request.method,
-            path=request.url.path[:200],
+            path=request.scope["path"][:200],
             status=response.status_code,
             seconds=round(seconds, 6),
             request_id=request.headers.get("x-request-id"),

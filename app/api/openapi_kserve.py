@@ -50,7 +50,9 @@ PATHS: Schema = {
             "responses": {"404": _NO_MODEL, "501": answer("None has one.", "LiftWingError")},
         }
     },
-    "/v2": _get("kserveServer", "What the server is.", "KServeServer"),
+    "/v2": _get(
+        "kserveServer", "What the server is; for browsers, what version 2 of ORES is.", "KServeServer"
+    ),
     "/v2/health/live": _get("kserveLive", "Whether the server answers.", "KServeLive"),
     "/v2/health/ready": _get(
         "kserveReady", "Whether the server is ready, as /readyz.", "KServeReady", on_503=_NOT_READY

@@ -3,13 +3,19 @@
 import asyncio
 import contextlib
 import errno
+import functools
 import math
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import uvicorn
+from msgspec.structs import replace
 from starlette.types import ASGIApp
 
+from app.api.protocol import BoundedProtocol
+from app.api.request_head import HttpLimits
 from schemas.errors import PortInUse, SettingsError
 
 _BACKLOG = 2048
@@ -68,6 +74,8 @@ async def run_server(
     stop: asyncio.Event,
     listener: socket.socket | None = None,
     grace_seconds: float = 10.0,
+    limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
+    refused: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Serve an application on the running loop until told to stop.
 
@@ -83,15 +91,21 @@ async def run_server(
         stop: Set it to stop.
         listener: A socket from `bind`, where the caller needs to know its port; closed in the end.
         grace_seconds: How long the requests that run may take to finish; then they are cut off.
+        limits: Of each connection; of connections, no more than half the files that the process may open.
+        refused: Told the status of each request that the application never sees.
 
     Raises:
         PortInUse: As `bind`.
         SettingsError: As `bind`.
     """
     listener = listener or bind(host, port)
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = replace(limits, connections=min(limits.connections, max(1, files // 2)))
+    protocol = functools.partial(BoundedProtocol, limits, refused)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        # uvicorn calls it and asks no more of it.
+        http=cast(type[asyncio.Protocol], protocol),
         ws="none",
         lifespan="off",
         log_config=None,
