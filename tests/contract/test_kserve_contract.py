@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from models.statistics import describe
 from schemas.catalogue import Catalogue
-from schemas.prediction import FeatureValue, ScoredModel
+from schemas.prediction import FeatureValue, Injected, ScoredModel
 from tests.replica_log import MemoryLog
 from tests.rows import binary, catalogue, model_id, model_info, row, stored
 from tests.served import Served, served
@@ -257,7 +257,13 @@ class Backwards:
         self._arrived = 0
 
     async def score(
-        self, wiki_id: str, rev_id: int, model_names: Sequence[str], *, with_features: bool = False
+        self,
+        wiki_id: str,
+        rev_id: int,
+        model_names: Sequence[str],
+        *,
+        with_features: bool = False,
+        injected: Injected | None = None,
     ) -> list[ScoredModel]:
         place, self._arrived = self._arrived, self._arrived + 1
         await self._all.wait()
