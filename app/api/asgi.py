@@ -22,6 +22,7 @@ from app.api.jsonp import padded, refusing_other_callbacks
 from app.api.lookup import Lookups
 from app.api.on_demand import DirectScoring, OnDemand
 from app.api.ores_faces import OresFaces, is_ores_path
+from app.api.ores_json import ores_refusal
 from app.api.peers import PeerFace
 from app.cluster.finder import Finder
 from app.cluster.node import Node
@@ -155,6 +156,7 @@ class Api:
             envelope=self._ores.envelope if is_ores else _ENVELOPES.get(face, errors.ours),
             headers=_HEADERS.get(face, {"cache-control": "no-store"}),
             clock=self._clock,
+            refusal=ores_refusal if has_callback else None,
         )
         return padded(answering) if has_callback else answering
 

@@ -41,6 +41,7 @@ def endpoint(
     envelope: Callable[[RevstreamError], Failure],
     headers: Mapping[str, str],
     clock: Callable[[], float],
+    refusal: Callable[[Request, Failure], Response] | None = None,
 ) -> Handler:
     """Return a handler that never raises, and whose requests are counted and logged at debug level.
 
@@ -50,14 +51,19 @@ def endpoint(
         envelope: Shows an error the way that the clients of the face expect.
         headers: Added to every answer, beside those for CORS.
         clock: Seconds for durations.
+        refusal: Makes the answer that shows an error; compact JSON if None.
     """
+
+    def refused(request: Request, error: RevstreamError) -> Response:
+        failure = envelope(error)
+        return failure_response(failure) if refusal is None else refusal(request, failure)
 
     async def handle(request: Request) -> Response:
         started = clock()
         try:
             response = await handler(request)
         except RevstreamError as error:
-            response = failure_response(envelope(error))
+            response = refused(request, error)
         except ClientDisconnect:
             response = Response(status_code=400)
         except Exception:
@@ -65,7 +71,7 @@ def endpoint(
             unexpected = RevstreamError(
                 "The server failed on this request by a defect of its own; its log has the details."
             )
-            response = failure_response(envelope(unexpected))
+            response = refused(request, unexpected)
         response.headers.update(CORS_HEADERS)
         response.headers.update(headers)
         seconds = clock() - started

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 
 from app.api import ores, ours
 from app.api.answers import Resources, of_version
-from app.api.documents import compact, ores_answers, ores_models, pretty, row_document
+from app.api.documents import compact, ores_answers, ores_models, row_document
 from app.api.endpoint import CORS_HEADERS
 from app.api.memo import Memo
 from app.api.numbers import parse_id
+from app.api.ores_json import are_plain, ores_json
 from app.metrics import Face, FaceCounters, Outcome
 from schemas.catalogue import ModelInfo
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
@@ -143,7 +144,7 @@ class Lookups:
             return None
         scores = {str(rev_id): ores_answers(rev_id, found)}
         document = {wiki_id: {**ores_models(models), "scores": scores}}
-        body = compact(document) if query else pretty(document)
+        body = ores_json(document, is_compact=bool(query), is_plain=are_plain(found))
         headers = _with_length(self._ores_headers, body)
         return Face.ORES.value, shown[1], headers, body, len(found)
 

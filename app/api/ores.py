@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from app.api.answers import Resources
 from app.api.documents import Document, ores_answers, ores_models
-from app.api.endpoint import Handler, json_response
+from app.api.endpoint import Handler
+from app.api.ores_json import ores_response
 from app.api.ores_precache import precached
 from app.api.ores_request import OresRequest, read_ores_request
 from app.api.ores_scores import answers_about, models_asked, revision_in_path
@@ -101,4 +102,4 @@ def _described(asked: OresRequest, models: Mapping[str, ModelInfo]) -> Document:
 
 
 def _respond(asked: OresRequest, document: Document) -> Response:
-    return json_response(document, is_pretty=not asked.is_compact)
+    return ores_response(document, is_compact=asked.is_compact)

@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from app.api.answers import Resources
 from app.api.documents import Document, ores_score
-from app.api.endpoint import BesideHandler, Handler, json_response
+from app.api.endpoint import BesideHandler, Handler
 from app.api.errors import ores_entry
+from app.api.ores_json import ores_response
 from app.api.ores_request import OresRequest, read_ores_request
 from app.api.ores_scores import Answers, answers_about, models_asked, revision_in_path
 from app.metrics import Face
@@ -112,4 +113,4 @@ def _entry(rev_id: int, scored: ScoredModel) -> Document:
 
 
 def _respond(asked: OresRequest, document: Document) -> Response:
-    return json_response(document, is_pretty=not asked.is_compact)
+    return ores_response(document, is_compact=asked.is_compact)

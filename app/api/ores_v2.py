@@ -9,8 +9,9 @@ from starlette.responses import Response
 from agents.rules.book import read_event
 from app.api.answers import Resources
 from app.api.documents import Document, ores_features, ores_score
-from app.api.endpoint import Handler, json_response
+from app.api.endpoint import Handler
 from app.api.errors import ores_entry
+from app.api.ores_json import ores_response
 from app.api.ores_precache import precached_event
 from app.api.ores_request import OresRequest, read_ores_request
 from app.api.ores_scores import Answers, answers_about, models_asked, revision_in_path
@@ -121,4 +122,4 @@ def _described(models: Mapping[str, ModelInfo], asked: OresRequest) -> Document:
 
 
 def _respond(asked: OresRequest, wikis: Document) -> Response:
-    return json_response({"scores": wikis}, is_pretty=not asked.is_compact)
+    return ores_response({"scores": wikis}, is_compact=asked.is_compact)

@@ -258,9 +258,26 @@ async def test_bodies_are_indented_unless_compact_ones_are_asked_for(replica: Se
         pretty = await response.text()
     async with replica.session.get(f"{replica.url}{path}?format=json") as response:
         compact = await response.text()
-    assert pretty.startswith('{\n  "enwiki": {\n')
-    assert "\n" not in compact
-    assert json.loads(pretty) == json.loads(compact)
+    assert pretty == json.dumps(json.loads(compact), sort_keys=True, indent=2)
+    assert compact == json.dumps(json.loads(pretty), sort_keys=True)
+
+
+@pytest.mark.parametrize("probability", [0.00001234, 1e-300, 5e-05, 0.0001])
+async def test_small_probabilities_are_written_as_python_writes_them(
+    tmp_path: Path, probability: float
+) -> None:
+    async with served(tmp_path, WIKIS, [row(stored("damaging", binary(probability)), rev_id=5)]) as running:
+        for path in ("/v3/scores/enwiki/5/damaging", "/v3/scores/enwiki?revids=5&models=damaging"):
+            async with running.session.get(running.url + path) as response:
+                assert f'"true": {probability!r}\n' in await response.text()
+
+
+@pytest.mark.parametrize("query", ["", "?format=json"])
+async def test_a_refusal_is_written_as_an_answer_is(replica: Served, query: str) -> None:
+    async with replica.session.get(f"{replica.url}/v3/scores/nowiki{query}") as response:
+        text = await response.text()
+    indent = None if query else 2
+    assert text == json.dumps(json.loads(text), sort_keys=True, indent=indent)
 
 
 async def test_a_replica_says_by_model_that_nothing_is_stored(replica: Served) -> None:
