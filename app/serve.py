@@ -16,6 +16,7 @@ from app.api.server import bind, run_server
 from app.catalogue import build_catalogue, open_store
 from app.kafka_access import kafka_access
 from app.metrics import Metrics
+from app.rules import open_rules
 from app.settings import Settings
 from schemas.errors import StoreLocked
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
@@ -78,6 +79,7 @@ async def serve(settings: Settings) -> None:
 
     Raises:
         PortInUse: Another process listens on the address.
+        SettingsError: The file of rules cannot be read or understood.
         ModelError: A model of the settings cannot be used.
         StoreError: The replica's files cannot be opened.
     """
@@ -97,6 +99,7 @@ async def serve(settings: Settings) -> None:
             on_demand=None,
             readiness=lambda: ("stopping",) if stop.is_set() else (),
             metrics=metrics,
+            rules=open_rules(settings, catalogue),
             ores_legacy_scores=settings.ores_legacy_scores,
         )
         # What is composed stays to the end: the collector need not walk it again and again.
