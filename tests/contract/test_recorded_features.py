@@ -15,6 +15,7 @@ from models.features.feature_set import FeatureSet
 from models.manifest import FeatureSpec
 from models.scoring import FeatureCache
 from schemas.revision import Revision
+from tests.feature_lists import published
 
 # Feature by feature, on how many revisions the value is not the recorded one.
 WIKIDATA_DIFFERENCES: dict[str, int] = {}
@@ -86,6 +87,26 @@ def test_article_quality_features_bind_by_the_recorded_names_and_types(shared: P
             value = row["features"][spec.name]
             assert TYPES[type(value)] == spec.returns
             assert value >= 0
+
+
+@needs_articlequality
+@pytest.mark.parametrize(
+    ("published_list", "record", "count"),
+    [
+        ("enwiki.wp10", "enwiki_articlequality", 42),
+        ("wikidatawiki.item_quality", "wikidata_itemquality", 54),
+    ],
+)
+def test_the_features_shown_of_a_published_list_are_those_that_lift_wing_shows(
+    shared: Path, published_list: str, record: str, count: int
+) -> None:
+    features = published(f"articlequality.feature_lists.{published_list}")
+    assert len(features.specs) == count
+    first = recorded(shared, record)[0]
+    shown = first["features"] if "features" in first else first["recorded"]["features"]
+    assert [(spec.name, spec.returns) for spec in features.base.specs] == [
+        (name, TYPES[type(value)]) for name, value in shown.items()
+    ]
 
 
 @needs_articlequality
