@@ -14,6 +14,7 @@ from starlette.responses import Response
 from app.api.body_permits import BodyPermits
 from app.api.endpoint import Handler
 from app.api.errors import FromWebPage, RouteUnknown
+from app.api.json_limits import require_bounded
 from app.metrics import Face
 from schemas.decode import MAX_EVENT_BYTES
 from schemas.errors import AccessDenied, EventError, RequestInvalid, RevstreamError
@@ -22,6 +23,8 @@ from schemas.secret import Secret
 
 PATH: Final = "/v1/events"
 _BODY_BYTES: Final = MAX_EVENT_BYTES
+# Some thousand events; a text counts as one value, whatever its size.
+_MOST_VALUES: Final = 300_000
 _REQUEST_ID_CHARACTERS: Final = 255
 _CHECKED_AT_ONCE: Final = 50
 _NOT_HASTY: Final = frozenset({None, "", "0", "false"})
@@ -165,10 +168,11 @@ def _events(body: bytes) -> list[Raw]:
     """Return the events of a body, each as its own JSON.
 
     Raises:
-        RequestInvalid: It is no JSON, or neither an object nor a list of objects.
+        RequestInvalid: It is no JSON, neither an object nor a list of objects, or of too many values.
     """
     try:
         str(body, "utf-8")
+        require_bounded(body, most_values=_MOST_VALUES)
         if body.lstrip(b" \t\r\n").startswith(b"["):
             values = _decode_events(body)
         else:

@@ -1,6 +1,7 @@
 """JSON of clients, refused before it becomes objects where it would become too many of them."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
@@ -40,20 +41,27 @@ def bounded_json(body: bytes, *, most_values: int = MOST_VALUES, most_depth: int
 
 
 def require_bounded(body: bytes, *, most_values: int = MOST_VALUES, most_depth: int = MOST_DEPTH) -> None:
-    """Refuse a JSON text of too many values, see `bounded_json`."""
-    if _values(body) <= most_values and body.count(b"[") + body.count(b"{") <= most_depth:
+    """Refuse a JSON text of too many values, see `bounded_json`; also where it is no JSON otherwise."""
+    opened = body.count(b"[") + body.count(b"{")
+    if opened + body.count(b",") <= most_values and opened <= most_depth:
         return
-    bare = _TEXT.sub(b"", body)
-    if _values(bare) > most_values:
-        raise JsonTooLarge(
-            f"The JSON holds more than the {most_values} values that are read of it. Send less at a time."
-        )
-    depth = 0
-    for bracket in _BRACKET.finditer(bare):
-        depth += 1 if bracket[0] in b"[{" else -1
-        if depth > most_depth:
-            raise JsonTooLarge(f"The JSON is nested deeper than {most_depth} times. Send it flatter.")
+    values = depth = begin = 0
+    for texts, (end, after) in enumerate(_gaps(body)):
+        values += sum(body.count(sign, begin, end) for sign in (b",", b"[", b"{"))
+        # Each value is a text at most, and so is its name.
+        if values > most_values or texts > 2 * most_values + 1:
+            raise JsonTooLarge(
+                f"The JSON holds more than the {most_values} values that are read of it. Send less at a time."
+            )
+        for bracket in _BRACKET.finditer(body, begin, end):
+            depth += 1 if bracket[0] in b"[{" else -1
+            if depth > most_depth:
+                raise JsonTooLarge(f"The JSON is nested deeper than {most_depth} times. Send it flatter.")
+        begin = after
 
 
-def _values(body: bytes) -> int:
-    return body.count(b",") + body.count(b"[") + body.count(b"{")
+def _gaps(body: bytes) -> Iterator[tuple[int, int]]:
+    """Return where each text begins and ends, and the end of it all."""
+    for text in _TEXT.finditer(body):
+        yield text.span()
+    yield len(body), len(body)

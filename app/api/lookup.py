@@ -26,6 +26,8 @@ _Kept = tuple[str, _Rows, Headers, bytes, int]
 # With ten models a body has about 8 kB, so the memo stays below 70 MB; with two it takes 10 MB.
 _MEMO_ENTRIES = 4096
 _MEMO_BODY_BYTES = 8192
+# What was withdrawn is out of memory after twice this time, though nobody asks for it.
+_MEMO_SECONDS = 10.0
 _AGE_SECONDS = 0.5
 _FORMAT_JSON = b"format=json"
 
@@ -58,7 +60,7 @@ class Lookups:
         self._has_ores = has_ores
         self._our_headers = _headers(ours.HEADERS)
         self._ores_headers = _headers(ores.HEADERS)
-        self._memo: Memo[tuple[str, bytes], _Kept] = Memo(_MEMO_ENTRIES)
+        self._memo: Memo[tuple[str, bytes], _Kept] = Memo(_MEMO_ENTRIES, keep_seconds=_MEMO_SECONDS)
         self._age: Headers = ()
         self._age_at = float("-inf")
 
@@ -72,6 +74,8 @@ class Lookups:
         if kept is None or not self._is_current(kept[1]):
             kept = self._rendered(path, query)
             if kept is None:
+                # It may have been withdrawn.
+                self._memo.forget((path, query))
                 return None
             if len(kept[3]) <= _MEMO_BODY_BYTES:
                 self._memo.put((path, query), kept)

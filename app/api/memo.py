@@ -1,5 +1,6 @@
 """Answers kept for as long as what they were made from stays the same."""
 
+import asyncio
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -15,10 +16,14 @@ class Memo(Generic[Key, Value]):
 
     Args:
         size: Entries per generation.
+        keep_seconds: After that time the younger generation becomes the elder in any case, so that nothing is
+            kept for twice as long without being asked for. Needs a running loop; None to keep it.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, keep_seconds: float | None = None) -> None:
         self._size = size
+        self._keep_seconds = keep_seconds
+        self._ageing: asyncio.TimerHandle | None = None
         self._young: dict[Key, Value] = {}
         self._old: dict[Key, Value] = {}
 
@@ -36,6 +41,19 @@ class Memo(Generic[Key, Value]):
         if len(self._young) >= self._size:
             self._old, self._young = self._young, {}
         self._young[key] = value
+        if self._keep_seconds is not None and self._ageing is None:
+            self._ageing = asyncio.get_running_loop().call_later(self._keep_seconds, self._age)
+
+    def forget(self, key: Key) -> None:
+        """Forget what is kept under a key, if anything is."""
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
+    def _age(self) -> None:
+        self._old, self._young = self._young, {}
+        self._ageing = None
+        if self._keep_seconds is not None and self._old:
+            self._ageing = asyncio.get_running_loop().call_later(self._keep_seconds, self._age)
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from app.api.endpoint import read_body
+from app.api.json_limits import require_bounded
 from app.api.numbers import parse_id
 from schemas.errors import RequestInvalid
 from schemas.prediction import Injected
@@ -20,6 +21,8 @@ _FIELDS_MOST = 1000
 _INJECTED_PREFIXES = ("feature.", "datasource.")
 _INJECTED_MOST = 500
 _DEPTH_MOST = 20
+# Beyond it nothing becomes objects; what does is looked at closely.
+_VALUES_MOST = 200_000
 _INTEGER_END = 1 << 63
 _SHOWN = 100
 
@@ -153,6 +156,7 @@ def _items(value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _json(name: str, text: str) -> Any:
+    require_bounded(text.encode(errors="replace"), most_values=_VALUES_MOST, most_depth=_VALUES_MOST)
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError as error:

@@ -1,9 +1,16 @@
 """The bounded memory of answers, and ids as clients write them."""
 
+import weakref
+
 import pytest
 
 from app.api.memo import Memo
 from app.api.numbers import parse_id
+from tests.served import until
+
+
+class Kept:
+    """A value whose end can be seen."""
 
 
 def test_what_was_put_is_got() -> None:
@@ -30,6 +37,37 @@ def test_what_is_asked_for_often_outlives_what_is_not() -> None:
         memo.put(number, number)
         assert memo.get(-1) == -1
     assert memo.get(-2) is None
+
+
+def test_what_is_forgotten_is_gone_from_both_generations() -> None:
+    memo: Memo[int, int] = Memo(2)
+    for number in range(3):
+        memo.put(number, number)
+    for number in range(4):
+        memo.forget(number)
+    assert len(memo) == 0
+
+
+async def test_what_nobody_asks_for_goes_by_itself() -> None:
+    memo: Memo[str, int] = Memo(10, keep_seconds=0.01)
+    memo.put("a", 1)
+    await until(lambda: len(memo) == 0)
+    memo.put("b", 2)
+    assert memo.get("b") == 2
+    await until(lambda: len(memo) == 0)
+
+
+async def test_what_is_asked_for_stays_however_old() -> None:
+    memo: Memo[str, Kept] = Memo(10, keep_seconds=0.05)
+    memo.put("a", Kept())
+    memo.put("b", Kept())
+    other = weakref.ref(memo.get("b") or Kept())
+
+    def other_is_gone() -> bool:
+        assert memo.get("a") is not None
+        return other() is None
+
+    await until(other_is_gone)
 
 
 @pytest.mark.parametrize(
