@@ -38,7 +38,8 @@ class Known(Struct, frozen=True):
         page: Row of its page.
         revision: Row of its revision.
         same_text: Row of the revision that `same_text_rev_id` names.
-        told: What was made of this very record before, by model: it comes again after a crash.
+        told: What was made of this very record before, by model, as it comes again after a crash; and what
+            clients had scored of the revision before.
     """
 
     page: PredictionRow | None = None
@@ -64,8 +65,8 @@ class ScoreWith(Struct, frozen=True):
 
     Attributes:
         models: By the name each has on the wiki.
-        carried: Of these, by name, what need not be computed: another revision with the same text has it, or
-            this record was handled before.
+        carried: Of these, by name, what need not be computed: another revision with the same text has it,
+            this record was handled before, or a client had it scored.
         refused: Names of those that do not read the content model: a recorded failure, and nothing is
             fetched for them.
         restores_page: Whether the page, withdrawn before, is there again.

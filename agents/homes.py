@@ -8,6 +8,7 @@ from faust.types import AppT, EventT
 from msgspec import DecodeError
 from msgspec.json import Decoder, Encoder
 
+from agents.on_demand_scores import PageHome
 from agents.origin import Origin, origin_of
 from schemas.keys import PageKey, page_topic_key
 from schemas.page_change import PageChange
@@ -46,6 +47,11 @@ class Homes:
         self._partitions = partitions
         self._cut_alike = frozenset(cut_alike)
         self._is_one_stream = is_one_stream
+        self._is_usual = True
+
+    def home(self, key: bytes) -> PageHome | None:
+        """Return where the page of a key is at home; None once a producer was seen to cut otherwise."""
+        return PageHome(home_partition(key, self._partitions)) if self._is_usual else None
 
     def origin(self, event: EventT[object]) -> Origin:
         """Return where an event came from before it was moved, if it was."""
@@ -74,6 +80,7 @@ class Homes:
         if message.topic in self._cut_alike:
             is_home = _is_key(message.key, change) if self._is_one_stream else message.partition == partition
             if is_home:
+                self._is_usual = self._is_usual and message.partition == partition
                 return None
         place = _encode_place((message.topic, message.partition, message.offset))
         return await self._app.producer.send(

@@ -14,6 +14,7 @@ from faust import Event
 from faust.types import TP, Message
 
 from schemas.errors import EngineError
+from schemas.keys import same_page_key
 
 
 class UnacknowledgedEvent(Event):
@@ -64,7 +65,7 @@ class Turns:
 
     def take(self, slot: _Slot) -> _Slot | None:
         """Take the next turn of the event's key; return whose turn is before it."""
-        key = slot.event.message.key
+        key = same_page_key(slot.event.message.key)
         before = self._tails.get(key)
         self._tails[key] = slot
         return before
@@ -72,7 +73,7 @@ class Turns:
     def end(self, slot: _Slot) -> None:
         """Let the next event of the key go on, whether or not a turn was taken."""
         slot.end_turn()
-        key = slot.event.message.key
+        key = same_page_key(slot.event.message.key)
         if self._tails.get(key) is slot:
             del self._tails[key]
 

@@ -37,6 +37,7 @@ from schemas.dead_letter import dead_letter
 from schemas.decode import decode_event
 from schemas.errors import EventError, RevstreamError, StoreError
 from schemas.keys import DEAD_LETTER_TOPIC
+from schemas.on_demand import on_demand_topic
 from schemas.page_change import Canary, PageChange
 from schemas.prediction import (
     ModelId,
@@ -53,6 +54,10 @@ from schemas.revision import Revision
 from tables.predictions import Predictions
 
 Settle = Callable[[Sequence[Awaitable[Any]]], Awaitable[None]]
+
+
+def _ignore(_: PageChange) -> None:
+    """Hear nothing."""
 
 
 class EventReport(Struct, frozen=True):
@@ -103,6 +108,7 @@ class Pipeline:
         erases: Whether the log is one that what was suppressed can be erased from: a request follows each
             suppression. Kafka's is not, see README.md.
         texts: Keeps the texts that events carry; none where it is left out.
+        heed: Hears of each change before anything is done about it. Must not raise.
         rules: Say which models score an event, and where the scores go; without any, all of the wiki do.
 
     Attributes:
@@ -122,6 +128,7 @@ class Pipeline:
         erases: bool = False,
         texts: KnownTexts | None = None,
         rules: RuleBook | None = None,
+        heed: Callable[[PageChange], None] = _ignore,
     ) -> None:
         self._app = app
         self._catalogue = catalogue
@@ -131,6 +138,8 @@ class Pipeline:
         self._retries = retries
         self._observer = observer
         self._rules = rules
+        self._heed = heed
+        self._on_demand_topic = on_demand_topic(app.conf.id)
         self.homes: Homes | None = None
         self._texts = texts or KnownTexts(0)
         self._withdrawals = Withdrawals(app, predictions, self._texts, erases=erases)
@@ -192,6 +201,7 @@ class Pipeline:
             await self._settle((moved,))
             self._observer.event_handled(EventReport("moved", began, change=change))
             return
+        self._heed(change)
         plan, known, decision = self._decide(event, origin, change)  # 2
         sent = await self._withdrawals.apply(event, origin, change, decision)  # 3
         scoring = _scoring_of(decision)
@@ -259,8 +269,20 @@ class Pipeline:
             tables.newest_page(event, wiki_id, change.page.page_id),
             revision,
             None if same_text is None else tables.newest_revision(event, wiki_id, same_text),
-            {} if revision is None else _told_before(revision, origin, change),
+            {} if revision is None else self._told_before(revision, origin, change),
         )
+
+    def _told_before(
+        self, revision: PredictionRow, origin: Origin, change: PageChange
+    ) -> Mapping[ModelId, Outcome]:
+        """Return what a row holds of the very record that is handled now, or of clients that were faster."""
+        this = (change.event_id, origin.topic, origin.partition, origin.offset)
+        return {
+            score.model: score.outcome
+            for score in revision.scores
+            if _record_of(score.provenance) == this
+            or (isinstance(score.outcome, Score) and score.provenance.source_topic == self._on_demand_topic)
+        }
 
     def _keep(self, told: Revision, mark: int) -> None:
         self._texts.keep(told.wiki_id, told.page_id, told.rev_id, as_parent(told), mark=mark)
@@ -305,12 +327,6 @@ def _is_shown(decision: Decision) -> bool:
 def _scoring_of(decision: Decision) -> ScoreWith | None:
     scoring = decision.scoring if isinstance(decision, Restore) else decision
     return scoring if isinstance(scoring, ScoreWith) else None
-
-
-def _told_before(revision: PredictionRow, origin: Origin, change: PageChange) -> Mapping[ModelId, Outcome]:
-    """Return what a row holds of the very record that is handled now."""
-    this = (change.event_id, origin.topic, origin.partition, origin.offset)
-    return {score.model: score.outcome for score in revision.scores if _record_of(score.provenance) == this}
 
 
 def _record_of(provenance: Provenance) -> tuple[str, str, int, int]:

@@ -1,7 +1,7 @@
 """From a revision id to its scores: fetch, then score off the event loop."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -81,7 +81,7 @@ class RevisionScoring:
         reading = [info for info in infos if info.reads_content]
         content: Iterator[ScoredModel] = iter(())
         if reading:
-            revision = await self._revision(request, content_seconds)
+            revision = await self.fetch(request, content_seconds=content_seconds)
             if isinstance(revision, ScoreFailure):
                 content = iter([ScoredModel(info.id, revision) for info in reading])
             else:
@@ -91,6 +91,28 @@ class RevisionScoring:
                     await self._pool.score(revision, reading, with_features=with_features, priority=priority)
                 )
         return [replace(next(content if info.reads_content else inline), model=info.id) for info in infos]
+
+    async def score_fetched(
+        self,
+        revision: Revision,
+        models: Sequence[ModelInfo],
+        *,
+        priority: Priority,
+        spent: Callable[[float], None] | None = None,
+    ) -> list[ScoredModel]:
+        """Score a revision that was fetched.
+
+        Args:
+            revision: From `fetch`.
+            models: Those that read content.
+            priority: Before which others it is scored.
+            spent: Hears of the CPU time in seconds that it took, where it came to an end.
+
+        Raises:
+            EngineError: Scoring processes cannot be started.
+        """
+        scored = await self._pool.score(revision, models, priority=priority, spent=spent)
+        return [replace(one, model=info.id) for one, info in zip(scored, models, strict=True)]
 
     async def _score_inline(
         self, revision: Revision, models: Sequence[ModelInfo], *, with_features: bool
@@ -110,9 +132,14 @@ class RevisionScoring:
             return iter([ScoredModel(info.id, failure) for info in models])
         return iter(score_revision(scorers, revision, with_features=with_features))
 
-    async def _revision(
-        self, request: RevisionRequest, content_seconds: float | None
+    async def fetch(
+        self, request: RevisionRequest, *, content_seconds: float | None = None
     ) -> Revision | ScoreFailure:
+        """Return a revision with all that models read, or what is wrong with it for good.
+
+        Raises:
+            ContentUnavailable: As `score`.
+        """
         try:
             async with asyncio.timeout(content_seconds):
                 revision = await self._content.get(request)

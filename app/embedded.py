@@ -17,6 +17,7 @@ from app.stream_app import StreamApp
 from app.windows import Windows
 from schemas.errors import SourceError
 from schemas.keys import PAGE_CHANGE_TOPIC
+from schemas.on_demand import on_demand_topic
 from tables.predictions import Predictions
 
 _logger = structlog.get_logger("revstream.worker")
@@ -46,8 +47,8 @@ class EmbeddedEngine:
         # The eraser's thread would look for the kind of the stores while this one does, and miss it.
         _ = self._predictions.stores
         kept = dict.fromkeys(self._windows.source_topics, settings.log_retention_seconds)
-        # An event that was put off is in its own topic as well.
-        kept |= dict.fromkeys(self._windows.retry_topics, 0.0)
+        # What was put off is in its own topic as well, and what clients asked for in the tables.
+        kept |= dict.fromkeys((*self._windows.retry_topics, on_demand_topic(settings.app_id)), 0.0)
         eraser = Eraser(self._log, settings.app_id, self._predictions.rewrite)
         return keep_house(self._log, kept, settings.app_id), eraser.run()
 

@@ -79,7 +79,7 @@ async def declare(
         settings: Of the worker.
         access: How the cluster is entered.
         read: What the worker reads.
-        retries: Topics of events that were put off.
+        retries: Topics that the worker writes to read them later.
         changelogs: Topics of the tables.
         outputs: Streams that the worker writes.
 

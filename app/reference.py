@@ -18,6 +18,7 @@ from app.cli import main
 from app.cluster.metrics import ClusterMetrics, ClusterStatus
 from app.metrics import Metrics
 from app.observer import StreamObserver
+from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
 from app.pool_metrics import PoolMetrics
 from app.settings import SETTINGS
 from app.stream_metrics import StreamMetrics, StreamStatus
@@ -65,6 +66,7 @@ def metrics() -> str:
     ours.watch_reader(lambda: Freshness(is_ready=True, reasons=(), age_seconds=0.0))
     StreamObserver(ours.registry)
     ours.registry.register(TextMetrics(KnownTexts(0).status))
+    ours.registry.register(OnDemandMetrics(OnDemandStatus))
     ours.registry.register(ClusterMetrics(ClusterStatus))
     ours.registry.register(
         PoolMetrics(ScoringPool(partial(load_work, (), ()), processes=1, limits=PoolLimits()).status)

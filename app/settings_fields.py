@@ -296,6 +296,24 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=1_048_576,
         ),
     ] = 1024
+    on_demand_queue_seconds: Annotated[
+        float,
+        Meta(
+            description="How long scoring what clients wait for may take, as estimated, before more is "
+            "refused.",
+            ge=0,
+            le=3600,
+        ),
+    ] = 10.0
+    on_demand_missing_seconds: Annotated[
+        float,
+        Meta(
+            description="How long it is remembered that a wiki does not have a revision, unless an event "
+            "tells of it.",
+            ge=0,
+            le=600,
+        ),
+    ] = 10.0
     window_events: Annotated[
         int,
         Meta(description="Events in flight at once, which is also what a crash repeats.", ge=1, le=10_000),

@@ -1,4 +1,4 @@
-"""The two windows of a worker: over its sources, and over the events that were put off."""
+"""The windows of a worker: over its sources, what was put off, and scores that clients asked for."""
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from faust.types import TopicT
 
+from agents.on_demand_scores import OnDemandKeeper
 from agents.ordered import OrderedWindow, Turns, UnacknowledgedEvent, Wait
 from agents.pipeline import Pipeline
 from app.stream_app import StreamApp
@@ -16,9 +17,9 @@ _RETRIES_AT_ONCE: Final = 16
 
 
 class Windows:
-    """Reads topics of sources and their retry topics, each kind in a window of its own.
+    """Reads topics of sources, their retry topics, and the scores that clients asked for, each in a window.
 
-    A page has one turn at a time in both together, so that no two events write its rows at once.
+    A page has one turn at a time in all together, so that no two events write its rows at once.
 
     Args:
         app: The app.
@@ -29,6 +30,7 @@ class Windows:
         size: Events of sources in flight.
         retry_size: Events in memory that were put off.
         ready: Awaited before the first event is taken.
+        keeper: Takes the scores that clients asked for into the tables; None where there are none.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Windows:
         size: int,
         retry_size: int,
         ready: Callable[[], Awaitable[None]],
+        keeper: OnDemandKeeper | None = None,
     ) -> None:
         self._app = app
         self._pipeline = pipeline
@@ -53,11 +56,15 @@ class Windows:
         self._places = asyncio.Semaphore(_RETRIES_AT_ONCE)
         self._sources: OrderedWindow | None = None
         self._retries: OrderedWindow | None = None
+        self._asked: OrderedWindow | None = None
         self.source_topics = tuple(source_topics)
         self._source_channel = _channel(app, self.source_topics, partitions)
         self._retry_channel = _channel(app, self.retry_topics, partitions)
         app.read(self._source_channel, self._read_sources, name="page_changes")
         app.read(self._retry_channel, self._read_retries, name="put_off_page_changes")
+        if keeper is not None:
+            channel = _channel(app, (keeper.topic,), partitions)
+            app.read(channel, self._reader_of(keeper), name="on_demand_scores")
 
     def read(self, source_topics: Iterable[str]) -> None:
         """Read these topics from the start on. Call it before the app starts."""
@@ -90,7 +97,8 @@ class Windows:
 
     @property
     def _opened(self) -> list[OrderedWindow]:
-        return [window for window in (self._sources, self._retries) if window is not None]
+        windows = (self._sources, self._retries, self._asked)
+        return [window for window in windows if window is not None]
 
     async def _read_sources(self, stream: Any) -> None:
         await self._ready()
@@ -103,6 +111,14 @@ class Windows:
         self._retries = self._window(self._handle_put_off, self._retry_size, self._wait)
         self._app.take_by(self.retry_topics, self._retries)
         await self._retries.run(_events(stream))
+
+    def _reader_of(self, keeper: OnDemandKeeper) -> Callable[[Any], Awaitable[None]]:
+        async def read(stream: Any) -> None:
+            self._asked = self._window(keeper.handle, self._size)
+            self._app.take_by((keeper.topic,), self._asked)
+            await self._asked.run(_events(stream))
+
+        return read
 
     async def _handle_put_off(self, event: UnacknowledgedEvent) -> None:
         # Many may come due together, and each holds a text.

@@ -34,7 +34,8 @@ from app.kafka_topics import choose_topics, declare
 from app.logging import event_logger
 from app.metrics import Metrics
 from app.observer import StreamObserver
-from app.on_demand import WorkerOnDemand
+from app.on_demand_metrics import OnDemandMetrics
+from app.on_demand_works import OnDemandWorks
 from app.pool_metrics import PoolMetrics
 from app.rules import open_rules, output_streams, usual_retry
 from app.scorers import Scorers
@@ -122,6 +123,16 @@ class Worker:
         self.rules = open_rules(settings, self.catalogue)
         settle = settle_with_commit if settings.is_embedded else settle_by_delivery
         self.circuits = Circuits(pause_seconds=settings.wiki_pause_seconds)
+        self.on_demand = OnDemandWorks(
+            settings,
+            self.app,
+            scoring=self.scoring,
+            catalogue=self.catalogue,
+            predictions=self.predictions,
+            settle=settle,
+            is_let_alone=self.circuits.is_open,
+        )
+        self.metrics.registry.register(OnDemandMetrics(self.on_demand.status))
         retries = Retries(
             self.app,
             RetrySettings(settings.app_id, usual_retry(settings), settings.retry_give_up_seconds),
@@ -143,6 +154,7 @@ class Worker:
             rules=self.rules,
             observer=self.observer,
             erases=settings.is_embedded,
+            heed=self.on_demand.heed,
         )
         self._intake = intake_access(
             settings,
@@ -162,6 +174,7 @@ class Worker:
             size=settings.window_events,
             retry_size=settings.retry_window_events,
             ready=scorers.ready,
+            keeper=self.on_demand.keeper,
         )
         self.metrics.registry.register(StreamMetrics(lambda: self.windows.status(self.circuits.open_count)))
         self.app.on_partitions_revoked.connect(self._forget_texts)
@@ -211,7 +224,7 @@ class Worker:
         api = create_api(
             reader=self.reader,
             catalogue=self.catalogue,
-            on_demand=WorkerOnDemand(self.scoring, self.catalogue),
+            on_demand=self.on_demand.on_demand,
             readiness=self._not_ready,
             metrics=self.metrics,
             intake=self._intake,
@@ -265,12 +278,13 @@ class Worker:
             cut_alike=read.cut_alike,
             is_one_stream=read.is_one_stream,
         )
+        self.on_demand.homes = self.pipeline.homes
         self.windows.read((*read.sources, read.moved))
         await declare(
             settings,
             access,
             read,
-            retries=self.windows.retry_topics,
+            retries=(*self.windows.retry_topics, self.on_demand.keeper.topic),
             changelogs=self.predictions.changelog_topics.values(),
             outputs=outputs,
         )
@@ -310,6 +324,7 @@ class Worker:
         if self._serving is not None:
             await self._serving
         await asyncio.gather(*self._working, return_exceptions=True)
+        await self.on_demand.close()
         await self.scorers.stop(drain_seconds=self.settings.shutdown_timeout_seconds)
         await self._content.close()
         if self.sharing is not None:

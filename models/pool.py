@@ -122,6 +122,7 @@ class ScoringPool:
         *,
         with_features: bool = False,
         priority: Priority = Priority.STREAM,
+        spent: Callable[[float], None] | None = None,
     ) -> list[ScoredModel]:
         """Score a revision with each of the models.
 
@@ -132,6 +133,7 @@ class ScoringPool:
             artefacts: The models, which the work knows by their ``artefact`` names.
             with_features: Whether answers carry their features.
             priority: Its class, of those that wait.
+            spent: Hears of its CPU time in seconds, before it is answered.
 
         Returns:
             One answer per model, in their order; a ScoreFailure where there is no score.
@@ -149,10 +151,13 @@ class ScoringPool:
         self._queue.append(call)
         self._dispatch()
         try:
-            return await call.future
+            answers = await call.future
         except asyncio.CancelledError:
             self._queue.discard(call)
             raise
+        if spent is not None:
+            spent(call.cpu_seconds)
+        return answers
 
     async def stop(self, *, drain_seconds: float) -> None:
         """Refuse new work, let running work finish, and end all processes. Idempotent.
@@ -217,6 +222,7 @@ class ScoringPool:
         if isinstance(answer, Done):
             self._fallbacks.update(answer.fallbacks)
         is_first = not call.future.done()
+        call.cpu_seconds = answer.cpu_seconds
         call.answer(answer)
         if not held.calls:
             del self._busy[process]

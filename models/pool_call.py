@@ -27,6 +27,7 @@ class PoolCall:
     Construct it on the event loop. Answers that come after its caller went away are dropped.
 
     Attributes:
+        cpu_seconds: That it took.
         deaths: Of processes while they scored it.
         future: Its answers.
         is_alone: Whether it is to be handed over by itself.
@@ -41,7 +42,17 @@ class PoolCall:
         priority: As above.
     """
 
-    __slots__ = ("_models", "_since", "deaths", "future", "is_alone", "job", "priority", "seconds_queued")
+    __slots__ = (
+        "_models",
+        "_since",
+        "cpu_seconds",
+        "deaths",
+        "future",
+        "is_alone",
+        "job",
+        "priority",
+        "seconds_queued",
+    )
 
     def __init__(
         self,
@@ -54,6 +65,7 @@ class PoolCall:
         self.job = Job(revision, tuple(model.artefact for model in models), with_features)
         self.future: asyncio.Future[list[ScoredModel]] = asyncio.get_running_loop().create_future()
         self.seconds_queued = 0.0
+        self.cpu_seconds = 0.0
         self.deaths = 0
         self.is_alone = False
         self.priority = priority
@@ -105,6 +117,7 @@ class PoolCall:
 
     def fail_cpu(self, limit_seconds: float) -> None:
         """Answer that the CPU budget was spent."""
+        self.cpu_seconds = limit_seconds
         self.fail(
             CpuLimitExceeded(
                 f"scoring {self._subject} took more than {limit_seconds:g} s of CPU time and was ended; its "

@@ -47,7 +47,9 @@ The tree, with the code that API, events and tables carry::
         ├── PredictionWithdrawn    prediction_withdrawn
         └── NotReady               not_ready                (retryable)
             ├── Recovering         recovering               (retryable)
-            └── OwnerUnavailable   owner_unavailable        (retryable)
+            ├── OwnerUnavailable   owner_unavailable        (retryable)
+            ├── Overloaded         overloaded               (retryable)
+            └── TooManyRequests    too_many_requests        (retryable)
 
 A message says what happened to which thing, the likely cause, and what to do. ``code`` is stable and
 documented in README.md; ``retryable`` says whether the same call may succeed later without a change.
@@ -353,3 +355,15 @@ class OwnerUnavailable(NotReady):
     """The worker that the row belongs to does not answer, and nobody else holds a copy."""
 
     code = "owner_unavailable"
+
+
+class Overloaded(NotReady):
+    """So much waits to be scored that it would take too long; what is stored is answered all the same."""
+
+    code = "overloaded"
+
+
+class TooManyRequests(NotReady):
+    """The client has as much scored at a time, or a minute, as its class may."""
+
+    code = "too_many_requests"

@@ -2,8 +2,8 @@
 
 from zlib import crc32
 
-from msgspec import Struct
-from msgspec.json import Encoder
+from msgspec import DecodeError, Struct
+from msgspec.json import Decoder, Encoder
 
 PAGE_CHANGE_TOPIC = "mediawiki.page_change.v1"
 PAGE_CONTENT_CHANGE_TOPIC = "mediawiki.page_content_change.v1"
@@ -25,9 +25,21 @@ class PageKey(Struct, frozen=True):
     page_id: int
 
 
+_decode_page = Decoder(PageKey).decode
+
+
 def page_topic_key(wiki_id: str, page_id: int) -> bytes:
     """Return the topic key that MediaWiki itself uses: ``{"wiki_id":"enwiki","page_id":1}``."""
     return _encoder.encode(PageKey(wiki_id, page_id))
+
+
+def same_page_key(key: bytes | None) -> bytes | None:
+    """Return the same key for a page however its producer lays the key out; another key as it is."""
+    try:
+        page = _decode_page(key or b"")
+    except DecodeError:
+        return key
+    return _encoder.encode(page)
 
 
 def is_page_key(key: bytes | None) -> bool:

@@ -84,6 +84,13 @@ CASES = (
         Known(revision=held(), told={_READS_DIFF.id: _DAMAGE}),
     ),
     Case(
+        "a revision that was scored on demand before",
+        "the scores that are there are told; the other models score",
+        change("edit"),
+        ScoreWith(MODELS, carried={"damaging": _DAMAGE}),
+        Known(revision=held(), told={_READS_DIFF.id: _DAMAGE}),
+    ),
+    Case(
         "move",
         "the prediction is carried where the text alone settles it; the other models score",
         change("move", prior_state=_MOVED),

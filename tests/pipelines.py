@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from agents.embedded.log import Log
 from agents.embedded.transport import Transport
 from agents.intake import SourceEvent
 from agents.known_texts import KnownTexts
+from agents.on_demand_scores import OnDemandKeeper
 from agents.pipeline import EventReport, Pipeline, settle_with_commit
 from agents.retries import Retries, RetrySettings
 from agents.retry_wait import RetryWait
@@ -26,6 +28,12 @@ from agents.rules.file import parse_rules
 from agents.rules.rule import Retry
 from agents.scoring import RevisionScoring
 from agents.told_content import ToldContent
+from app.admission import Admission
+from app.costs import Costs
+from app.flights import Flights, FlightTimes
+from app.on_demand import WorkerOnDemand
+from app.on_demand_works import refuse_withdrawn_now
+from app.shared_on_demand import SharedOnDemand
 from app.stream_app import StreamApp
 from app.windows import Windows
 from models.pool import Work
@@ -130,6 +138,9 @@ class RunningPipeline:
         self.predictions = predictions
         self.content = content
         self.texts = KnownTexts(1 << 20)
+        self.on_demand: SharedOnDemand
+        self.keeper: OnDemandKeeper
+        self.flights: Flights
         self.observed = Observed()
         self.log: Log = cast(Transport, app.transport).log
 
@@ -196,6 +207,7 @@ async def pipeline(
     timing: Timing = QUICK,
     make_work: Callable[[], Work] | None = None,
     attempts: int = 2,
+    most_seconds: float = 10.0,
 ) -> AsyncIterator[RunningPipeline]:
     """Run a pipeline with one model which reads texts, ``moss``, and one which does not, ``revid``.
 
@@ -209,6 +221,7 @@ async def pipeline(
         timing: How it repeats.
         make_work: Scores in place of the model.
         attempts: Tries of a revision whose scoring process dies.
+        most_seconds: Of on-demand work that may wait.
     """
     write_artefact(folder / "models", "tiny")
     inline = ModelStore([folder / "models"]).load("tiny")
@@ -249,14 +262,16 @@ async def pipeline(
                 "topicwiki": {"moss": replace(infos["moss"], kind=ScoreKind.MULTILABEL)},
             }
         )
+        scoring = RevisionScoring(
+            ToldContent(content, under_way.texts), pool, {"tiny": inline}, max_text_bytes=1000
+        )
+        _score_on_demand(under_way, scoring, models, most_seconds)
         whole = Pipeline(
             app,
             catalogue=models,
             rules=RuleBook(parse_rules(rules, "rules.yaml", timing.retry), models) if rules else None,
             scoring=ChangeScoring(
-                RevisionScoring(
-                    ToldContent(content, under_way.texts), pool, {"tiny": inline}, max_text_bytes=1000
-                ),
+                scoring,
                 circuits,
                 content_wait_seconds=timing.content_seconds,
             ),
@@ -266,6 +281,7 @@ async def pipeline(
             retries=retries,
             observer=under_way.observed,
             erases=True,
+            heed=under_way.flights.heed,
         )
         wait = RetryWait(
             retries,
@@ -274,12 +290,39 @@ async def pipeline(
             is_over=whole.is_over,
             hold_seconds=timing.hold_seconds,
         )
-        async with _started(app, whole, wait):
+        async with _started(app, whole, wait, under_way.keeper):
             yield under_way
+            await under_way.flights.close()
+
+
+def _score_on_demand(
+    under_way: RunningPipeline, scoring: RevisionScoring, models: Catalogue, most_seconds: float
+) -> None:
+    admission, costs = Admission(processes=1, most_seconds=most_seconds), Costs()
+    predictions = under_way.predictions
+    under_way.keeper = OnDemandKeeper(under_way.app, predictions, settle=settle_with_commit, erases=True)
+    under_way.flights = Flights(
+        scoring,
+        admission=admission,
+        costs=costs,
+        keeper=under_way.keeper,
+        refuse_withdrawn=partial(refuse_withdrawn_now, predictions),
+        times=FlightTimes(content_seconds=20.0, kept_seconds=0.5, missing_seconds=10.0),
+    )
+    under_way.on_demand = SharedOnDemand(
+        WorkerOnDemand(scoring, models),
+        under_way.flights,
+        models,
+        admission=admission,
+        costs=costs,
+        is_let_alone=under_way.circuits.is_open,
+    )
 
 
 @contextlib.asynccontextmanager
-async def _started(app: StreamApp, whole: Pipeline, wait: RetryWait) -> AsyncIterator[None]:
+async def _started(
+    app: StreamApp, whole: Pipeline, wait: RetryWait, keeper: OnDemandKeeper
+) -> AsyncIterator[None]:
     windows = Windows(
         app,
         whole,
@@ -289,6 +332,7 @@ async def _started(app: StreamApp, whole: Pipeline, wait: RetryWait) -> AsyncIte
         size=8,
         retry_size=8,
         ready=_nothing,
+        keeper=keeper,
     )
 
     async def drain() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -21,6 +22,8 @@ class ScriptedContent:
         failures: What asking for a revision, also as a parent, raises, one after the other, before it gives
             the text.
         gates: Asking for such a revision waits until it is set.
+        page_id: Of all revisions.
+        rev_dt: When all were saved.
         asked: All requests, in order.
         asked_parents: The parents that were asked for alone, in order.
     """
@@ -30,6 +33,8 @@ class ScriptedContent:
         self.parent_text: str | None = None
         self.failures: defaultdict[int, list[RevstreamError]] = defaultdict(list)
         self.gates: dict[int, asyncio.Event] = {}
+        self.page_id = 31
+        self.rev_dt = datetime(2026, 11, 1, 10, 0, tzinfo=UTC)
         self.asked: list[RevisionRequest] = []
         self.asked_parents: list[int | None] = []
 
@@ -44,6 +49,8 @@ class ScriptedContent:
         return replace(
             revision(self.texts.get(request.rev_id, DEFAULT_TEXT), request.rev_id, self.parent_text),
             wiki_id=request.wiki_id,
+            page_id=self.page_id,
+            rev_dt=self.rev_dt,
         )
 
     async def parent(self, request: RevisionRequest) -> ParentRevision:

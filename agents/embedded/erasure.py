@@ -14,6 +14,7 @@ import structlog
 from agents.embedded.log import Log, LogRecord
 from schemas.erasure import Erasure, decode_erasure
 from schemas.keys import ERASURE_TOPIC, is_page_key, page_topic_key, row_key
+from schemas.on_demand import on_demand_topic
 from schemas.retry import is_retry_topic
 from schemas.suppressed import is_suppression_notice
 
@@ -123,7 +124,7 @@ class Eraser:
 
     def _traces(self, topic: str, partition: int, erasure: Erasure) -> list[int]:
         end = self._log.committed(self._group_id, topic, partition)
-        if is_retry_topic(self._group_id, topic):
+        if self._is_read_by_us(topic):
             end = end or 0
         is_source = topic == erasure.source_topic
         if is_source:
@@ -137,15 +138,19 @@ class Eraser:
         ]
 
     def _is_awaited(self, erasure: Erasure) -> bool:
-        """Tell whether an event of a retry topic that is not consumed tells of what was suppressed."""
+        """Tell whether a record of a topic of ours that is not consumed tells of what was suppressed."""
         for topic in self._log.topics():
             for partition in range(self._log.partitions(topic) or 0):
-                if is_retry_topic(self._group_id, topic):
+                if self._is_read_by_us(topic):
                     start = self._log.committed(self._group_id, topic, partition) or 0
                     records = _records(self._log, topic, partition, start=start)
                     if any(is_trace(record, erasure, is_keyed=True) for record in records):
                         return True
         return False
+
+    def _is_read_by_us(self, topic: str) -> bool:
+        """Tell whether we read a topic that we wrote: events put off, or scores that clients asked for."""
+        return is_retry_topic(self._group_id, topic) or topic == on_demand_topic(self._group_id)
 
     def _earlier_rows(self, topic: str, partition: int, erasure: Erasure) -> list[int]:
         if partition != erasure.source_partition:

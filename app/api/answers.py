@@ -170,6 +170,9 @@ async def _score(
         scored = await resources.on_demand.score(
             wiki_id, rev_id, tuple(models.values()), with_features=with_features, injected=injected
         )
+    except PredictionWithdrawn as error:
+        counters.answers[Outcome.ABSENT] += len(models)
+        return [ScoredModel(model, _as_the_wiki_says(error)) for model in models]
     except (ContentError, ScoringError, ModelError) as error:
         counters.answers[Outcome.FAILED] += len(models)
         failure = ScoreFailure(error.code, error.message)

@@ -32,16 +32,25 @@ _STATUSES: Mapping[str, int] = {
     "not_ready": 503,
     "recovering": 503,
     "owner_unavailable": 503,
+    "overloaded": 503,
+    "too_many_requests": 429,
     "broker_unavailable": 503,
 }
 
 _ORES_CODES: Mapping[int, str] = {
     400: "bad request",
     404: "not found",
+    429: "too_many_requests",
     405: "method not allowed",
     413: "bad request",
     500: "internal server error",
     503: "server overloaded",
+}
+
+# What ORES itself says of a whole request. Its clients show it, slips and all.
+_ORES_MESSAGES: Mapping[str, str] = {
+    "overloaded": "Cannot process your request because the server is overloaded.  Try again in afew minutes.",
+    "too_many_requests": "A limited number of parallel connections per IP is allowed.",
 }
 
 # Our code to ORES's exception class and its text. ORES puts the class before the text, but for the timeout.
@@ -58,6 +67,8 @@ _ORES_ENTRIES: Mapping[str, tuple[str, str]] = {
     "content_unavailable": ("DependencyError", "DependencyError: {message}"),
     "recovering": ("DependencyError", "DependencyError: {message}"),
     "owner_unavailable": ("DependencyError", "DependencyError: {message}"),
+    "overloaded": ("ScoreProcessorOverloaded", "ScoreProcessorOverloaded: {message}"),
+    "too_many_requests": ("ScoreProcessorOverloaded", "ScoreProcessorOverloaded: {message}"),
     "resource_missing": ("MissingResource", "MissingResource: {message}"),
     "feature_error": ("CaughtDependencyError", "CaughtDependencyError: {message}"),
     "scorer_crashed": ("CaughtDependencyError", "CaughtDependencyError: {message}"),
@@ -137,7 +148,8 @@ def ours(error: RevstreamError) -> Failure:
 def ores(error: RevstreamError) -> Failure:
     """Return an error of a whole request in ORES's envelope: ``{"error": {"code", "message"}}``."""
     status = status_of(error)
-    document = {"error": {"code": _ORES_CODES.get(status, "bad request"), "message": error.message}}
+    message = _ORES_MESSAGES.get(error.code, error.message)
+    document = {"error": {"code": _ORES_CODES.get(status, "bad request"), "message": message}}
     return Failure(status, document, _headers(error))
 
 
@@ -164,4 +176,6 @@ def liftwing_failure(failure: ScoreFailure, rev_id: int) -> Failure:
 def _headers(error: RevstreamError) -> dict[str, str]:
     if isinstance(error, AccessDenied) and not isinstance(error, FromWebPage):
         return {"www-authenticate": "Bearer"}
-    return {"retry-after": str(RETRY_AFTER_SECONDS)} if error.retryable else {}
+    if not error.retryable:
+        return {}
+    return {"retry-after": str(error.fields.get("retry_after_seconds", RETRY_AFTER_SECONDS))}

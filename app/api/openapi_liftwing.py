@@ -43,6 +43,7 @@ PATHS: Schema = {
                 "404": answer("No wiki has the model revertrisk-language-agnostic.", "LiftWingError"),
                 "413": answer("The body is too large.", "LiftWingError"),
                 "422": answer("No revision could be scored.", "LiftWingDetail"),
+                "429": answer("The client has as much scored as it may.", "LiftWingError"),
                 "503": answer("Nothing is stored and nothing can score now.", "LiftWingError"),
             },
         }
@@ -107,6 +108,7 @@ PATHS: Schema = {
                 "404": _NO_MODEL,
                 "413": answer("The body is too large.", "LiftWingError"),
                 "500": answer("The wiki's API failed.", "LiftWingError"),
+                "429": answer("The client has as much scored as it may.", "LiftWingError"),
                 "503": answer("Nothing is stored and nothing can score now.", "LiftWingError"),
             },
         }

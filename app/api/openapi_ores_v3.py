@@ -25,6 +25,7 @@ _ANSWERS = {
     "400": answer("A parameter is malformed, or nothing here can do what it asks.", "OresError"),
     "404": answer("The wiki or the model is unknown.", "OresError"),
     "500": answer("A formula in model_info cannot be read, or the server failed.", "OresError"),
+    "429": answer("The client has as much scored as it may.", "OresError"),
     "503": answer("The tables are not complete yet, or too much is waiting to be scored.", "OresError"),
 }
 _TOO_LARGE = {"413": answer("The body is larger than 1 MiB.", "OresError")}

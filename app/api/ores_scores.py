@@ -11,7 +11,16 @@ from app.api.numbers import parse_id
 from app.api.ores_request import OresRequest
 from app.metrics import Face
 from schemas.catalogue import Catalogue, ModelInfo
-from schemas.errors import ModelNotFound, OwnerUnavailable, Recovering, RequestInvalid, WikiUnknown
+from schemas.errors import (
+    ModelNotFound,
+    NotReady,
+    Overloaded,
+    OwnerUnavailable,
+    Recovering,
+    RequestInvalid,
+    TooManyRequests,
+    WikiUnknown,
+)
 from schemas.prediction import ScoredModel, ScoreFailure
 
 REVISIONS_MOST = 1000
@@ -73,7 +82,7 @@ async def answers_about(
             "without values to inject."
         )
     counters = resources.metrics.faces[Face.ORES]
-    unknown: list[Recovering | OwnerUnavailable] = []
+    unknown: list[NotReady] = []
 
     async def one(rev_id: int) -> Mapping[str, ScoredModel]:
         try:
@@ -86,7 +95,7 @@ async def answers_about(
                 with_features=asked.has_features,
                 injected=asked.injected.get(rev_id),
             )
-        except (Recovering, OwnerUnavailable) as error:
+        except (Recovering, OwnerUnavailable, Overloaded, TooManyRequests) as error:
             unknown.append(error)
             failure = ScoreFailure(error.code, error.message)
             return {name: ScoredModel(info.id, failure) for name, info in models.items()}

@@ -311,7 +311,7 @@ def test_texts_that_are_too_long_or_too_costly_are_recorded_and_other_pages_go_o
     write_dump(tmp_path / "dump.xml", texts)
     events = [encoded(creation(rev_id)) for rev_id in texts]
     (tmp_path / "events.jsonl").write_bytes(b"\n".join(events) + b"\n")
-    _write_parsing_model(tmp_path / "models")
+    write_parsing_model(tmp_path / "models")
     arguments = (
         "run", "--http-port=0", "--data-dir=data", _FAST, "--source=events.jsonl", "--content=dump.xml",
         "--model-folders=models", "--score-cpu-limit-seconds=1",
@@ -330,7 +330,7 @@ def test_texts_that_are_too_long_or_too_costly_are_recorded_and_other_pages_go_o
     assert stored[4]["probability"]
 
 
-def _write_parsing_model(folder: Path) -> None:
+def write_parsing_model(folder: Path) -> None:
     """Write the packaged model with one feature exchanged for one that parses the text."""
     packaged = ModelStore((PACKAGED_MODELS,)).open("enwiki-reverted")
     first, *others = packaged.manifest.features

@@ -1,0 +1,108 @@
+"""On-demand scoring inside one worker: shared, stored, and admitted by its cost."""
+
+from collections.abc import Callable, Sequence
+
+from app.admission import Admission
+from app.api.on_demand import OnDemand
+from app.costs import Costs
+from app.flights import Flights
+from schemas.catalogue import Catalogue, ModelInfo
+from schemas.errors import ContentUnavailable
+from schemas.prediction import Injected, ScoredModel
+from schemas.revision import RevisionRequest
+
+
+class SharedOnDemand:
+    """An `app.api.on_demand.OnDemand` that scores each model of a revision once, however many ask.
+
+    What is asked with features, or with values put in, is admitted as well, and then scored for the one who
+    asks and not stored; so are models that read no content, which cost nothing.
+
+    Args:
+        plain: Scores for one who asks.
+        flights: Score for all who ask.
+        catalogue: The models of each wiki.
+        admission: Admits what ``plain`` scores.
+        costs: Estimate it.
+        is_let_alone: Tells whether a wiki is not asked now, because it does not answer.
+    """
+
+    def __init__(
+        self,
+        plain: OnDemand,
+        flights: Flights,
+        catalogue: Catalogue,
+        *,
+        admission: Admission,
+        costs: Costs,
+        is_let_alone: Callable[[str], bool],
+    ) -> None:
+        self._plain = plain
+        self._flights = flights
+        self._catalogue = catalogue
+        self._admission = admission
+        self._costs = costs
+        self._is_let_alone = is_let_alone
+
+    async def score(
+        self,
+        wiki_id: str,
+        rev_id: int,
+        model_names: Sequence[str],
+        *,
+        with_features: bool = False,
+        injected: Injected | None = None,
+    ) -> list[ScoredModel]:
+        """Return a score or a failure for each model, see `app.api.on_demand.OnDemand`.
+
+        Raises:
+            ContentError: The revision cannot be had.
+            Overloaded: Too much waits to be scored.
+            NotReady: Nothing can be scored now.
+            PredictionWithdrawn: It was withdrawn while it was scored.
+        """
+        found = ((name, self._catalogue.find(wiki_id, name)) for name in model_names)
+        models = {name: info for name, info in found if info is not None}
+        reading = {name: info for name, info in models.items() if info.reads_content}
+        if reading and self._is_let_alone(wiki_id):
+            raise ContentUnavailable(
+                f"{wiki_id} did not answer several times in a row, and is let alone for a while. Ask again "
+                "in a minute.",
+                wiki_id=wiki_id,
+                rev_id=rev_id,
+            )
+        if with_features or injected:
+            return await self._alone(
+                wiki_id, rev_id, models, reading, with_features=with_features, injected=injected
+            )
+        shared = iter(
+            await self._flights.score(RevisionRequest(wiki_id, rev_id), list(reading.values()))
+            if reading
+            else ()
+        )
+        light = [name for name in models if name not in reading]
+        alone = iter(await self._plain.score(wiki_id, rev_id, light) if light else ())
+        return [next(shared if name in reading else alone) for name in models]
+
+    async def _alone(
+        self,
+        wiki_id: str,
+        rev_id: int,
+        models: dict[str, ModelInfo],
+        reading: dict[str, ModelInfo],
+        *,
+        with_features: bool,
+        injected: Injected | None,
+    ) -> list[ScoredModel]:
+        if not reading:
+            return await self._plain.score(
+                wiki_id, rev_id, list(models), with_features=with_features, injected=injected
+            )
+        artefacts = [info.artefact for info in reading.values()]
+        place = self._admission.admit(self._costs.estimate(wiki_id, artefacts))
+        try:
+            return await self._plain.score(
+                wiki_id, rev_id, list(models), with_features=with_features, injected=injected
+            )
+        finally:
+            place.release()
