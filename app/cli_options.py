@@ -66,7 +66,7 @@ def takes_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
     Args:
         names: Of the settings the verb reads; other flags are refused.
     """
-    rows = [setting for setting in SETTINGS if setting.name in names and setting.kind != "secret"]
+    rows = [setting for setting in SETTINGS if setting.name in names and not setting.is_secret]
 
     def decorate(verb: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(verb)

@@ -13,11 +13,19 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from app.settings_fields import EMBEDDED_SCHEME, Settings, WikiSettings
+from app.settings_fields import EMBEDDED_SCHEME, ClientSettings, Settings, WikiSettings
 from schemas.errors import SettingsError
 from schemas.secret import Secret
 
-__all__ = ["CONFIG_VARIABLE", "SETTINGS", "Setting", "Settings", "WikiSettings", "load_settings"]
+__all__ = [
+    "CONFIG_VARIABLE",
+    "SETTINGS",
+    "ClientSettings",
+    "Setting",
+    "Settings",
+    "WikiSettings",
+    "load_settings",
+]
 
 ENVIRONMENT_PREFIX: Final = "REVSTREAM_"
 CONFIG_VARIABLE: Final = "REVSTREAM_CONFIG"
@@ -49,6 +57,11 @@ class Setting(Struct, frozen=True):
         return ENVIRONMENT_PREFIX + self.name.upper()
 
     @property
+    def is_secret(self) -> bool:
+        """Whether it holds what must not be shown."""
+        return self.kind in {"secret", _CLASSES}
+
+    @property
     def flag(self) -> str:
         """Return its flag on the command line, which secrets do not have."""
         return "--" + self.name.replace("_", "-")
@@ -68,6 +81,7 @@ _KINDS: Final[dict[Any, str]] = {
     tuple: "list",
     dict: "table",
 }
+_CLASSES: Final = "table with secrets"
 
 
 def _setting(name: str) -> Setting:
@@ -75,18 +89,23 @@ def _setting(name: str) -> Setting:
     origin = get_origin(base)
     default = getattr(_DEFAULTS, name)
     if origin is dict:
-        shown = "; ".join(f"{wiki}: {', '.join(row.models)}" for wiki, row in default.items())
+        shown = "; ".join(f"{key}: {row.shown}" for key, row in default.items())
     elif origin is tuple:
         shown = ",".join(map(str, default))
     else:
         shown = f"{default:.12g}" if isinstance(default, float) else str(default)
     return Setting(
         name=name,
-        kind="choice" if origin is Literal else _KINDS[origin or base],
+        kind="choice" if origin is Literal else _kind(base, origin),
         choices=get_args(base) if origin is Literal else (),
         default=shown,
         help=next(meta.description for meta in metas if meta.description),
     )
+
+
+def _kind(base: Any, origin: Any) -> str:
+    holds_secrets = origin is dict and get_args(base)[1] is ClientSettings
+    return _CLASSES if holds_secrets else _KINDS[origin or base]
 
 
 _DEFAULTS: Final = Settings()
@@ -178,7 +197,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 def _parse(name: str, text: str, origin: str) -> Any:
     # Tables are JSON; lists are JSON or names with commas between them.
     kind = _BY_NAME[name].kind
-    if kind == "table" or (kind == "list" and text.lstrip().startswith("[")):
+    if kind in {"table", _CLASSES} or (kind == "list" and text.lstrip().startswith("[")):
         try:
             return msgspec.json.decode(text)
         except msgspec.DecodeError as error:

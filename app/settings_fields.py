@@ -34,12 +34,42 @@ class WikiSettings(Struct, frozen=True, forbid_unknown_fields=True):
     models: Annotated[dict[_Text, _Text], Meta(min_length=1)]
     domain: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """What the table of settings says of it."""
+        return ", ".join(self.models)
+
+
+class ClientSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be scored on demand for clients of one class.
+
+    Attributes:
+        parallel: Requests at a time; 0 is any number.
+        per_minute: Revisions a minute; 0 is any number.
+        tokens: Bearer tokens of those in it.
+        networks: Addresses of those in it, ``10.0.0.0/8``.
+    """
+
+    parallel: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    per_minute: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    tokens: tuple[Secret, ...] = ()
+    networks: tuple[_Text, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """What the table of settings says of it."""
+        return f"parallel = {self.parallel}"
+
 
 DEFAULT_WIKIS: Final = {
     "enwiki": WikiSettings({"reverted": "enwiki-reverted"}, "en.wikipedia.org"),
     SAMPLE_WIKI: WikiSettings({"reverted": "enwiki-reverted"}),
     "testwiki": WikiSettings({"revid": "testwiki-revid"}, "test.wikipedia.org"),
 }
+
+
+# As many connections of one address as ORES let in.
+DEFAULT_CLIENTS: Final = {"default": ClientSettings(parallel=7)}
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -314,6 +344,22 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=600,
         ),
     ] = 10.0
+    client_classes: Annotated[
+        dict[Annotated[str, Meta(pattern=r"^[a-z0-9_-]+\Z")], ClientSettings],
+        Meta(
+            description="How much is scored for clients: `[client_classes.bots]` with requests at a time "
+            "(`parallel`), revisions a minute (`per_minute`), and the `tokens` or `networks` of those in it; "
+            "`default` is for all others, each address apart; 0 is no limit. Given anywhere, it replaces the "
+            "default as a whole.",
+        ),
+    ] = msgspec.field(default_factory=lambda: dict(DEFAULT_CLIENTS))
+    trusted_proxies: Annotated[
+        tuple[_Text, ...],
+        Meta(
+            description="Networks of proxies that are believed when they name a client's address in "
+            "`X-Client-IP`."
+        ),
+    ] = ()
     window_events: Annotated[
         int,
         Meta(description="Events in flight at once, which is also what a crash repeats.", ge=1, le=10_000),

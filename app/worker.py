@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, cast
 
 import structlog
+from msgspec.structs import replace
 
 from agents.change_scoring import ChangeScoring
 from agents.circuits import Circuits
@@ -21,7 +22,9 @@ from agents.retry_wait import RetryWait
 from agents.scoring import RevisionScoring
 from agents.told_content import ToldContent
 from app.api.asgi import create_api
+from app.api.clients import LimitedOnDemand
 from app.api.server import bind, run_server
+from app.client_classes import open_clients
 from app.cluster.metrics import ClusterMetrics
 from app.cluster.sharing import Sharing, owned_progress, places_topic
 from app.content import open_content
@@ -34,7 +37,7 @@ from app.kafka_topics import choose_topics, declare
 from app.logging import event_logger
 from app.metrics import Metrics
 from app.observer import StreamObserver
-from app.on_demand_metrics import OnDemandMetrics
+from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
 from app.on_demand_works import OnDemandWorks
 from app.pool_metrics import PoolMetrics
 from app.rules import open_rules, output_streams, usual_retry
@@ -132,7 +135,8 @@ class Worker:
             settle=settle,
             is_let_alone=self.circuits.is_open,
         )
-        self.metrics.registry.register(OnDemandMetrics(self.on_demand.status))
+        self.clients = open_clients(settings)
+        self.metrics.registry.register(OnDemandMetrics(self._on_demand_status))
         retries = Retries(
             self.app,
             RetrySettings(settings.app_id, usual_retry(settings), settings.retry_give_up_seconds),
@@ -224,7 +228,8 @@ class Worker:
         api = create_api(
             reader=self.reader,
             catalogue=self.catalogue,
-            on_demand=self.on_demand.on_demand,
+            on_demand=LimitedOnDemand(self.on_demand.on_demand),
+            clients=self.clients,
             readiness=self._not_ready,
             metrics=self.metrics,
             intake=self._intake,
@@ -340,6 +345,10 @@ class Worker:
         if self.sharing is not None:
             reasons.extend(self.sharing.reasons())
         return reasons
+
+    def _on_demand_status(self) -> OnDemandStatus:
+        status = self.on_demand.status()
+        return replace(status, refused={**status.refused, **self.clients.refused})
 
     def _progress(self) -> list[Progress]:
         if self.sharing is not None:

@@ -11,6 +11,7 @@ import aiohttp
 
 from agents.rules.book import RuleBook
 from app.api.asgi import create_api
+from app.api.clients import Clients
 from app.api.intake import NO_INTAKE, IntakeAccess
 from app.api.on_demand import OnDemand
 from app.api.server import bind, run_server
@@ -83,6 +84,7 @@ async def served(
     intake: IntakeAccess = NO_INTAKE,
     ores_legacy_scores: int | None = None,
     rules: RuleBook | None = None,
+    clients: Clients | None = None,
 ) -> AsyncIterator[Served]:
     """Serve rows that came through a follower; the log is out of reach from the start where given so."""
     log = log or MemoryLog()
@@ -98,6 +100,7 @@ async def served(
         intake=intake,
         ores_legacy_scores=ores_legacy_scores,
         rules=rules,
+        clients=clients,
     )
     started, stop = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from agents.rules.book import RuleBook
 from app.api import errors, liftwing, ores, ours
 from app.api.answers import Resources
+from app.api.clients import ClientLimits, Clients
 from app.api.endpoint import CORS_HEADERS, Handler, beside, endpoint
 from app.api.health import OperationsFace
 from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
@@ -61,6 +62,7 @@ def create_api(
     node: Node | None = None,
     progress: Callable[[], Sequence[Progress]] = tuple,
     rules: RuleBook | None = None,
+    clients: Clients | None = None,
     clock: Callable[[], float] = time.perf_counter,
     ores_legacy_scores: int | None = None,
 ) -> "Api":
@@ -78,6 +80,7 @@ def create_api(
         node: Answers other workers; None where there are none.
         progress: Returns what is recovering.
         rules: Which events are scored with which models; None without.
+        clients: Knows how much may be scored for whom; None where it is not limited.
         clock: Seconds for durations.
         ores_legacy_scores: Scores that one request may ask for where ORES's paths are to answer as
             ores-legacy does; None where they answer as ORES.
@@ -86,7 +89,7 @@ def create_api(
         reader, catalogue, on_demand, readiness, metrics, direct, cluster, node, progress, rules
     )
     metrics.watch_reader(reader.freshness)
-    return Api(resources, clock, intake, ores_legacy_scores)
+    return Api(resources, clock, intake, ores_legacy_scores, clients)
 
 
 class Api:
@@ -98,6 +101,7 @@ class Api:
         clock: Callable[[], float],
         intake: IntakeAccess = NO_INTAKE,
         ores_legacy_scores: int | None = None,
+        clients: Clients | None = None,
     ) -> None:
         self._clock = clock
         self._metrics = resources.metrics
@@ -121,7 +125,8 @@ class Api:
             gets[path] = beside(gets[path], answering, other.is_meant) if path in gets else answering
         routes += [Route(path, answering, methods=["GET"]) for path, answering in gets.items()]
         self.routes = tuple(routes)
-        self._starlette = Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})
+        application = Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})
+        self._starlette = application if clients is None else ClientLimits(application, clients)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from starlette.requests import Request
 
 from app.api.answers import Resources, answer
+from app.api.clients import exempt
 from app.api.errors import RouteUnknown
 from app.api.numbers import parse_id
 from app.api.ores_request import OresRequest
@@ -73,6 +74,8 @@ async def answers_about(
         RequestInvalid: Too many are asked for, or features, and nothing here makes scores.
         NotReady: Too much is waiting to be scored, or nothing is known of any of the revisions yet.
     """
+    if asked.is_precache:
+        exempt()
     rev_ids = asked.rev_ids or ()
     if len(rev_ids) > REVISIONS_MOST:
         raise RequestInvalid(f"Too many values for 'revids' parameter.  Max of {REVISIONS_MOST}.")

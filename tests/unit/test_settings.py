@@ -169,7 +169,7 @@ def test_every_setting_has_help_and_every_default_can_be_written_as_it_is_shown(
     assert [row.name for row in SETTINGS] == list(Settings.__struct_fields__)
     for row in SETTINGS:
         assert row.help.endswith(".")
-        if row.default and row.kind != "table":
+        if row.default and "table" not in row.kind:
             environ = {row.variable: row.default}
             assert getattr(load(tmp_path, environ=environ), row.name) == getattr(load(tmp_path), row.name)
 
