@@ -334,7 +334,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ge=0,
             le=3600,
         ),
-    ] = 10.0
+    ] = 2.0
     on_demand_missing_seconds: Annotated[
         float,
         Meta(

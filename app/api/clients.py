@@ -1,9 +1,11 @@
 """Who sends a request, and how much may be scored for him."""
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
+from time import monotonic
 from typing import Any, Final
 
 from msgspec import Struct
@@ -11,10 +13,14 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.on_demand import OnDemand
-from schemas.errors import TooManyRequests
+from schemas.errors import Overloaded, TooManyRequests
 from schemas.prediction import Injected, ScoredModel
 from schemas.secret import Secret
 
+# Of one request; so many share a query of the wiki, and few hold up who comes after.
+_AT_ONCE: Final = 8
+_ROOM_SECONDS: Final = 15.0
+_POLL_SECONDS: Final = 0.05
 _MINUTE_SECONDS: Final = 60.0
 _KEPT_MOST: Final = 10_000
 # A household or a server has so many addresses of version 6.
@@ -57,9 +63,23 @@ class Client:
 
     Attributes:
         is_exempt: Whether nothing is counted: it warms the cache, which ORES lets anybody do.
+        is_held: Whether the request is one of those at a time.
+        turns: Of its revisions, so that a request for many leaves room between them for others.
+        under_way: Revisions that wait for their score now.
+        was_scored: Whether a revision was scored for it.
     """
 
-    __slots__ = ("_account", "_clients", "_limits", "_was_counted", "is_exempt", "is_held")
+    __slots__ = (
+        "_account",
+        "_clients",
+        "_limits",
+        "_was_counted",
+        "is_exempt",
+        "is_held",
+        "turns",
+        "under_way",
+        "was_scored",
+    )
 
     def __init__(self, clients: "Clients", limits: ClientClass, account: Callable[[], _Account]) -> None:
         self._clients = clients
@@ -68,6 +88,9 @@ class Client:
         self.is_exempt = False
         self.is_held = False
         self._was_counted = False
+        self.turns = asyncio.Semaphore(_AT_ONCE)
+        self.under_way = 0
+        self.was_scored = False
 
     def count(self) -> None:
         """Count one revision that has to be scored.
@@ -249,6 +272,9 @@ def exempt() -> None:
 class LimitedOnDemand:
     """An `app.api.on_demand.OnDemand` that counts what is scored for the sender of a request.
 
+    A request is refused as a whole or not at all: while some of its revisions are scored, those for which
+    there is no room wait for it.
+
     Args:
         inner: Scores.
     """
@@ -271,11 +297,29 @@ class LimitedOnDemand:
             TooManyRequests: The client has as much scored as it may.
         """
         client = _current.get()
-        if client is not None:
-            client.count()
-        return await self._inner.score(
-            wiki_id, rev_id, model_names, with_features=with_features, injected=injected
-        )
+        if client is None:
+            return await self._inner.score(
+                wiki_id, rev_id, model_names, with_features=with_features, injected=injected
+            )
+        client.count()
+        async with client.turns:
+            give_up = monotonic() + _ROOM_SECONDS
+            while True:
+                client.under_way += 1
+                try:
+                    scored = await self._inner.score(
+                        wiki_id, rev_id, model_names, with_features=with_features, injected=injected
+                    )
+                except Overloaded:
+                    is_begun = client.was_scored or client.under_way > 1
+                    if not is_begun or monotonic() > give_up:
+                        raise
+                else:
+                    client.was_scored = True
+                    return scored
+                finally:
+                    client.under_way -= 1
+                await asyncio.sleep(_POLL_SECONDS)
 
 
 def _parsed(text: str) -> Any:

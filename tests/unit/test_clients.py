@@ -1,7 +1,7 @@
 """Who may have how much scored, over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,16 @@ TOKEN = "3f9c1b"
 
 
 class Scorer:
-    """Scores when it may."""
+    """Scores when it may, unless there is no room."""
 
     def __init__(self) -> None:
         self.may = asyncio.Event()
         self.may.set()
         self.asked = 0
+        self.at_once = 0
+        self.most_at_once = 0
         self.is_full = False
+        self.refuse: Iterator[bool] = iter(())
 
     async def score(
         self,
@@ -42,10 +45,16 @@ class Scorer:
         injected: Injected | None = None,
     ) -> list[ScoredModel]:
         self.asked += 1
-        await self.may.wait()
-        if self.is_full and rev_id != 77:
-            raise Overloaded("Full.", retry_after_seconds=4)
-        return [ScoredModel(INFO.id, binary(0.25)) for _ in model_names]
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.is_full or next(self.refuse, False):
+                raise Overloaded("Full.", retry_after_seconds=4)
+            await asyncio.sleep(0)
+            await self.may.wait()
+            return [ScoredModel(INFO.id, binary(0.25)) for _ in model_names]
+        finally:
+            self.at_once -= 1
 
 
 class Limited:
@@ -192,10 +201,27 @@ async def test_a_full_queue_is_told_in_the_words_of_ores_and_of_lift_wing(tmp_pa
         )
         assert (status, document) == (503, {"error": "Full."})
         assert response.headers["retry-after"] == "4"
-        # One that is there is not held back by one that is not.
-        status, document, _ = await given.ask("/v3/scores/enwiki?revids=5|77")
+        # What is stored is not held back by what is not.
+        status, document, _ = await given.ask("/v3/scores/enwiki?revids=5|6")
         assert status == 200
-        assert "score" in document["enwiki"]["scores"]["77"]["damaging"]
+        entries = document["enwiki"]["scores"]
+        assert "score" in entries["6"]["damaging"]
+        assert entries["5"]["damaging"]["error"]["type"] == "ScoreProcessorOverloaded"
+
+
+async def test_a_request_that_was_begun_waits_for_room_and_is_answered_whole(tmp_path: Path) -> None:
+    async with limited(tmp_path) as given:
+        given.scorer.refuse = iter([False, *[True] * 5])
+        many = "|".join(map(str, range(10, 60)))
+        given.scorer.may.clear()
+        asking = asyncio.create_task(given.ask(f"/v3/scores/enwiki?revids={many}"))
+        await until(lambda: given.scorer.at_once == 8)
+        given.scorer.may.set()
+        status, document, _ = await asking
+        assert status == 200
+        entries = document["enwiki"]["scores"]
+        assert [rev_id for rev_id, entry in entries.items() if "score" not in entry["damaging"]] == []
+        assert given.scorer.most_at_once == 8
 
 
 async def test_clients_of_no_time_ago_are_forgotten_when_there_are_too_many(tmp_path: Path) -> None:
