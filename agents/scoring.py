@@ -106,7 +106,7 @@ class RevisionScoring:
             revision: From `fetch`.
             models: Those that read content.
             priority: Before which others it is scored.
-            spent: Hears of the CPU time in seconds that it took, where it came to an end.
+            spent: Hears how long it was scored, in seconds and without the wait.
 
         Raises:
             EngineError: Scoring processes cannot be started.

@@ -35,15 +35,15 @@ class Admission:
     """Admits work by its cost.
 
     The first is always admitted, however much it costs. What is refused is told at once, and when to come
-    again. Revisions are counted as well, up to a thousand: those that wait for a slow wiki cost no CPU time,
-    and memory all the same.
+    again. Revisions are counted as well, up to a thousand: those that wait for a slow wiki cost no time of a
+    process, and memory all the same.
 
     Args:
         processes: That score.
         most_seconds: How long the last that is admitted may have to wait for those before it.
 
     Attributes:
-        waiting_seconds: CPU time of all that is admitted and not done, as estimated.
+        waiting_seconds: Of scoring, of all that is admitted and not done, as estimated.
         revisions: How many that are.
         refused: How many were not admitted.
     """
@@ -56,7 +56,7 @@ class Admission:
         self.refused = 0
 
     def admit(self, seconds: float) -> Place:
-        """Admit work of some CPU time.
+        """Admit work of so many seconds.
 
         Raises:
             Overloaded: Too much waits already; the field ``retry_after_seconds`` says when to come again.

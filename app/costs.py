@@ -13,7 +13,7 @@ _KEPT_MOST: Final = 1024
 
 
 class Costs:
-    """Estimates CPU time as the length of the text times what the models take per character.
+    """Estimates the time of scoring as the length of the text times what the models take per character.
 
     Until a text is there, it counts as one of the mean length of its wiki; until a set of models has scored,
     each counts with a microsecond per character. Both are means in which the last ten revisions have two
@@ -25,7 +25,7 @@ class Costs:
         self._rates: Memo[frozenset[str], float] = Memo(_KEPT_MOST)
 
     def estimate(self, wiki_id: str, artefacts: Collection[str], text_length: int | None = None) -> float:
-        """Return the CPU time in seconds that scoring will take.
+        """Return how long scoring will take, in seconds.
 
         Args:
             wiki_id: Of the catalogue.
@@ -38,13 +38,13 @@ class Costs:
             rate = _FIRST_SECONDS_PER_CHARACTER * len(artefacts)
         return max(_LEAST_SECONDS, length * rate)
 
-    def learn(self, wiki_id: str, artefacts: Collection[str], text_length: int, cpu_seconds: float) -> None:
+    def learn(self, wiki_id: str, artefacts: Collection[str], text_length: int, seconds: float) -> None:
         """Hear what scoring a revision took."""
         known_length = self._lengths.get(wiki_id)
         self._lengths[wiki_id] = _mean(known_length, float(text_length))
         if text_length > 0:
             key = frozenset(artefacts)
-            self._rates.put(key, _mean(self._rates.get(key), cpu_seconds / text_length))
+            self._rates.put(key, _mean(self._rates.get(key), seconds / text_length))
 
 
 def _mean(before: float | None, now: float) -> float:

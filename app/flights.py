@@ -241,7 +241,7 @@ class Flights:
             fetched,
             models,
             priority=Priority.ON_DEMAND,
-            spent=lambda cpu_seconds: self._costs.learn(wiki_id, artefacts, length, cpu_seconds),
+            spent=lambda seconds: self._costs.learn(wiki_id, artefacts, length, seconds),
         )
         self._refuse_withdrawn(wiki_id, fetched.rev_id, fetched.page_id)
         return scored

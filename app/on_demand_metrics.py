@@ -14,7 +14,7 @@ class OnDemandStatus(Struct, frozen=True):
         answers: By where they came from, see `app.flights.Flights`.
         refused: By what stood against it: ``queue``, or a limit of the client.
         stored: By what became of scores on their way to the tables.
-        waiting_seconds: Estimated CPU time of what is admitted and not done.
+        waiting_seconds: Estimated time that scoring what is admitted and not done takes.
         revisions: How many that are.
     """
 
@@ -59,7 +59,7 @@ class OnDemandMetrics(Collector):
         )
         yield GaugeMetricFamily(
             "revstream_on_demand_waiting_seconds",
-            "Estimated CPU time of what clients wait for.",
+            "Estimated time that scoring takes what clients wait for, on one process.",
             value=now.waiting_seconds,
         )
         yield GaugeMetricFamily(

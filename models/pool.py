@@ -133,7 +133,7 @@ class ScoringPool:
             artefacts: The models, which the work knows by their ``artefact`` names.
             with_features: Whether answers carry their features.
             priority: Its class, of those that wait.
-            spent: Hears of its CPU time in seconds, before it is answered.
+            spent: Hears how long it was scored, in seconds and without the wait, before it is answered.
 
         Returns:
             One answer per model, in their order; a ScoreFailure where there is no score.
@@ -156,7 +156,7 @@ class ScoringPool:
             self._queue.discard(call)
             raise
         if spent is not None:
-            spent(call.cpu_seconds)
+            spent(call.seconds_scored)
         return answers
 
     async def stop(self, *, drain_seconds: float) -> None:
@@ -222,7 +222,6 @@ class ScoringPool:
         if isinstance(answer, Done):
             self._fallbacks.update(answer.fallbacks)
         is_first = not call.future.done()
-        call.cpu_seconds = answer.cpu_seconds
         call.answer(answer)
         if not held.calls:
             del self._busy[process]

@@ -27,13 +27,13 @@ class PoolCall:
     Construct it on the event loop. Answers that come after its caller went away are dropped.
 
     Attributes:
-        cpu_seconds: That it took.
         deaths: Of processes while they scored it.
         future: Its answers.
         is_alone: Whether it is to be handed over by itself.
         job: What a process is sent.
         priority: Its class.
         seconds_queued: How long it waited.
+        seconds_scored: How long the try that ended last took; 0 before.
 
     Args:
         revision: What to score.
@@ -43,15 +43,16 @@ class PoolCall:
     """
 
     __slots__ = (
+        "_begun",
         "_models",
         "_since",
-        "cpu_seconds",
         "deaths",
         "future",
         "is_alone",
         "job",
         "priority",
         "seconds_queued",
+        "seconds_scored",
     )
 
     def __init__(
@@ -65,12 +66,13 @@ class PoolCall:
         self.job = Job(revision, tuple(model.artefact for model in models), with_features)
         self.future: asyncio.Future[list[ScoredModel]] = asyncio.get_running_loop().create_future()
         self.seconds_queued = 0.0
-        self.cpu_seconds = 0.0
+        self.seconds_scored = 0.0
         self.deaths = 0
         self.is_alone = False
         self.priority = priority
         self._models = models
         self._since: float | None = time.monotonic()
+        self._begun = self._since
 
     @property
     def page(self) -> tuple[str, int]:
@@ -94,6 +96,7 @@ class PoolCall:
 
     def begin(self) -> None:
         """Hear that scoring begins; only the first time ends the wait that is told."""
+        self._begun = time.monotonic()
         if self._since is not None:
             self.seconds_queued = time.monotonic() - self._since
             self._since = None
@@ -106,6 +109,7 @@ class PoolCall:
         """
         if self.future.done():
             return
+        self.seconds_scored = time.monotonic() - self._begun
         if isinstance(answer, Done):
             self.future.set_result(answer.scored)
             return
@@ -117,7 +121,6 @@ class PoolCall:
 
     def fail_cpu(self, limit_seconds: float) -> None:
         """Answer that the CPU budget was spent."""
-        self.cpu_seconds = limit_seconds
         self.fail(
             CpuLimitExceeded(
                 f"scoring {self._subject} took more than {limit_seconds:g} s of CPU time and was ended; its "
@@ -162,6 +165,7 @@ class PoolCall:
     def fail(self, error: ScoringError) -> None:
         """Answer each model with this error."""
         if not self.future.done():
+            self.seconds_scored = time.monotonic() - self._begun
             failure = ScoreFailure(error.code, error.message)
             self.future.set_result([ScoredModel(model.id, failure) for model in self._models])
 
