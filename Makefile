@@ -85,6 +85,9 @@ lock: $(STAMP) ## Resolve the dependencies of pyproject.toml anew.
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 --upgrade \
 	    --quiet -o tests/clients/$$name.lock || exit 1; \
 	done
+	$(BIN)/uv pip compile tests/clients/revscoring.in --override tests/clients/revscoring.overrides \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 \
+	  --upgrade --quiet -o tests/clients/revscoring.lock
 
 clean: ## Remove the environment, caches and the state of `make run`.
 	rm -rf $(VENV) .revstream .cache build *.egg-info models/native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
