@@ -66,6 +66,7 @@ def worker(settings: Settings) -> None:
     "broker",
     "http_host",
     "http_port",
+    "workers",
     "shutdown_timeout_seconds",
     *KAFKA,
     *MODELS,
@@ -73,6 +74,11 @@ def worker(settings: Settings) -> None:
 )
 def serve(settings: Settings) -> None:
     """Answer look-ups from a copy of the predictions, without scoring. Start any number."""
+    if settings.workers > 1:
+        from app.serve_many import serve_many
+
+        serve_many(settings)
+        return
     import uvloop
 
     from app.serve import serve as serve_replica

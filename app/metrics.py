@@ -1,8 +1,9 @@
 """What is counted, and how it is shown to Prometheus. Labels are closed sets: no revision, page or user."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import Protocol, TypeAlias, Union
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -45,26 +46,83 @@ class Outcome(StrEnum):
     ABSENT = "absent"
 
 
+Cells: TypeAlias = Union["memoryview[float]", list[float]]
+
+_OUTCOMES = {outcome: index for index, outcome in enumerate(Outcome)}
+_SECONDS_AT = len(_BOUNDS_SECONDS) + 1
+_ANSWERS_AT = _SECONDS_AT + 1
+_STORED_AT = _ANSWERS_AT + _OUTCOMES[Outcome.STORED]
+_STATUSES_AT = _ANSWERS_AT + len(_OUTCOMES)
+# From 100 to 599.
+_STATUS_FIRST, _STATUSES = 100, 500
+CELLS_PER_FACE = _STATUSES_AT + _STATUSES
+
+
+class Answers:
+    """Answers of one face by outcome."""
+
+    __slots__ = ("_cells",)
+
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+
+    def __getitem__(self, outcome: Outcome) -> int:
+        return int(self._cells[_ANSWERS_AT + _OUTCOMES[outcome]])
+
+    def __setitem__(self, outcome: Outcome, number: int) -> None:
+        self._cells[_ANSWERS_AT + _OUTCOMES[outcome]] = number
+
+    def items(self) -> list[tuple[Outcome, int]]:
+        """Return outcomes and numbers, of all outcomes."""
+        return [(outcome, self[outcome]) for outcome in _OUTCOMES]
+
+
 class FaceCounters:
-    """Requests and answers of one face, as plain numbers: counting takes well under a microsecond."""
+    """Requests and answers of one face, as plain numbers: counting takes well under a microsecond.
 
-    __slots__ = ("answers", "buckets", "seconds", "statuses")
+    Args:
+        cells: As many as CELLS_PER_FACE, where they are kept; memory of its own if None.
 
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(_BOUNDS_SECONDS) + 1)
-        self.seconds = 0.0
-        self.statuses: dict[int, int] = {}
-        self.answers = dict.fromkeys(Outcome, 0)
+    Attributes:
+        answers: By outcome; counted up by who answers.
+    """
+
+    __slots__ = ("_cells", "answers")
+
+    def __init__(self, cells: Cells | None = None) -> None:
+        self._cells: Cells = [0.0] * CELLS_PER_FACE if cells is None else cells
+        self.answers = Answers(self._cells)
 
     def count(self, status: int, seconds: float) -> None:
         """Count one request by its HTTP status and duration."""
-        self.buckets[bisect_left(_BOUNDS_SECONDS, seconds)] += 1
-        self.seconds += seconds
-        self.statuses[status] = self.statuses.get(status, 0) + 1
+        cells = self._cells
+        cells[bisect_left(_BOUNDS_SECONDS, seconds)] += 1
+        cells[_SECONDS_AT] += seconds
+        cells[_STATUSES_AT - _STATUS_FIRST + status] += 1
+
+    def answered_stored(self, models: int) -> None:
+        """Count answers that were stored."""
+        self._cells[_STORED_AT] += models
+
+    @property
+    def buckets(self) -> list[float]:
+        """Requests by duration, each bucket without those before it."""
+        return list(self._cells[:_SECONDS_AT])
+
+    @property
+    def seconds(self) -> float:
+        """Durations of all requests together."""
+        return float(self._cells[_SECONDS_AT])
+
+    @property
+    def statuses(self) -> dict[int, int]:
+        """Requests by HTTP status, where there was one."""
+        numbers = self._cells[_STATUSES_AT:]
+        return {_STATUS_FIRST + index: int(number) for index, number in enumerate(numbers) if number}
 
 
 class _Requests(Collector):
-    def __init__(self, faces: dict[Face, FaceCounters]) -> None:
+    def __init__(self, faces: Callable[[], Mapping[Face, FaceCounters]]) -> None:
         self._faces = faces
 
     def collect(self) -> Iterable[Metric]:
@@ -81,16 +139,16 @@ class _Requests(Collector):
             "From the end of a request's head to the end of its answer.",
             labels=("face",),
         )
-        for face, counters in self._faces.items():
-            for status, number in sorted(counters.statuses.items()):
-                requests.add_metric((face.value, str(status)), number)
+        for face, counters in self._faces().items():
+            for status, count in sorted(counters.statuses.items()):
+                requests.add_metric((face.value, str(status)), count)
             if face in _ANSWERING:
-                for outcome, number in counters.answers.items():
-                    answers.add_metric((face.value, outcome.value), number)
-            total, buckets = 0, []
+                for outcome, count in counters.answers.items():
+                    answers.add_metric((face.value, outcome.value), count)
+            total, buckets = 0.0, []
             for bound, number in zip((*map(str, _BOUNDS_SECONDS), "+Inf"), counters.buckets, strict=True):
                 total += number
-                buckets.append((bound, float(total)))
+                buckets.append((bound, total))
             duration.add_metric((face.value,), buckets, counters.seconds)
         return requests, answers, duration
 
@@ -113,21 +171,45 @@ class _ReaderFreshness(Collector):
         return ready, age
 
 
+class Counted(Protocol):
+    """What the processes of one server have counted, of which this is one."""
+
+    @property
+    def faces(self) -> dict[Face, FaceCounters]:
+        """Counters of this process."""
+        ...
+
+    def totals(self) -> Mapping[Face, FaceCounters]:
+        """Return the sums over all processes."""
+        ...
+
+    def collectors(self) -> Iterable[Collector]:
+        """Return what tells of the processes themselves."""
+        ...
+
+
 class Metrics:
-    """Everything that is counted in one process.
+    """Everything that is counted in one process, or in all of one server.
+
+    Args:
+        counted: What several processes share; None where there is but one.
 
     Attributes:
         registry: Where other parts of the process register collectors of their own.
         faces: Counters of the API, by face.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counted: Counted | None = None) -> None:
         self.registry = CollectorRegistry()
-        self.faces = {face: FaceCounters() for face in Face}
-        self.registry.register(_Requests(self.faces))
-        ProcessCollector(registry=self.registry)
+        self.faces = {face: FaceCounters() for face in Face} if counted is None else counted.faces
+        self.registry.register(_Requests(counted.totals if counted else lambda: self.faces))
         PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        if counted is None:
+            ProcessCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+        else:
+            for collector in counted.collectors():
+                self.registry.register(collector)
 
     def watch_reader(self, freshness: Callable[[], Freshness]) -> None:
         """Export the freshness of the tables that look-ups read. Call it once."""

@@ -20,6 +20,8 @@ from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
 from app.pool_metrics import PoolMetrics
+from app.processes.board import Board
+from app.processes.metrics import ProcessesMetrics
 from app.settings import SETTINGS
 from app.stream_metrics import StreamMetrics, StreamStatus
 from app.text_metrics import TextMetrics
@@ -71,6 +73,7 @@ def metrics() -> str:
     ours.registry.register(
         PoolMetrics(ScoringPool(partial(load_work, (), ()), processes=1, limits=PoolLimits()).status)
     )
+    ours.registry.register(ProcessesMetrics(Board(1)))
     ours.registry.register(StreamMetrics(lambda: StreamStatus({"source": 0}, 0, 0)))
     rows = sorted(
         (

@@ -1,9 +1,11 @@
-"""The stateless process: a replica of the predictions, and the read API over it."""
+"""The process that answers from a replica of the predictions, and scores nothing itself."""
 
 import asyncio
 import contextlib
 import gc
 import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import structlog
@@ -18,11 +20,12 @@ from app.kafka_access import kafka_access
 from app.metrics import Metrics
 from app.rules import open_rules
 from app.settings import Settings
+from schemas.catalogue import Catalogue
 from schemas.errors import StoreLocked
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables.changelog import TopicReader
 from tables.follower import Follower
-from tables.reader import PredictionReader
+from tables.reader import PredictionReader, RowSource
 
 _REPLICAS_MOST = 64
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -54,7 +57,9 @@ def changelog_topics(app_id: str) -> dict[str, str]:
     return {table: f"{app_id}-{table}-changelog" for table in (REVISIONS_TABLE, PAGES_TABLE)}
 
 
-def open_follower(reader: TopicReader, data_dir: Path, app_id: str) -> Follower:
+def open_follower(
+    reader: TopicReader, data_dir: Path, app_id: str, *, changed: Callable[[], None] = lambda: None
+) -> Follower:
     """Return a follower over the first files below a data directory that no other process holds.
 
     Raises:
@@ -63,15 +68,59 @@ def open_follower(reader: TopicReader, data_dir: Path, app_id: str) -> Follower:
     """
     for number in range(_REPLICAS_MOST):
         with contextlib.suppress(StoreLocked):
-            return Follower(reader, data_dir / f"replica-{number}", changelog_topics(app_id))
+            directory = data_dir / f"replica-{number}"
+            return Follower(reader, directory, changelog_topics(app_id), changed=changed)
     raise StoreLocked(
         f"{_REPLICAS_MOST} servers hold replicas below {data_dir}. Give this one a data_dir of its own.",
         path=str(data_dir),
     )
 
 
+@contextlib.asynccontextmanager
+async def following(
+    settings: Settings, stop: asyncio.Event, *, changed: Callable[[], None] = lambda: None
+) -> AsyncIterator[Follower]:
+    """Follow the changelogs inside; close the files at the end.
+
+    Args:
+        settings: Name the log and the data directory.
+        stop: Set when following ends by a defect: then the process ends as well, rather than grow old unseen.
+        changed: As in `tables.follower.Follower`.
+
+    Raises:
+        StoreError: The replica's files cannot be opened.
+    """
+    topics = topic_reader(settings)
+    follower = open_follower(topics, settings.data_dir, settings.app_id, changed=changed)
+    task = asyncio.create_task(follower.run(), name="follower")
+    task.add_done_callback(lambda _: stop.set())
+    try:
+        yield follower
+    finally:
+        task.cancel()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        finally:
+            follower.close()
+            await topics.close()
+
+
+@contextlib.contextmanager
+def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Have SIGINT and SIGTERM set an event inside."""
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
 async def serve(settings: Settings) -> None:
-    """Answer look-ups from a replica until SIGINT or SIGTERM.
+    """Answer look-ups from a replica, in this one process, until SIGINT or SIGTERM.
 
     1. Take the address, read the catalogue and open the files: what is wrong with these is told at once.
     2. Answer, and follow the changelogs. Look-ups are ready once the replica is whole for the first time.
@@ -83,49 +132,55 @@ async def serve(settings: Settings) -> None:
         ModelError: A model of the settings cannot be used.
         StoreError: The replica's files cannot be opened.
     """
-    listener = bind(settings.http_host, settings.http_port)  # 1
-    with listener:
+    with bind(settings.http_host, settings.http_port) as listener:  # 1
         catalogue = build_catalogue(settings, open_store(settings))
-        topics = topic_reader(settings)
-        follower = open_follower(topics, settings.data_dir, settings.app_id)
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, stop.set)
-        metrics = Metrics()
-        api = create_api(
-            reader=PredictionReader(follower),
-            catalogue=catalogue,
-            on_demand=None,
-            readiness=lambda: ("stopping",) if stop.is_set() else (),
-            metrics=metrics,
-            rules=open_rules(settings, catalogue),
-            ores_legacy_scores=settings.ores_legacy_scores,
-        )
-        # What is composed stays to the end: the collector need not walk it again and again.
-        gc.freeze()
-        host, port = listener.getsockname()[:2]
-        _log.info("listening", host=host, port=port, broker=settings.broker)
-        following = asyncio.create_task(follower.run(), name="follower")
-        # A follower ends by a defect only: then the process ends as well, rather than grow old unseen.
-        following.add_done_callback(lambda _: stop.set())
-        try:
-            await run_server(  # 2
-                api,
-                host,
-                port,
-                stop=stop,
-                listener=listener,
-                grace_seconds=settings.shutdown_timeout_seconds,
-                refused=metrics.refused,
-            )
-        finally:
-            for number in _SIGNALS:  # 3
-                loop.remove_signal_handler(number)
-            following.cancel()
-            try:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await following
-            finally:
-                follower.close()
-                await topics.close()
+        async with following(settings, stop) as follower:
+            with stopped_by_signals(stop):
+                host, port = listener.getsockname()[:2]
+                _log.info("listening", host=host, port=port, broker=settings.broker)
+                await answer_from(  # 2, 3
+                    follower, settings, catalogue, metrics=Metrics(), listener=listener, stop=stop
+                )
+
+
+async def answer_from(
+    rows: RowSource,
+    settings: Settings,
+    catalogue: Catalogue,
+    *,
+    metrics: Metrics,
+    listener: socket.socket,
+    stop: asyncio.Event,
+) -> None:
+    """Answer look-ups from a replica until told to stop.
+
+    Args:
+        rows: The replica.
+        settings: Of the server.
+        catalogue: The models that are served.
+        metrics: Where requests are counted.
+        listener: Where they come in.
+        stop: Set it to stop; requests that run are finished.
+    """
+    api = create_api(
+        reader=PredictionReader(rows),
+        catalogue=catalogue,
+        on_demand=None,
+        readiness=lambda: ("stopping",) if stop.is_set() else (),
+        metrics=metrics,
+        rules=open_rules(settings, catalogue),
+        ores_legacy_scores=settings.ores_legacy_scores,
+    )
+    # What is composed stays to the end: the collector need not walk it again and again.
+    gc.freeze()
+    host, port = listener.getsockname()[:2]
+    await run_server(
+        api,
+        host,
+        port,
+        stop=stop,
+        listener=listener,
+        grace_seconds=settings.shutdown_timeout_seconds,
+        refused=metrics.refused,
+    )

@@ -159,6 +159,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=10_000,
         ),
     ] = 20
+    workers: Annotated[
+        int,
+        Meta(
+            description="Processes of `revstream serve`, which answer on one address from one copy of the "
+            "predictions.",
+            ge=1,
+            le=256,
+        ),
+    ] = 1
     intake: Annotated[
         Literal["off", "token", "open"],
         Meta(

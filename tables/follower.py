@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -13,6 +13,7 @@ from schemas.errors import BrokerUnavailable, EngineError, StoreError
 from tables.changelog import MERGES, TopicReader, TopicRecord, apply, row_of
 from tables.reader import Freshness
 from tables.replica import Generations, Position, Replica, ReplicaState, discard
+from tables.replica_reader import ReplicaStatus
 
 # Kafka drops tombstones a day after they were written (`delete.retention.ms`): whoever was away for
 # longer may have missed one, and would show a withdrawn row for ever.
@@ -65,6 +66,9 @@ class Follower:
         monotonic: Seconds for durations.
         wall: Unix seconds, for the age of rows across restarts.
         poll_seconds: How long one read may wait for records.
+        fill: Puts rows and their positions into a replica that is new, before the log is read; None leaves
+            all to the log.
+        changed: Called after whatever `status` tells of has changed.
 
     Raises:
         StoreError: The files cannot be opened.
@@ -79,12 +83,18 @@ class Follower:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         poll_seconds: float = 0.5,
+        fill: Callable[[Replica], Awaitable[None]] | None = None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._topics = dict(topics)
         self._monotonic = monotonic
         self._wall = wall
         self._poll_seconds = poll_seconds
+        self._fill = fill
+        self._changed = changed
+        # Never a number that an earlier follower over these files has told.
+        self._batches = time.monotonic_ns()
         self._prefixes = {table: table.encode() + b"\0" for table in topics}
         self._generations = Generations(directory)
         self._answering, self._building = self._generations.open()
@@ -116,6 +126,17 @@ class Follower:
             reasons = ("rebuilding", *reasons)
         return Freshness(True, reasons, self._monotonic() - min(self._caught_up.values()))
 
+    def status(self) -> ReplicaStatus:
+        """Return what other processes need to know to read the files as well."""
+        freshness = self.freshness()
+        answering = self._answering
+        return ReplicaStatus(
+            path=None if answering is None else str(answering.path),
+            batches=self._batches,
+            reasons=freshness.reasons,
+            caught_up=None if answering is None else min(self._caught_up.values()),
+        )
+
     async def run(self) -> None:
         """Follow the log until cancelled; trouble with the log or the disk is waited out and told."""
         wait_seconds = _RETRY_SECONDS
@@ -134,6 +155,7 @@ class Follower:
                     _log.warning("replica_stands_still", reason=name, error=str(error))
                     wait_seconds = _RETRY_SECONDS
                 self._trouble = name
+                self._changed()
                 await asyncio.sleep(wait_seconds * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter only
                 wait_seconds = min(wait_seconds * 2, _RETRY_MOST_SECONDS)
 
@@ -150,14 +172,17 @@ class Follower:
     async def _follow_all(self) -> None:
         """Follow every topic, into the generation that is being built where there is one.
 
-        1. Refuse to go on from a generation of another log, or one that was away for too long.
-        2. Follow each topic in a task of its own, so that a quiet one does not hold up the other.
+        1. Fill a new one with what is at hand.
+        2. Refuse to go on from a generation of another log, or one that was away for too long.
+        3. Follow each topic in a task of its own, so that a quiet one does not hold up the other.
         """
         identity = await self._reader.identity()
         replica = self._building or self._answering
         if replica is None:
             raise RuntimeError("the follower is closed")
         if replica.state.log_identity is None:
+            if self._fill is not None:
+                await self._fill(replica)
             # A build counts as away since it began: it read rows whose tombstones may be dropped by now.
             replica.remember(ReplicaState(log_identity=identity, caught_up_unix_seconds=self._wall()))
         self._refuse_stale(replica, identity)
@@ -251,6 +276,8 @@ class Follower:
                     break
             replica.write(rows.items(), topic, moved)
             next_offsets.update((partition, position.next_offset) for partition, position in moved.items())
+            self._batches += 1
+            self._changed()
             await asyncio.sleep(0)
 
     async def _note_caught_up(self, replica: Replica, topic: str, then: float) -> None:
@@ -262,6 +289,7 @@ class Follower:
                 await self._complete(replica)
             return
         self._caught_up[topic] = then
+        self._changed()
         if self._monotonic() - self._remembered >= _REMEMBER_SECONDS:
             self._remember(replica)
 
@@ -282,6 +310,7 @@ class Follower:
         )
         old, self._answering, self._building = self._answering, replica, None
         self._serve(replica)
+        self._changed()
         _log.info("replica_ready", path=str(replica.path))
         if old is not None:
             await asyncio.to_thread(discard, old)

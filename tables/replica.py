@@ -72,9 +72,9 @@ class Replica:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = Rdict(str(path), _options())
+            self._db = Rdict(str(path), replica_options())
         except Exception as error:
-            raise _named(error, path) from error
+            raise named(error, path) from error
         self.get = cast(Callable[[bytes], bytes | None], self._db.get)
         stored = self._db.get(_STATE_KEY)
         self.state = ReplicaState() if stored is None else _decode_state(stored)
@@ -140,7 +140,7 @@ class Replica:
         try:
             self._db.write(batch)
         except Exception as error:
-            raise _named(error, self.path) from error
+            raise named(error, self.path) from error
 
 
 class Generations:
@@ -196,7 +196,8 @@ def discard(replica: Replica) -> None:
     shutil.rmtree(replica.path, ignore_errors=True)
 
 
-def _options() -> Options:
+def replica_options() -> Options:
+    """Return how the files of a replica are kept."""
     blocks = BlockBasedOptions()
     blocks.set_block_cache(Cache(_BLOCK_CACHE_BYTES))
     blocks.set_bloom_filter(_BLOOM_BITS_PER_KEY, False)
@@ -209,7 +210,7 @@ def _options() -> Options:
     return options
 
 
-def _named(error: Exception, path: Path) -> StoreError:
+def named(error: Exception, path: Path) -> StoreError:
     """Return the typed error for one of RocksDB, which has a single class and tells kinds by text."""
     text = str(error)
     if "lock" in text.lower():

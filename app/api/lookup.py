@@ -9,7 +9,7 @@ from app.api.endpoint import CORS_HEADERS
 from app.api.memo import Memo
 from app.api.numbers import parse_id
 from app.api.ores_json import are_plain, ores_json
-from app.metrics import Face, FaceCounters, Outcome
+from app.metrics import Face, FaceCounters
 from schemas.catalogue import ModelInfo
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow, ScoredModel
@@ -81,7 +81,7 @@ class Lookups:
                 self._memo.put((path, query), kept)
         face, _, headers, body, models = kept
         counters = self._counters[face]
-        counters.answers[Outcome.STORED] += models
+        counters.answered_stored(models)
         if face != Face.ORES:
             headers += self._age_now()
         return counters, headers, body

@@ -22,12 +22,14 @@ _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 30
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     """Return a socket that is bound to an address and listens.
 
     Args:
         host: Name or address.
         port: 0 takes a free one.
+        is_shared: Whether further sockets of this user may listen there too: each connection then goes to
+            one of them.
 
     Raises:
         PortInUse: Another process listens there.
@@ -46,6 +48,8 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError as error:

@@ -1,0 +1,166 @@
+"""Many processes that answer from one replica on one address, and the one that follows for them."""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Final
+
+import structlog
+import uvloop
+from msgspec.structs import replace
+from prometheus_client.registry import Collector
+
+from app.catalogue import build_catalogue, open_store
+from app.metrics import Face, FaceCounters, Metrics
+from app.processes.board import Board, Note
+from app.processes.listeners import Listeners
+from app.processes.metrics import ProcessesMetrics
+from app.processes.supervisor import Job, Supervisor
+from app.serve import answer_from, following, stopped_by_signals, topic_reader
+from app.settings import Settings
+from schemas.catalogue import Catalogue
+from tables.follower import Follower
+from tables.replica_reader import ReplicaReader
+
+# While a process is away for longer, no connection is to wait for it.
+_HOLD_SECONDS: Final = 0.5
+
+_log = structlog.get_logger("revstream.serve")
+
+
+class Counts:
+    """What the processes of one server have counted, as one of them sees it: an `app.metrics.Counted`."""
+
+    def __init__(self, board: Board, number: int) -> None:
+        self._board = board
+        self.faces = board.counters(number)
+
+    def totals(self) -> Mapping[Face, FaceCounters]:
+        """Return the sums over all processes."""
+        return self._board.totals()
+
+    def collectors(self) -> Iterable[Collector]:
+        """Return what tells of the processes themselves."""
+        return (ProcessesMetrics(self._board),)
+
+
+def serve_many(settings: Settings) -> None:
+    """Answer look-ups with several processes from one replica, until SIGINT or SIGTERM.
+
+    1. Take the address and read the catalogue: what is wrong with these is told at once.
+    2. Fork the process that follows the changelogs into files, and those that read these files and answer.
+       Whichever ends is forked again. What is in memory by now is there once for all of them.
+    3. On a signal, take no more connections, let the requests that run finish, then stop following.
+
+    Raises:
+        PortInUse: Another process listens on the address.
+        ModelError: A model of the settings cannot be used.
+        SettingsError: The settings about Kafka cannot be used.
+    """
+    listeners = Listeners(settings.http_host, settings.http_port, settings.workers)  # 1
+    topic_reader(settings)
+    server = _Server(settings, build_catalogue(settings, open_store(settings)), listeners)
+    gc.freeze()
+    host, port = settings.http_host, listeners.port
+    _log.info("listening", host=host, port=port, broker=settings.broker, processes=settings.workers)
+    supervisor = Supervisor(
+        server.jobs(), grace_seconds=settings.shutdown_timeout_seconds, stopping=listeners.close
+    )
+    supervisor.run()  # 2, 3
+
+
+class _Server:
+    """The processes of one server, and what they have in common. The last number is the follower's."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, listeners: Listeners) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._listeners = listeners
+        self._board = Board(settings.workers + 1)
+
+    def jobs(self) -> list[Job]:
+        """Return what the supervisor is to run."""
+        return [self._follower(self._settings.workers), *map(self._api, range(self._settings.workers))]
+
+    def _api(self, number: int) -> Job:
+        def ended(cpu_seconds: float, wait_seconds: float) -> None:
+            self._board.ended(number, cpu_seconds)
+            if wait_seconds > _HOLD_SECONDS:
+                self._listeners.shut(number)
+
+        return Job(
+            f"api-{number}",
+            lambda lifeline: uvloop.run(self._answer(number, lifeline)),
+            starting=lambda: self._listeners.open(number),
+            started=partial(self._board.started, number),
+            ended=ended,
+            stage=1,
+        )
+
+    def _follower(self, number: int) -> Job:
+        def ended(cpu_seconds: float, _: float) -> None:
+            self._board.ended(number, cpu_seconds)
+            note = self._board.note()
+            stopped = replace(note.replica, reasons=("follower_stopped",))
+            self._board.tell(replace(note, replica=stopped))
+
+        return Job(
+            "follower",
+            lambda lifeline: uvloop.run(self._follow(lifeline)),
+            started=partial(self._board.started, number),
+            ended=ended,
+        )
+
+    async def _follow(self, lifeline: int) -> None:
+        """Follow the changelogs for all processes, until told to end."""
+        self._listeners.close()
+        stop = asyncio.Event()
+        followers: list[Follower] = []
+
+        def tell() -> None:
+            for follower in followers:
+                self._board.tell(Note(follower.status()))
+
+        with _stopped_by(stop, lifeline):
+            async with following(self._settings, stop, changed=tell) as follower:
+                followers.append(follower)
+                tell()
+                await stop.wait()
+
+    async def _answer(self, number: int, lifeline: int) -> None:
+        """Answer from the files that the follower writes, until told to end."""
+        stop = asyncio.Event()
+        reader = ReplicaReader(lambda: self._board.note().replica, name=f"reader-{number}")
+        with (
+            self._listeners.take(number) as listener,
+            _stopped_by(stop, lifeline),
+            contextlib.closing(reader),
+        ):
+            # Before connections are taken: a process in the place of another has all rows at once.
+            reader.refresh()
+            reading = asyncio.create_task(reader.run(), name="reader")
+            # It ends by a defect only: then the process ends as well, rather than grow old unseen.
+            reading.add_done_callback(lambda _: stop.set())
+            metrics = Metrics(Counts(self._board, number))
+            try:
+                await answer_from(
+                    reader, self._settings, self._catalogue, metrics=metrics, listener=listener, stop=stop
+                )
+            finally:
+                reading.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await reading
+
+
+@contextlib.contextmanager
+def _stopped_by(stop: asyncio.Event, lifeline: int) -> Iterator[None]:
+    """Have a signal, and the end of the supervisor, set an event inside."""
+    loop = asyncio.get_running_loop()
+    loop.add_reader(lifeline, stop.set)
+    try:
+        with stopped_by_signals(stop):
+            yield
+    finally:
+        loop.remove_reader(lifeline)
