@@ -21,10 +21,12 @@ class Placement(Struct, frozen=True):
     Attributes:
         owners: Partition to the worker that writes it.
         standbys: Partition to the workers that follow it.
+        workers: All, whether or not they own a partition.
     """
 
     owners: Mapping[int, str]
     standbys: Mapping[int, tuple[str, ...]]
+    workers: tuple[str, ...] = ()
 
 
 class AdvertisingAssignor(PartitionAssignor):
@@ -60,4 +62,5 @@ class AdvertisingAssignor(PartitionAssignor):
                     standbys[partition] = (*standbys.get(partition, ()), name.removeprefix(_STANDBY))
                 else:
                     owners[partition] = name
-        return Placement(owners, standbys)
+        workers = sorted(name for name in self.changelog_distribution if not name.startswith(_STANDBY))
+        return Placement(owners, standbys, tuple(workers))

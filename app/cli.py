@@ -73,7 +73,7 @@ def worker(settings: Settings) -> None:
     *LOGGING,
 )
 def serve(settings: Settings) -> None:
-    """Answer look-ups from a copy of the predictions, without scoring. Start any number."""
+    """Answer look-ups from a copy of the predictions; workers score what is not there. Start any number."""
     if settings.workers > 1:
         from app.serve_many import serve_many
 

@@ -41,6 +41,10 @@ class EmbeddedEngine:
         self._windows = windows
         self._predictions = predictions
 
+    def tell_address(self, address: str) -> None:
+        """Say in the log where this worker answers, for the replicas that read it."""
+        self._log.tell_worker_address(address)
+
     def upkeep(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what keeps the log, to be run for ever."""
         settings = self._settings

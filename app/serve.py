@@ -1,21 +1,26 @@
-"""The process that answers from a replica of the predictions, and scores nothing itself."""
+"""The process that answers from a replica of the predictions, and has workers score what is not there."""
 
 import asyncio
 import contextlib
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 
 from agents.embedded.topics import EmbeddedTopicReader
 from agents.topics import KafkaTopicReader
+from agents.worker_group import WorkerGroup
 from app.api.asgi import create_api
 from app.api.server import bind, run_server
 from app.catalogue import build_catalogue, open_store
+from app.cluster.known_workers import Directory, KnownWorkers
+from app.cluster.on_demand import ClusterOnDemand
+from app.cluster.scoring import ScoringPeers
 from app.kafka_access import kafka_access
 from app.metrics import Metrics
 from app.rules import open_rules
@@ -76,34 +81,62 @@ def open_follower(
     )
 
 
+def worker_directory(settings: Settings) -> Directory:
+    """Return where the workers of the configured broker tell their addresses. Connects to nothing yet."""
+    if settings.is_embedded:
+        return EmbeddedTopicReader(settings.log_path)
+    access = kafka_access(settings)
+    return WorkerGroup(",".join(settings.kafka_addresses), settings.app_id, access=access)
+
+
+class Followed(Struct, frozen=True):
+    """What a process that follows knows.
+
+    Attributes:
+        follower: The rows.
+        workers: Who scores what is not among them.
+    """
+
+    follower: Follower
+    workers: KnownWorkers
+
+
 @contextlib.asynccontextmanager
 async def following(
     settings: Settings, stop: asyncio.Event, *, changed: Callable[[], None] = lambda: None
-) -> AsyncIterator[Follower]:
-    """Follow the changelogs inside; close the files at the end.
+) -> AsyncIterator[Followed]:
+    """Follow the changelogs and the workers inside; close all at the end.
 
     Args:
         settings: Name the log and the data directory.
         stop: Set when following ends by a defect: then the process ends as well, rather than grow old unseen.
-        changed: As in `tables.follower.Follower`.
+        changed: Called after whatever is followed has changed.
 
     Raises:
         StoreError: The replica's files cannot be opened.
     """
     topics = topic_reader(settings)
     follower = open_follower(topics, settings.data_dir, settings.app_id, changed=changed)
-    task = asyncio.create_task(follower.run(), name="follower")
-    task.add_done_callback(lambda _: stop.set())
+    workers = KnownWorkers(worker_directory(settings), changed)
+    tasks = [
+        asyncio.create_task(follower.run(), name="follower"),
+        asyncio.create_task(workers.run(), name="workers"),
+    ]
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())
     try:
-        yield follower
+        yield Followed(follower, workers)
     finally:
-        task.cancel()
+        for task in tasks:
+            task.cancel()
         try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         finally:
             follower.close()
             await topics.close()
+            await workers.close()
 
 
 @contextlib.contextmanager
@@ -135,12 +168,18 @@ async def serve(settings: Settings) -> None:
     with bind(settings.http_host, settings.http_port) as listener:  # 1
         catalogue = build_catalogue(settings, open_store(settings))
         stop = asyncio.Event()
-        async with following(settings, stop) as follower:
+        async with following(settings, stop) as followed:
             with stopped_by_signals(stop):
                 host, port = listener.getsockname()[:2]
                 _log.info("listening", host=host, port=port, broker=settings.broker)
                 await answer_from(  # 2, 3
-                    follower, settings, catalogue, metrics=Metrics(), listener=listener, stop=stop
+                    followed.follower,
+                    settings,
+                    catalogue,
+                    workers=lambda: followed.workers.addresses,
+                    metrics=Metrics(),
+                    listener=listener,
+                    stop=stop,
                 )
 
 
@@ -149,6 +188,7 @@ async def answer_from(
     settings: Settings,
     catalogue: Catalogue,
     *,
+    workers: Callable[[], Sequence[str]],
     metrics: Metrics,
     listener: socket.socket,
     stop: asyncio.Event,
@@ -159,28 +199,30 @@ async def answer_from(
         rows: The replica.
         settings: Of the server.
         catalogue: The models that are served.
+        workers: Returns the addresses of those who score what is not stored.
         metrics: Where requests are counted.
         listener: Where they come in.
         stop: Set it to stop; requests that run are finished.
     """
-    api = create_api(
-        reader=PredictionReader(rows),
-        catalogue=catalogue,
-        on_demand=None,
-        readiness=lambda: ("stopping",) if stop.is_set() else (),
-        metrics=metrics,
-        rules=open_rules(settings, catalogue),
-        ores_legacy_scores=settings.ores_legacy_scores,
-    )
-    # What is composed stays to the end: the collector need not walk it again and again.
-    gc.freeze()
-    host, port = listener.getsockname()[:2]
-    await run_server(
-        api,
-        host,
-        port,
-        stop=stop,
-        listener=listener,
-        grace_seconds=settings.shutdown_timeout_seconds,
-        refused=metrics.refused,
-    )
+    async with contextlib.aclosing(ScoringPeers()) as peers:
+        api = create_api(
+            reader=PredictionReader(rows),
+            catalogue=catalogue,
+            on_demand=ClusterOnDemand(workers, peers, catalogue),
+            readiness=lambda: ("stopping",) if stop.is_set() else (),
+            metrics=metrics,
+            rules=open_rules(settings, catalogue),
+            ores_legacy_scores=settings.ores_legacy_scores,
+        )
+        # What is composed stays to the end: the collector need not walk it again and again.
+        gc.freeze()
+        host, port = listener.getsockname()[:2]
+        await run_server(
+            api,
+            host,
+            port,
+            stop=stop,
+            listener=listener,
+            grace_seconds=settings.shutdown_timeout_seconds,
+            refused=metrics.refused,
+        )

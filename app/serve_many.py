@@ -18,10 +18,9 @@ from app.processes.board import Board, Note
 from app.processes.listeners import Listeners
 from app.processes.metrics import ProcessesMetrics
 from app.processes.supervisor import Job, Supervisor
-from app.serve import answer_from, following, stopped_by_signals, topic_reader
+from app.serve import Followed, answer_from, following, stopped_by_signals, topic_reader
 from app.settings import Settings
 from schemas.catalogue import Catalogue
-from tables.follower import Follower
 from tables.replica_reader import ReplicaReader
 
 # While a process is away for longer, no connection is to wait for it.
@@ -117,15 +116,15 @@ class _Server:
         """Follow the changelogs for all processes, until told to end."""
         self._listeners.close()
         stop = asyncio.Event()
-        followers: list[Follower] = []
+        known: list[Followed] = []
 
         def tell() -> None:
-            for follower in followers:
-                self._board.tell(Note(follower.status()))
+            for one in known:
+                self._board.tell(Note(one.follower.status(), one.workers.addresses))
 
         with _stopped_by(stop, lifeline):
-            async with following(self._settings, stop, changed=tell) as follower:
-                followers.append(follower)
+            async with following(self._settings, stop, changed=tell) as followed:
+                known.append(followed)
                 tell()
                 await stop.wait()
 
@@ -133,25 +132,25 @@ class _Server:
         """Answer from the files that the follower writes, until told to end."""
         stop = asyncio.Event()
         reader = ReplicaReader(lambda: self._board.note().replica, name=f"reader-{number}")
-        with (
-            self._listeners.take(number) as listener,
-            _stopped_by(stop, lifeline),
-            contextlib.closing(reader),
-        ):
+        async with contextlib.AsyncExitStack() as held:
+            listener = held.enter_context(self._listeners.take(number))
+            held.enter_context(_stopped_by(stop, lifeline))
+            held.callback(reader.close)
             # Before connections are taken: a process in the place of another has all rows at once.
             reader.refresh()
             reading = asyncio.create_task(reader.run(), name="reader")
             # It ends by a defect only: then the process ends as well, rather than grow old unseen.
             reading.add_done_callback(lambda _: stop.set())
-            metrics = Metrics(Counts(self._board, number))
-            try:
-                await answer_from(
-                    reader, self._settings, self._catalogue, metrics=metrics, listener=listener, stop=stop
-                )
-            finally:
-                reading.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await reading
+            held.callback(reading.cancel)
+            await answer_from(
+                reader,
+                self._settings,
+                self._catalogue,
+                workers=lambda: self._board.note().workers,
+                metrics=Metrics(Counts(self._board, number)),
+                listener=listener,
+                stop=stop,
+            )
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from app.api.asgi import create_api
 from app.api.clients import LimitedOnDemand
 from app.api.server import bind, run_server
 from app.client_classes import open_clients
+from app.cluster.member import Member, embedded_address
 from app.cluster.metrics import ClusterMetrics
 from app.cluster.sharing import Sharing, owned_progress, places_topic
 from app.content import open_content
@@ -135,6 +136,7 @@ class Worker:
             settle=settle,
             is_let_alone=self.circuits.is_open,
         )
+        self.member = Member(self.on_demand.on_demand, self.catalogue, self.sharing)
         self.clients = open_clients(settings)
         self.metrics.registry.register(OnDemandMetrics(self._on_demand_status))
         retries = Retries(
@@ -225,10 +227,13 @@ class Worker:
         if self.sharing is not None:
             self.sharing.advertise(self.address)
             self._working.append(self._guard(self.sharing.run()))
+            told = self.sharing.address
+        else:
+            told = embedded_address(self.settings, self.address)
         api = create_api(
             reader=self.reader,
             catalogue=self.catalogue,
-            on_demand=LimitedOnDemand(self.on_demand.on_demand),
+            on_demand=LimitedOnDemand(self.member.on_demand),
             clients=self.clients,
             readiness=self._not_ready,
             metrics=self.metrics,
@@ -238,7 +243,7 @@ class Worker:
                 self.scorers.pool, self._content, max_text_bytes=self.settings.max_text_bytes
             ),
             cluster=None if self.sharing is None else self.sharing.finder,
-            node=None if self.sharing is None else self.sharing.node,
+            peering=self.member.peering(told),
             progress=self._progress,
             rules=self.rules,
         )
@@ -257,6 +262,7 @@ class Worker:
         self._working.append(self._guard(self.scorers.ready()))
         if settings.is_embedded:
             engine = EmbeddedEngine(settings, self.app, self.windows, self.predictions)
+            engine.tell_address(told)
             self._working += map(self._guard, engine.upkeep())
             if self._source is not None:
                 self._working.append(self._guard(engine.feed(self._source)))
@@ -332,6 +338,7 @@ class Worker:
         await self.on_demand.close()
         await self.scorers.stop(drain_seconds=self.settings.shutdown_timeout_seconds)
         await self._content.close()
+        await self.member.close()
         if self.sharing is not None:
             await self.sharing.close()
         self._held.close()

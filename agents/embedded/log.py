@@ -137,6 +137,18 @@ class Log:
         with self._lock, _naming_faults(self.path):
             return str(self._db.execute("SELECT value FROM meta WHERE name='identity'").fetchone()[0])
 
+    @property
+    def worker_address(self) -> str | None:
+        """Where the last worker said that it answers, whether or not it runs; None where none ever did."""
+        with self._lock, _naming_faults(self.path):
+            found = self._db.execute("SELECT value FROM meta WHERE name='worker_address'").fetchone()
+        return None if found is None else str(found[0])
+
+    def tell_worker_address(self, address: str) -> None:
+        """Say where the worker on this log answers."""
+        with self._lock, _naming_faults(self.path):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('worker_address', ?)", (address,))
+
     def acquire(self) -> None:
         """Make this process the only consumer until ``close``. Idempotent.
 

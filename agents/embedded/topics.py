@@ -63,6 +63,11 @@ class EmbeddedTopicReader:
                 return records
             await asyncio.sleep(_POLL_SECONDS)
 
+    async def addresses(self) -> tuple[str, ...]:
+        """Return the address of the worker that writes the log; empty where none ever told it."""
+        address = self._opened().worker_address
+        return () if address is None else (address,)
+
     async def close(self) -> None:
         """Close the file. Idempotent."""
         if self._log is not None:

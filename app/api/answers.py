@@ -7,7 +7,7 @@ from msgspec import Struct
 from agents.rules.book import RuleBook
 from app.api.on_demand import DirectScoring, OnDemand
 from app.cluster.finder import Finder, LocalFinder
-from app.cluster.node import Node
+from app.cluster.peering import Peering
 from app.metrics import FaceCounters, Metrics, Outcome
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import (
@@ -35,7 +35,7 @@ class Resources(Struct, frozen=True):
         metrics: Counters.
         direct: Scores what requests bring along; None on replicas.
         cluster: Finds what is not here; None where all is.
-        node: Answers other workers; None where there are none.
+        peering: What is done for other processes of the cluster; None on replicas.
         progress: What is recovering.
         rules: Which events are scored with which models; None without, where the stream scores all.
     """
@@ -47,7 +47,7 @@ class Resources(Struct, frozen=True):
     metrics: Metrics
     direct: DirectScoring | None = None
     cluster: Finder | None = None
-    node: Node | None = None
+    peering: Peering | None = None
     progress: Callable[[], Sequence[Progress]] = tuple
     rules: RuleBook | None = None
 
@@ -151,14 +151,14 @@ async def _score(
     with_features: bool,
     injected: Injected | None,
 ) -> list[ScoredModel]:
+    if not freshness.is_ready:
+        raise NotReady(
+            f"The tables are not complete yet ({', '.join(freshness.reasons)}), so what is not in them may "
+            "still come. Ask again in a few seconds.",
+            wiki_id=wiki_id,
+            rev_id=rev_id,
+        )
     if resources.on_demand is None:
-        if not freshness.is_ready:
-            raise NotReady(
-                f"The tables are not complete yet ({', '.join(freshness.reasons)}), so what is not in them "
-                "may still come. Ask again in a few seconds.",
-                wiki_id=wiki_id,
-                rev_id=rev_id,
-            )
         counters.answers[Outcome.ABSENT] += len(models)
         absent = ScoreFailure(
             PredictionNotFound.code,

@@ -26,7 +26,7 @@ from app.api.ores_faces import OresFaces, is_ores_path
 from app.api.ores_json import ores_refusal
 from app.api.peers import PeerFace
 from app.cluster.finder import Finder
-from app.cluster.node import Node
+from app.cluster.peering import Peering
 from app.metrics import Face, Metrics
 from schemas.catalogue import Catalogue
 from schemas.errors import RevstreamError
@@ -59,7 +59,7 @@ def create_api(
     direct: DirectScoring | None = None,
     intake: IntakeAccess = NO_INTAKE,
     cluster: Finder | None = None,
-    node: Node | None = None,
+    peering: Peering | None = None,
     progress: Callable[[], Sequence[Progress]] = tuple,
     rules: RuleBook | None = None,
     clients: Clients | None = None,
@@ -77,7 +77,7 @@ def create_api(
         direct: Scores what requests bring along; None where nothing here can.
         intake: Who may post events, and where they go.
         cluster: Finds what is not in the reader; None where all is.
-        node: Answers other workers; None where there are none.
+        peering: What is done for other processes of the cluster; None on replicas.
         progress: Returns what is recovering.
         rules: Which events are scored with which models; None without.
         clients: Knows how much may be scored for whom; None where it is not limited.
@@ -86,7 +86,7 @@ def create_api(
             ores-legacy does; None where they answer as ORES.
     """
     resources = Resources(
-        reader, catalogue, on_demand, readiness, metrics, direct, cluster, node, progress, rules
+        reader, catalogue, on_demand, readiness, metrics, direct, cluster, peering, progress, rules
     )
     metrics.watch_reader(reader.freshness)
     return Api(resources, clock, intake, ores_legacy_scores, clients)
@@ -112,8 +112,8 @@ class Api:
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))
         posts = lift_wing.post_routes() | posting.post_routes() | self._ores.post_routes()
-        if resources.node is not None:
-            posts |= PeerFace(resources.node).post_routes()
+        if resources.peering is not None:
+            posts |= PeerFace(resources.peering, resources).post_routes()
         for path, (face, handler) in posts.items():
             routes.append(Route(path, self._endpoint(face, handler), methods=["POST"]))
         gets: dict[str, Handler] = {}

@@ -9,6 +9,7 @@ import aiohttp
 from msgspec import DecodeError
 from msgspec.msgpack import Decoder, Encoder
 
+from app.cluster.addresses import without_token
 from app.cluster.node import Ask, Reply
 from schemas.errors import OwnerUnavailable
 
@@ -144,6 +145,6 @@ class Peers:
 
 def _unavailable(address: str, why: str) -> OwnerUnavailable:
     return OwnerUnavailable(
-        f"The worker at {address}, which the row belongs to, does not answer ({why}), and no other has a "
-        "copy. Ask again in a few seconds."
+        f"The worker at {without_token(address)}, which the row belongs to, does not answer ({why}), and no "
+        "other has a copy. Ask again in a few seconds."
     )

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from agents.assignor import AdvertisingAssignor, Placement
+from app.cluster.addresses import with_token
 from app.cluster.finder import ClusterFinder
 from app.cluster.metrics import ClusterStatus
 from app.cluster.node import Node
@@ -23,7 +24,7 @@ from tables.copies import Copies
 from tables.predictions import Predictions
 from tables.reader import PredictionReader, Progress
 
-_ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what not to advertise
+ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what not to advertise
 # A row of another worker is found so much later, at the most.
 _PATIENCE_SECONDS: Final = 0.1
 
@@ -46,7 +47,7 @@ def advertised_url(settings: Settings, address: str) -> str:
     if settings.advertised_url:
         return settings.advertised_url.rstrip("/")
     parts = urlsplit(address)
-    if parts.hostname not in _ANY_HOST:
+    if parts.hostname not in ANY_HOST:
         return address
     name = next(
         (one for one in (socket.getfqdn(), socket.gethostname()) if not one.startswith("localhost")), ""
@@ -116,8 +117,12 @@ class Sharing:
         Raises:
             SettingsError: As `advertised_url`.
         """
-        self.address = advertised_url(self._settings, address)
+        self.address = with_token(advertised_url(self._settings, address))
         self._app.conf.canonical_url = URL(self.address)
+
+    def workers(self) -> tuple[str, ...]:
+        """Return the addresses of all workers that are alive, as of the last rebalance."""
+        return self._placement().workers
 
     async def run(self) -> None:
         """Follow standbys and places until cancelled."""

@@ -65,8 +65,8 @@ async def test_every_worker_answers_alike_about_rows_of_all(
         for path in ("/scores/samplewiki/999999999", "/pages/samplewiki/999999999"):
             assert first.get(path).status == second.get(path).status == 404
         assert b"revstream_peer_questions_total" in first.get("/metrics").body
-        # Nobody is asked on by who is asked.
-        assert ask(first.address + "/peers/lookup", b"nonsense").status == 400
+        # Only who knows the token from the group is answered.
+        assert ask(first.address + "/peers/lookup", b"nonsense").status == 401
         first.kill()
         # Nobody holds a copy: the truth is that nobody knows, until the other has recovered.
         gone = [f"/scores/samplewiki/{rev_id}" for rev_id in scored(first)[:10]]

@@ -4,14 +4,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from agents.assignor import Placement
 from app.api.asgi import create_api
+from app.api.on_demand import OnDemand
 from app.api.server import bind, run_server
+from app.cluster.addresses import authorization_of, with_token, without_token
 from app.cluster.finder import ClusterFinder
 from app.cluster.node import Ask, Node
+from app.cluster.peering import Peering
 from app.cluster.peers import PATH, Peers
 from app.metrics import Face, Metrics
 from app.stream_app import StreamApp
@@ -31,6 +35,7 @@ from tests.unit.test_withdrawals import delete
 PLACES_TOPIC = "test-places"
 PARTITIONS = 2
 REVISIONS = list(range(1, 31))
+NO_SCORES = cast(OnDemand, None)
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -54,14 +59,14 @@ class Worker:
 
     async def start(self) -> None:
         listener = bind("127.0.0.1", 0)
-        self.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.address = with_token(f"http://127.0.0.1:{listener.getsockname()[1]}")
         api = create_api(
             reader=self.reader,
             catalogue=Catalogue({}),
             on_demand=None,
             readiness=tuple,
             metrics=self.metrics,
-            node=self.node,
+            peering=Peering(authorization_of(self.address), NO_SCORES, NO_SCORES, self.node),
         )
         self._tasks = [
             asyncio.create_task(run_server(api, "", 0, stop=self._stop, listener=listener)),
@@ -233,7 +238,9 @@ async def test_a_standby_elsewhere_is_asked_too(tmp_path: Path) -> None:
 
 async def test_nonsense_is_refused(tmp_path: Path) -> None:
     async with cluster(tmp_path) as made:
-        answer = await asyncio.to_thread(ask, made.owner.address + PATH, b"\xc1")
+        url = without_token(made.owner.address) + PATH
+        shown = {"authorization": authorization_of(made.owner.address)}
+        answer = await asyncio.to_thread(ask, url, b"\xc1", shown)
         assert answer.status == 400
         with pytest.raises(ValueError, match="NUL"):
             await made.finder.revision("a\0b", 1)

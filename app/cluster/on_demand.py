@@ -1,0 +1,113 @@
+"""Scores that are not stored, computed by the one worker that is responsible for their revision."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from app.api.on_demand import OnDemand
+from app.cluster.addresses import by_rendezvous
+from app.cluster.scoring import ScoreAsk, ScoringPeers
+from schemas.catalogue import Catalogue
+from schemas.errors import ModelNotFound, OwnerUnavailable
+from schemas.prediction import Injected, ModelId, ScoredModel, ScoreFailure
+
+
+class ClusterOnDemand:
+    """An `app.api.on_demand.OnDemand` over all workers of a cluster.
+
+    Whoever is asked, a revision is scored by the worker that a hash of wiki and revision chooses among those
+    that are alive: so it is scored once, however many processes are asked for it at a time. Where that worker
+    is gone and nobody has noticed yet, the next in its order is asked.
+
+    Args:
+        workers: Returns the addresses of the workers that are alive.
+        peers: Asks them.
+        catalogue: The models of each wiki.
+        own: Scores here, on a worker; None on a replica.
+        address: Returns the address that is ours among those of the workers.
+    """
+
+    def __init__(
+        self,
+        workers: Callable[[], Sequence[str]],
+        peers: ScoringPeers,
+        catalogue: Catalogue,
+        *,
+        own: OnDemand | None = None,
+        address: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._workers = workers
+        self._peers = peers
+        self._catalogue = catalogue
+        self._own = own
+        self._address = address
+
+    async def score(
+        self,
+        wiki_id: str,
+        rev_id: int,
+        model_names: Sequence[str],
+        *,
+        with_features: bool = False,
+        injected: Injected | None = None,
+    ) -> list[ScoredModel]:
+        """Return a score or a failure for each model, see `app.api.on_demand.OnDemand`.
+
+        A worker asks the one that it thinks is responsible, and takes the answer for final. A replica, which
+        may hear later who is alive, lets whom it asks pass the question on once.
+
+        Raises:
+            OwnerUnavailable: No worker answers.
+            RevstreamError: As the worker that scores raises.
+        """
+        ask = ScoreAsk(
+            wiki_id,
+            rev_id,
+            tuple(model_names),
+            with_features,
+            # As text: msgpack has no numbers of any size, and JSON has.
+            None if injected is None else json.dumps(dict(injected)),
+            is_final=self._own is not None,
+        )
+        failure: OwnerUnavailable | None = None
+        for address in by_rendezvous(self._workers(), wiki_id, rev_id):
+            if self._own is not None and address == self._address():
+                break
+            try:
+                scored = await self._peers.ask(address, ask)
+            except OwnerUnavailable as error:
+                failure = failure or error
+                continue
+            return self._checked(ask, scored)
+        if self._own is not None:
+            # It is ours, or nobody else answers.
+            return await self._own.score(
+                wiki_id, rev_id, model_names, with_features=with_features, injected=injected
+            )
+        raise failure or OwnerUnavailable(
+            f"Revision {rev_id} of {wiki_id} is not stored, and no worker runs that could score it. Start "
+            "one, or ask again later.",
+            wiki_id=wiki_id,
+            rev_id=rev_id,
+        )
+
+    def _checked(self, ask: ScoreAsk, scored: Sequence[ScoredModel | None]) -> list[ScoredModel]:
+        """Return the answers, with a failure for each that is not of the model that is served here."""
+        checked = []
+        answers = iter(scored)
+        for name in ask.model_names:
+            info = self._catalogue.find(ask.wiki_id, name)
+            answer = next(answers, None)
+            if info is None:
+                continue
+            if answer is None or _version(answer.model) != _version(info.id):
+                message = (
+                    f"The worker that scores revision {ask.rev_id} of {ask.wiki_id} has another {name} than "
+                    "this server. Give all of them the same models."
+                )
+                answer = ScoredModel(info.id, ScoreFailure(ModelNotFound.code, message))
+            checked.append(answer)
+        return checked
+
+
+def _version(model: ModelId) -> tuple[str, str]:
+    return model.model_name, model.model_version
