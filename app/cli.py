@@ -67,6 +67,7 @@ def worker(settings: Settings) -> None:
     "http_host",
     "http_port",
     "workers",
+    "snapshot_folder",
     "shutdown_timeout_seconds",
     *KAFKA,
     *MODELS,

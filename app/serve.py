@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from pathlib import Path
+from functools import partial
 
 import structlog
 from msgspec import Struct
@@ -31,6 +31,7 @@ from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables.changelog import TopicReader
 from tables.follower import Follower
 from tables.reader import PredictionReader, RowSource
+from tables.replica import Replica
 
 _REPLICAS_MOST = 64
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -63,9 +64,9 @@ def changelog_topics(app_id: str) -> dict[str, str]:
 
 
 def open_follower(
-    reader: TopicReader, data_dir: Path, app_id: str, *, changed: Callable[[], None] = lambda: None
+    reader: TopicReader, settings: Settings, *, changed: Callable[[], None] = lambda: None
 ) -> Follower:
-    """Return a follower over the first files below a data directory that no other process holds.
+    """Return a follower over the first files below the data directory that no other process holds.
 
     Raises:
         StoreLocked: All are held.
@@ -73,12 +74,25 @@ def open_follower(
     """
     for number in range(_REPLICAS_MOST):
         with contextlib.suppress(StoreLocked):
-            directory = data_dir / f"replica-{number}"
-            return Follower(reader, directory, changelog_topics(app_id), changed=changed)
+            return Follower(
+                reader,
+                settings.data_dir / f"replica-{number}",
+                changelog_topics(settings.app_id),
+                fill=partial(_fill, settings) if settings.snapshot_folder else None,
+                changed=changed,
+            )
     raise StoreLocked(
-        f"{_REPLICAS_MOST} servers hold replicas below {data_dir}. Give this one a data_dir of its own.",
-        path=str(data_dir),
+        f"{_REPLICAS_MOST} servers hold replicas below {settings.data_dir}. Give this one a data_dir of its "
+        "own.",
+        path=str(settings.data_dir),
     )
+
+
+async def _fill(settings: Settings, replica: Replica) -> None:
+    # Parquet's library takes 0.3 s and 55 MB, which a replica that is there already does not need.
+    from app.replica_filling import fill_replica  # noqa: PLC0415
+
+    await fill_replica(settings, replica)
 
 
 def worker_directory(settings: Settings) -> Directory:
@@ -116,7 +130,7 @@ async def following(
         StoreError: The replica's files cannot be opened.
     """
     topics = topic_reader(settings)
-    follower = open_follower(topics, settings.data_dir, settings.app_id, changed=changed)
+    follower = open_follower(topics, settings, changed=changed)
     workers = KnownWorkers(worker_directory(settings), changed)
     tasks = [
         asyncio.create_task(follower.run(), name="follower"),

@@ -206,7 +206,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(
             description="Folder that `revstream snapshot write` writes to: partitions that are new here, as "
-            "after the loss of a disk, are filled from the latest snapshot in it, then from the changelog."
+            "after the loss of a disk, and new copies of `revstream serve` are filled from the latest one in "
+            "it, then from the changelog."
         ),
     ] = ""
     source: Annotated[

@@ -136,6 +136,7 @@ class Usable(Struct, frozen=True):
 
     path: Path
     parts: Sequence[SnapshotPart]
+    created_dt: datetime
 
     def part(self, table: str, partition: int) -> SnapshotPart | None:
         """Return a part that has rows; None where there is none."""
@@ -183,7 +184,8 @@ class SnapshotLoader:
                     partitions=self._partitions,
                     log_identity=await self._reader.identity(),
                 )
-                return Usable(path, [part async for part in self._carried_on(path, manifest)])
+                parts = [part async for part in self._carried_on(path, manifest)]
+                return Usable(path, parts, manifest.created_dt)
             except (SnapshotUnusable, BrokerUnavailable) as error:
                 _tell(error)
         return None

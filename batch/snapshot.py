@@ -185,17 +185,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_sst(path: Path, part: SnapshotPart, target: Path) -> None:
-    """Write the rows of a part as a file that RocksDB takes in whole. Blocks; meant for a process of its own.
-
-    Args:
-        path: Of the snapshot.
-        part: Not empty.
-        target: The file to write.
+def require_undamaged(path: Path, part: SnapshotPart) -> None:
+    """Raise unless the file of a part is what its manifest says. Blocks for the disk.
 
     Raises:
-        SnapshotUnusable: The file is absent, damaged, or not what the manifest says.
-        StoreError: The target cannot be written.
+        SnapshotUnusable: The file is absent or damaged.
     """
     source = path / part.file
     try:
@@ -211,7 +205,22 @@ def write_sst(path: Path, part: SnapshotPart, target: Path) -> None:
             "was changed or damaged. Write a new snapshot.",
             path=str(source),
         )
-    rows = read_rows(source)
+
+
+def write_sst(path: Path, part: SnapshotPart, target: Path) -> None:
+    """Write the rows of a part as a file that RocksDB takes in whole. Blocks; meant for a process of its own.
+
+    Args:
+        path: Of the snapshot.
+        part: Not empty.
+        target: The file to write.
+
+    Raises:
+        SnapshotUnusable: The file is absent, damaged, or not what the manifest says.
+        StoreError: The target cannot be written.
+    """
+    require_undamaged(path, part)
+    rows = read_rows(path / part.file)
     try:
         writer = rocksdict.SstFileWriter(partition_options())
         writer.open(str(target))
