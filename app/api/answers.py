@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from agents.rules.book import RuleBook
+from app.api.age import note_age
 from app.api.on_demand import DirectScoring, OnDemand
 from app.cluster.finder import Finder, LocalFinder
 from app.cluster.peering import Peering
@@ -107,6 +108,8 @@ async def answer(
             if stored is not None:
                 found[name] = ScoredModel(stored.model, stored.outcome)
     counters.answers[Outcome.STORED] += len(found)
+    if found:
+        note_age(stored_row.freshness)
     missing = {name: info for name, info in models.items() if name not in found}
     if missing:
         # A model asked for under two names is scored once.
@@ -159,6 +162,7 @@ async def _score(
             rev_id=rev_id,
         )
     if resources.on_demand is None:
+        note_age(freshness)
         counters.answers[Outcome.ABSENT] += len(models)
         absent = ScoreFailure(
             PredictionNotFound.code,

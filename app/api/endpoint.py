@@ -8,6 +8,7 @@ from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from app.api.age import begin_age, end_age
 from app.api.documents import compact, pretty
 from app.api.errors import BodyTooLarge, Failure
 from app.metrics import FaceCounters
@@ -60,6 +61,7 @@ def endpoint(
 
     async def handle(request: Request) -> Response:
         started = clock()
+        age, token = begin_age()
         try:
             response = await handler(request)
         except RevstreamError as error:
@@ -72,8 +74,12 @@ def endpoint(
                 "The server failed on this request by a defect of its own; its log has the details."
             )
             response = refused(request, unexpected)
+        finally:
+            end_age(token)
         response.headers.update(CORS_HEADERS)
         response.headers.update(headers)
+        if age.seconds is not None:
+            response.headers["age"] = str(int(age.seconds))
         seconds = clock() - started
         counters.count(response.status_code, seconds)
         _log.debug(

@@ -82,9 +82,7 @@ class Lookups:
         face, _, headers, body, models = kept
         counters = self._counters[face]
         counters.answered_stored(models)
-        if face != Face.ORES:
-            headers += self._age_now()
-        return counters, headers, body
+        return counters, headers + self._age_now(), body
 
     def _is_current(self, rows: _Rows) -> bool:
         return self._get(rows[0], rows[1]) == rows[2] and self._get(rows[3], rows[4]) == rows[5]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.age import note_age
 from app.api.answers import Resources
 from app.api.documents import full_document, row_document
 from app.api.endpoint import Handler, json_response
@@ -50,11 +51,11 @@ class OurFace:
         answers = self._faces[face].answers
         models = self._catalogue.models(wiki_id)
         row, freshness = found.row, found.freshness
-        headers = {} if freshness.age_seconds is None else {"age": str(int(freshness.age_seconds))}
+        note_age(freshness)
         if row is not None:
             answers[Outcome.STORED] += 1
             document = full_document(row, models, freshness) if has_provenance else row_document(row, models)
-            return json_response(document, headers=headers)
+            return json_response(document)
         if wiki_id not in self._catalogue.wikis:
             raise WikiUnknown(
                 f"No model is configured for the wiki {wiki_id[:100]!r}. GET /v3/scores/ lists those that "
