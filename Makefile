@@ -9,7 +9,7 @@ DICTIONARIES := libenchant-2-2 hunspell-ar hunspell-cs hunspell-de-at hunspell-d
   hunspell-en-gb hunspell-en-us hunspell-es hunspell-fr hunspell-it hunspell-nl hunspell-pl hunspell-pt-br \
   hunspell-pt-pt hunspell-ro hunspell-ru hunspell-sv hunspell-uk myspell-et myspell-fa myspell-he aspell-ar
 
-.PHONY: run test check lint types format docs dictionaries test-dictionaries kafka kafka-tools test-clients lock clean help
+.PHONY: run test check lint types format docs dictionaries test-dictionaries kafka kafka-tools test-clients bench-tools lock clean help
 
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,13 @@ test-dictionaries:
 	  echo "Without them, the tests of models that read dictionaries are skipped." >&2; \
 	  test -z "$$REQUIRE_DICTIONARIES"; }
 
+bench-tools: $(STAMP) ## Install what benchmarks compare us with, and the load generator.
+	@packages=; \
+	command -v wrk >/dev/null || packages="wrk"; \
+	command -v redis-server >/dev/null || packages="$$packages redis-server"; \
+	test -z "$$packages" || $(INSTALL) "for benchmarks" || { echo "Install by hand: $$packages" >&2; exit 1; }
+	@$(BIN)/python -m tests.client_environments flask kserve
+
 test-clients: $(STAMP)
 	@$(BIN)/python -m tests.client_environments ores oresapi liftwing openapi-spec-validator
 
@@ -88,6 +95,8 @@ lock: $(STAMP) ## Resolve the dependencies of pyproject.toml anew.
 	$(BIN)/uv pip compile tests/clients/revscoring.in --override tests/clients/revscoring.overrides \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 \
 	  --upgrade --quiet -o tests/clients/revscoring.lock
+	$(BIN)/uv pip compile tests/clients/flask.in --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --python-version 3.11 --upgrade --quiet -o tests/clients/flask.lock
 
 clean: ## Remove the environment, caches and the state of `make run`.
 	rm -rf $(VENV) .revstream .cache build *.egg-info models/native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
