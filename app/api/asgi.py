@@ -121,8 +121,7 @@ class Api:
             for path, (face, handler) in source.routes().items():
                 gets[path] = self._endpoint(face, handler)
         for path, other in self._ores.routes_beside().items():
-            answering = self._endpoint(Face.ORES, other.handler)
-            gets[path] = beside(gets[path], answering, other.is_meant) if path in gets else answering
+            gets[path] = beside(gets[path], self._endpoint(Face.ORES, other.handler), other.is_meant)
         routes += [Route(path, answering, methods=["GET"]) for path, answering in gets.items()]
         self.routes = tuple(routes)
         application = Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})
