@@ -93,3 +93,17 @@ async def test_what_cannot_be_told_is_refused_as_ores_does(
 
 async def test_the_unknown_is_named(server: Served) -> None:
     assert (await asked(server, "foo"))[1]["message"] == "Model information could not be retrieved for 'foo'"
+
+
+async def test_version_1_tells_the_usual_information_and_version_2_what_is_asked_for(server: Served) -> None:
+    _, usual = await asked(server, "")
+    assert usual["statistics"].keys() >= {"counts", "rates", "recall", "roc_auc"}
+    assert "thresholds" not in usual["statistics"]
+    for path in ("/v1/scores/enwiki/damaging", "/scores/enwiki/damaging?model_info=version"):
+        assert (await server.ask(path))[1] == usual
+    _, body, _ = await server.ask("/v1/scores/enwiki")
+    assert body == {"models": {"damaging": usual}}
+    path = f'statistics.thresholds.true."{FORMULA}"'
+    _, told = await asked(server, path)
+    _, body, _ = await server.ask("/v2/scores/enwiki/damaging", params={"model_info": path})
+    assert body["scores"]["enwiki"]["damaging"]["info"] == told
