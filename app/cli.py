@@ -68,6 +68,8 @@ def worker(settings: Settings) -> None:
     "http_port",
     "workers",
     "snapshot_folder",
+    "client_classes",
+    "trusted_proxies",
     "shutdown_timeout_seconds",
     *KAFKA,
     *MODELS,

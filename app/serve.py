@@ -16,8 +16,10 @@ from agents.embedded.topics import EmbeddedTopicReader
 from agents.topics import KafkaTopicReader
 from agents.worker_group import WorkerGroup
 from app.api.asgi import create_api
+from app.api.clients import LimitedOnDemand
 from app.api.server import bind, run_server
 from app.catalogue import build_catalogue, open_store
+from app.client_classes import open_clients
 from app.cluster.known_workers import Directory, KnownWorkers
 from app.cluster.on_demand import ClusterOnDemand
 from app.cluster.scoring import ScoringPeers
@@ -222,7 +224,8 @@ async def answer_from(
         api = create_api(
             reader=PredictionReader(rows),
             catalogue=catalogue,
-            on_demand=ClusterOnDemand(workers, peers, catalogue),
+            on_demand=LimitedOnDemand(ClusterOnDemand(workers, peers, catalogue)),
+            clients=open_clients(settings),
             readiness=lambda: ("stopping",) if stop.is_set() else (),
             metrics=metrics,
             rules=open_rules(settings, catalogue),

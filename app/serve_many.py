@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from prometheus_client.registry import Collector
 
 from app.catalogue import build_catalogue, open_store
+from app.client_classes import open_clients
 from app.metrics import Face, FaceCounters, Metrics
 from app.processes.board import Board, Note
 from app.processes.listeners import Listeners
@@ -56,10 +57,11 @@ def serve_many(settings: Settings) -> None:
     Raises:
         PortInUse: Another process listens on the address.
         ModelError: A model of the settings cannot be used.
-        SettingsError: The settings about Kafka cannot be used.
+        SettingsError: The settings about Kafka or about clients cannot be used.
     """
     listeners = Listeners(settings.http_host, settings.http_port, settings.workers)  # 1
     topic_reader(settings)
+    open_clients(settings)
     server = _Server(settings, build_catalogue(settings, open_store(settings)), listeners)
     gc.freeze()
     host, port = settings.http_host, listeners.port
