@@ -50,6 +50,27 @@ def test_work_without_cost_is_bounded_by_number() -> None:
         admission.admit(0.0)
 
 
+def test_a_machine_that_is_slower_than_believed_takes_less_work_in() -> None:
+    now = [0.0]
+    admission = Admission(processes=1, most_seconds=10.0, clock=lambda: now[0])
+    for _ in range(100):
+        places = [admission.admit(1.0), admission.admit(1.0)]
+        for place in places:
+            now[0] += 4.0
+            place.release()
+    assert admission.pace == pytest.approx(4.0, abs=0.01)
+    places = [admission.admit(1.0), admission.admit(1.0)]
+    with pytest.raises(Overloaded):
+        admission.admit(1.0)
+    # What nobody waited for says nothing of it.
+    for place in places:
+        place.release()
+    pace = admission.pace
+    now[0] += 1000.0
+    admission.admit(1.0).release()
+    assert admission.pace == pace
+
+
 def test_a_cost_follows_from_the_length_and_what_the_models_took_before() -> None:
     costs = Costs()
     both = ("enwiki-damaging", "enwiki-goodfaith")
