@@ -346,6 +346,8 @@ def _row(origin: Origin, change: PageChange, scored: Sequence[ScoredModel]) -> P
         source_offset=origin.offset,
         event_dt=change.acted_dt,
         scored_dt=datetime.now(UTC),
+        namespace_id=change.page.namespace_id,
+        is_bot=None if change.saved_by is None else change.saved_by.is_bot,
     )
     scores = [StoredScore(one.model, one.outcome, provenance) for one in scored]
     scores.sort(key=lambda score: (score.model.model_name, score.model.model_version))

@@ -44,6 +44,8 @@ SCHEMA: Final = pa.schema(
                         ("source_offset", pa.int64()),
                         ("event_dt", _TIME),
                         ("scored_dt", _TIME),
+                        ("namespace_id", pa.int64()),
+                        ("is_bot", pa.bool_()),
                     ]
                 )
             ),
@@ -143,6 +145,8 @@ def _scores(decoded: Sequence[PredictionRow], is_hidden: Sequence[bool]) -> Any:
         "source_offset": [origin.source_offset for origin in origins],
         "event_dt": [origin.event_dt for origin in origins],
         "scored_dt": [origin.scored_dt for origin in origins],
+        "namespace_id": [origin.namespace_id for origin in origins],
+        "is_bot": [origin.is_bot for origin in origins],
     }
     element = SCHEMA.field("scores").type.value_type
     arrays = [pa.array(fields[field.name], field.type) for field in element]

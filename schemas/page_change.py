@@ -21,6 +21,9 @@ class PageChangeKind(StrEnum):
     OTHER = "other"
 
 
+_SAVES = frozenset((PageChangeKind.CREATE, PageChangeKind.EDIT, PageChangeKind.MOVE))
+
+
 class User(Struct, frozen=True):
     """Who did it, as the event tells.
 
@@ -162,6 +165,14 @@ class PageChange(Struct, frozen=True):
     request_id: str | None = None
     is_suppression: bool = False
     comment: str | None = None
+
+    @property
+    def saved_by(self) -> User | None:
+        """Who saved the revision, which on a deletion or its like is not who acted; None where hidden."""
+        if not self.revision.is_editor_visible:
+            return None
+        is_save = self.page_change_kind in _SAVES
+        return self.revision.editor or (self.performer if is_save else None)
 
     @property
     def acted_dt(self) -> datetime:

@@ -85,6 +85,8 @@ class Provenance(Struct, frozen=True):
         source_offset: Its offset.
         event_dt: ``meta.dt`` where present, else the time of the change.
         scored_dt: When scoring finished.
+        namespace_id: Of the page, as the event tells; None where nothing told it.
+        is_bot: Whether a bot saved the revision, as the event tells; None where nothing told it.
     """
 
     event_id: str
@@ -93,6 +95,8 @@ class Provenance(Struct, frozen=True):
     source_offset: int
     event_dt: datetime
     scored_dt: datetime
+    namespace_id: int | None = None
+    is_bot: bool | None = None
 
 
 class StoredScore(Struct, frozen=True):

@@ -7,7 +7,7 @@ from uuid import UUID
 from schemas.identity import derived_id
 from schemas.keys import page_topic_key
 from schemas.output_event import OutputEvent, OutputSchema, output_meta, schema_document, time_text
-from schemas.page_change import PageChange, PageChangeKind, User
+from schemas.page_change import PageChange
 from schemas.prediction import Score, ScoredModel
 
 REVISION_SCORE_SCHEMA = "/mediawiki/revision/score/3.0.0"
@@ -15,7 +15,6 @@ STREAM_PREFIX = "mediawiki.revision_score_"
 
 _EVENT_IDS = UUID("0b7a2c5e-94d3-5f1b-8a64-3c52e1d9f7b2")
 _SCHEMA = OutputSchema(schema_document("revision_score"), REVISION_SCORE_SCHEMA)
-_SAVES = frozenset((PageChangeKind.CREATE, PageChangeKind.EDIT, PageChangeKind.MOVE))
 
 
 def revision_score_event(
@@ -101,12 +100,7 @@ def _event_id(change: PageChange, scored: Sequence[ScoredModel], stream: str) ->
 
 
 def _performer(change: PageChange) -> dict[str, Any] | None:
-    """Return who saved the revision, which on a deletion or its like is not who acted; None where hidden."""
-    user: User | None = None
-    if change.revision.is_editor_visible:
-        user = change.revision.editor
-        if user is None and change.page_change_kind in _SAVES:
-            user = change.performer
+    user = change.saved_by
     if user is None or user.user_text is None:
         return None
     performer: dict[str, Any] = {

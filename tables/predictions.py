@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from schemas.errors import StoreError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, place_key, place_partition, row_key
 from schemas.prediction import PredictionRow
-from tables.codec import decode_row, encode_row, row_page
+from tables.codec import decode_row, encode_row, row_head
 from tables.merge import merge_page, merge_revision
 from tables.store import CommittedStore
 from tables.withdrawal import Act, acted_on, admitted, emptied
@@ -244,7 +244,7 @@ class Predictions:
         prefix = row_key(wiki_id, 0)[:-8]
         deadline = monotonic() + _SLICE_SECONDS
         for key, row in self._revisions.data.rows(partition, prefix):
-            if row_page(row) == page_id:
+            if row_head(row).page_id == page_id:
                 yield key, decode_row(row)
             if monotonic() > deadline:
                 await asyncio.sleep(0)

@@ -20,7 +20,7 @@ from schemas.prediction import (
     Withdrawal,
 )
 
-FINGERPRINT = bytes.fromhex("cb82e57eab94493b")
+FINGERPRINT = bytes.fromhex("0254f36dfa1d472c")
 """CRC-64-AVRO of the schema that this module writes and reads, little-endian."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +35,7 @@ _NULL = _SMALL[0]
 _PRESENT = _SMALL[1]
 _SCORE = _SMALL[0]
 _FAILURE = _SMALL[1]
+_FLAGS = {None: _NULL, False: _PRESENT + b"\0", True: _PRESENT + b"\x01"}
 _KIND_BYTES = {kind: _SMALL[index] for index, kind in enumerate(_KINDS)}
 
 
@@ -76,6 +77,8 @@ def encode(row: PredictionRow) -> bytes:
                 _long(origin.source_offset),
                 _time(origin.event_dt),
                 _time(origin.scored_dt),
+                _NULL if origin.namespace_id is None else _PRESENT + _long(origin.namespace_id),
+                _FLAGS[origin.is_bot],
             )
     parts.append(_END)
     parts.append(_NULL if row.withdrawal is None else _withdrawal(row.withdrawal))
@@ -112,15 +115,18 @@ def decode(data: bytes, start: int) -> PredictionRow:
     return PredictionRow(wiki_id, page_id, rev_id, rev_dt, tuple(scores), withdrawal)
 
 
-def page_of(data: bytes, start: int) -> int:
-    """Read only the page that the revision belongs to.
+def head_of(data: bytes, start: int) -> tuple[int, int, bool]:
+    """Read only the page, the time of saving in microseconds, and whether there is any score.
 
     Raises:
         ValueError: As `decode`.
         IndexError: As `decode`.
     """
     _, at = _read_text(data, start)
-    return _read_long(data, at)[0]
+    page_id, at = _read_long(data, at)
+    _, at = _read_long(data, at)
+    rev_dt_us, at = _read_long(data, at)
+    return page_id, rev_dt_us, data[at] != 0
 
 
 def _withdrawal(withdrawal: Withdrawal) -> bytes:
@@ -191,8 +197,30 @@ def _read_score(data: bytes, at: int) -> tuple[StoredScore, int]:
     source_offset, at = _read_long(data, at)
     event_dt, at = _read_time(data, at)
     scored_dt, at = _read_time(data, at)
-    origin = Provenance(event_id, source_topic, source_partition, source_offset, event_dt, scored_dt)
+    namespace_id, at = _read_optional_long(data, at)
+    is_bot, at = _read_flag(data, at)
+    origin = Provenance(
+        event_id, source_topic, source_partition, source_offset, event_dt, scored_dt, namespace_id, is_bot
+    )
     return StoredScore(model, outcome, origin), at
+
+
+def _read_optional_long(data: bytes, at: int) -> tuple[int | None, int]:
+    branch = data[at]
+    if branch == 0:
+        return None, at + 1
+    if branch != _PRESENT[0]:
+        raise ValueError("a number is neither absent nor there")
+    return _read_long(data, at + 1)
+
+
+def _read_flag(data: bytes, at: int) -> tuple[bool | None, int]:
+    if data[at] == 0:
+        return None, at + 1
+    flag = data[at : at + 2]
+    if flag not in _FLAGS.values():
+        raise ValueError("a flag is neither absent nor there")
+    return flag == _FLAGS[True], at + 2
 
 
 # The models are few, and the same in every row.

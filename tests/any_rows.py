@@ -38,6 +38,8 @@ provenances = st.builds(
     source_offset=longs,
     event_dt=times,
     scored_dt=times,
+    namespace_id=st.none() | longs,
+    is_bot=st.none() | st.booleans(),
 )
 stored_scores = st.builds(StoredScore, model=models, outcome=scores | failures, provenance=provenances)
 withdrawals = st.builds(

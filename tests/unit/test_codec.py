@@ -84,10 +84,25 @@ FIRST_SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas/avro/prediction_row.1
 HIDDEN_ROW = replace(
     GOLDEN_ROW, withdrawal=Withdrawal(is_hidden=True, acted_dt=EVENT_DT, source_offset=77, erased_dt=EVENT_DT)
 )
+SECOND_SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas/avro/prediction_row.2.avsc").read_bytes())
 # As version 2 wrote them: the fingerprint is another, and one byte says that nothing was withdrawn, or what.
 _SECOND_HEAD = bytes.fromhex("c301cb82e57eab94493b")
-GOLDEN_BYTES = _SECOND_HEAD + FIRST_BYTES[10:] + b"\0"
-HIDDEN_BYTES = _SECOND_HEAD + FIRST_BYTES[10:] + bytes.fromhex("0201c0b6e6fc82cdaf069a0102c0b6e6fc82cdaf06")
+_WITHDRAWN = bytes.fromhex("0201c0b6e6fc82cdaf069a0102c0b6e6fc82cdaf06")
+SECOND_BYTES = _SECOND_HEAD + FIRST_BYTES[10:] + b"\0"
+SECOND_HIDDEN_BYTES = _SECOND_HEAD + FIRST_BYTES[10:] + _WITHDRAWN
+# As version 3 writes them: each score tells namespace and bot, or that nothing told them, behind its times.
+_SCORED = bytes.fromhex("e2f884fd82cdaf06")
+_BODY = bytes.fromhex("c3010254f36dfa1d472c") + FIRST_BYTES[10:].replace(_SCORED, _SCORED + b"\0\0")
+GOLDEN_BYTES = _BODY + b"\0"
+HIDDEN_BYTES = _BODY + _WITHDRAWN
+TOLD_ROW = replace(
+    GOLDEN_ROW,
+    scores=tuple(
+        replace(score, provenance=replace(ORIGIN, namespace_id=-1, is_bot=True))
+        for score in GOLDEN_ROW.scores
+    ),
+)
+TOLD_BYTES = GOLDEN_BYTES.replace(_SCORED + b"\0\0", _SCORED + bytes.fromhex("02010201"))
 
 
 def evolved() -> dict[str, Any]:
@@ -111,23 +126,28 @@ def written(schema: dict[str, Any], record: dict[str, Any]) -> bytes:
 def test_the_golden_bytes_are_what_this_version_writes() -> None:
     assert encode_row(GOLDEN_ROW) == GOLDEN_BYTES
     assert encode_row(HIDDEN_ROW) == HIDDEN_BYTES
+    assert encode_row(TOLD_ROW) == TOLD_BYTES
 
 
 def test_the_golden_bytes_of_all_versions_are_read() -> None:
     assert decode_row(FIRST_BYTES) == GOLDEN_ROW
     assert decode_row(GOLDEN_BYTES) == GOLDEN_ROW
+    assert decode_row(SECOND_BYTES) == GOLDEN_ROW
+    assert decode_row(SECOND_HIDDEN_BYTES) == HIDDEN_ROW
     assert decode_row(HIDDEN_BYTES) == HIDDEN_ROW
+    assert decode_row(TOLD_BYTES) == TOLD_ROW
 
 
-def test_the_first_schema_is_kept_as_it_was() -> None:
+def test_earlier_schemas_are_kept_as_they_were() -> None:
     assert schema_fingerprint(FIRST_SCHEMA) == FIRST_BYTES[2:10]
+    assert schema_fingerprint(SECOND_SCHEMA) == SECOND_BYTES[2:10]
 
 
 def test_a_later_schema_reads_the_golden_bytes() -> None:
     later = evolved()
     assert schema_fingerprint(later) != schema_fingerprint(SCHEMA)
-    reader = RowReader(later, [SCHEMA, FIRST_SCHEMA])
-    assert reader.read(GOLDEN_BYTES) == reader.read(FIRST_BYTES) == GOLDEN_ROW
+    reader = RowReader(later, [SCHEMA, SECOND_SCHEMA, FIRST_SCHEMA])
+    assert reader.read(GOLDEN_BYTES) == reader.read(SECOND_BYTES) == reader.read(FIRST_BYTES) == GOLDEN_ROW
 
 
 def test_a_row_of_a_later_schema_is_read_where_that_schema_is_known() -> None:
