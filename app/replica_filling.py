@@ -75,7 +75,7 @@ async def _fill_part(replica: Replica, topic: str, path: Path, part: SnapshotPar
         for key, row in batch:
             record = TopicRecord(part.partition, part.next_offset - 1, key, row, written_ms)
             rows.append((prefix + key, apply(replica.get(prefix + key), record, merge)))
-        replica.write(rows, topic, {})
+        replica.write(rows, topic, {}, table=part.table)
         count += len(rows)
         await asyncio.sleep(0)
     replica.write((), topic, {part.partition: Position(part.next_offset)})

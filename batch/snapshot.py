@@ -8,7 +8,7 @@ the disk: whatever has the name of a snapshot is whole.
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from batch.snapshot_rows import read_rows
 from schemas.errors import SnapshotUnusable, StoreError
-from tables.partition_files import named, partition_options
+from tables.partition_files import index_files, named, partition_options
+from tables.row_index import index_keys
 
 FORMAT_VERSION: Final = 1
 _PREFIX: Final = "snapshot="
@@ -213,23 +214,32 @@ def write_sst(path: Path, part: SnapshotPart, target: Path) -> None:
     Args:
         path: Of the snapshot.
         part: Not empty.
-        target: The file to write.
+        target: The file to write; those of its index come beside it.
 
     Raises:
         SnapshotUnusable: The file is absent, damaged, or not what the manifest says.
         StoreError: The target cannot be written.
     """
     require_undamaged(path, part)
-    rows = read_rows(path / part.file)
+    source = path / part.file
+    for stale in index_files(target):
+        stale.unlink()
     try:
-        writer = rocksdict.SstFileWriter(partition_options())
-        writer.open(str(target))
-        for key, row in rows:
-            writer[key] = row
-        writer.finish()
+        _write_sorted(target, read_rows(source))
+        for number, keys in enumerate(index_keys(part.table, read_rows(source))):
+            _write_sorted(target.with_name(f"{target.name}.index-{number:04d}"), ((key, b"") for key in keys))
     except Exception as error:  # rocksdict raises bare Exceptions
-        target.unlink(missing_ok=True)
+        for file in (target, *index_files(target)):
+            file.unlink(missing_ok=True)
         raise named(error, target) if not isinstance(error, StoreError) else error from error
+
+
+def _write_sorted(target: Path, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    writer = rocksdict.SstFileWriter(partition_options())
+    writer.open(str(target))
+    for key, value in pairs:
+        writer[key] = value
+    writer.finish()
 
 
 def _sync(path: Path) -> None:

@@ -12,14 +12,16 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import rocksdict
 import structlog
 
 from schemas.errors import BrokerUnavailable, EngineError, StoreError, StoreLocked
 from tables.changelog import TopicReader, TopicRecord
-from tables.partition_files import OFFSET_KEY, ingest_rows, named, open_partition
+from tables.partition_files import OFFSET_KEY, ingest_rows, named
+from tables.row_index import Indexer, has_index, listed, rows_of
+from tables.row_index_files import begin_arrivals, open_indexed
 
 _READ_RECORDS: Final = 1000
 _ENDS_SECONDS: Final = 1.0
@@ -35,6 +37,8 @@ class Copy:
 
     Args:
         path: Its directory; made where absent. It may hold what a worker left there as owner.
+        table: Whose rows it has; those of a table with an index are indexed.
+        partition: Its number.
 
     Attributes:
         next_offset: The first offset that is not applied.
@@ -46,13 +50,19 @@ class Copy:
         StoreError: It cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, table: str = "", partition: int = 0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._db = open_partition(path)
+        self._table = table
+        self._partition = partition
+        self._open()
         self.caught_up: float | None = None
         self.records_left: int | None = None
         self.next_offset = self._stored_offset()
+
+    def _open(self) -> None:
+        self._db = open_indexed(self.path, self._table, self._partition)
+        self._indexer = Indexer(self._table, self._db.get) if has_index(self._table) else None
 
     def _stored_offset(self) -> int:
         stored = self._db.get(OFFSET_KEY)
@@ -65,10 +75,13 @@ class Copy:
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and rows, sorted by key."""
-        for item in self._db.items():
-            key, row = cast(tuple[bytes, bytes], item)
+        for key, row in rows_of(self._db):
             if key != OFFSET_KEY:
                 yield key, row
+
+    def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+        """Return what `tables.row_index.RowIndex.listed` does."""
+        return listed(self._db, prefix, after, limit)
 
     def ingest(self, sst: Path, next_offset: int) -> None:
         """Take in a sorted file of rows, which stand for all records below an offset; the file goes away.
@@ -76,6 +89,7 @@ class Copy:
         Raises:
             StoreError: It cannot be taken in.
         """
+        begin_arrivals(self._db, self._table, self._partition, next_offset - 1)
         ingest_rows(self._db, self.path, sst, next_offset)
         self.next_offset = next_offset
 
@@ -93,6 +107,12 @@ class Copy:
                 batch.delete(record.key)
             else:
                 batch.put(record.key, record.value)
+            if self._indexer is not None:
+                if record.value is None:
+                    self._indexer.drop(batch, record.key, self.get(record.key))
+                else:
+                    self._indexer.add(batch, record.key, record.value)
+                self._indexer.arrive(batch, self._partition, record.offset, record.key)
         batch.put(OFFSET_KEY, b"%d" % records[-1].offset)
         try:
             self._db.write(batch)
@@ -110,7 +130,7 @@ class Copy:
         """Begin anew, without a row."""
         self.close()
         shutil.rmtree(self.path, ignore_errors=True)
-        self._db = open_partition(self.path)
+        self._open()
         self.next_offset = 0
         self.caught_up = None
 
@@ -229,7 +249,7 @@ class Copies:
             await changed.wait()
             return
         for partition in wanted - held.keys():  # 1
-            held[partition] = Copy(self._path(table, partition))
+            held[partition] = Copy(self._path(table, partition), table, partition)
         await self._drop_foreign(topic, held)
         asked_at, ends = float("-inf"), dict[int, int]()
         while held and not changed.is_set():

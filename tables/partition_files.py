@@ -51,15 +51,20 @@ def open_partition(path: Path) -> rocksdict.Rdict:
         raise named(error, path) from error
 
 
+def index_files(sst: Path) -> list[Path]:
+    """Return the files of index keys that lie beside a sorted file of rows."""
+    return sorted(sst.parent.glob(f"{sst.name}.index-*"))
+
+
 def ingest_rows(db: rocksdict.Rdict, path: Path, sst: Path, next_offset: int) -> None:
-    """Take a sorted file of rows into an empty partition, then the offset that they stand for.
+    """Take a sorted file of rows into an empty partition, and their index, then the offset they stand for.
 
     In this order: who dies in between has rows without an offset, and begins again.
 
     Args:
         db: The partition.
         path: Of the partition.
-        sst: The file, on the same disk; it goes away.
+        sst: The file, on the same disk; it goes away, and so do those of its index.
         next_offset: The first changelog record that is not in the rows; at least 1.
 
     Raises:
@@ -67,13 +72,16 @@ def ingest_rows(db: rocksdict.Rdict, path: Path, sst: Path, next_offset: int) ->
     """
     options = rocksdict.IngestExternalFileOptions()
     options.set_move_files(True)
+    files = [sst, *index_files(sst)]
     try:
-        db.ingest_external_file([str(sst)], options)
+        for file in files:
+            db.ingest_external_file([str(file)], options)
         db.put(OFFSET_KEY, b"%d" % (next_offset - 1))
     except Exception as error:  # rocksdict raises bare Exceptions
         raise named(error, path) from error
     finally:
-        sst.unlink(missing_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
 def named(error: Exception, path: Path) -> StoreError:

@@ -17,6 +17,7 @@ from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, place_key, place_partitio
 from schemas.prediction import PredictionRow
 from tables.codec import decode_row, encode_row, row_head
 from tables.merge import merge_page, merge_revision
+from tables.row_index import Arrival, Stream
 from tables.store import CommittedStore
 from tables.withdrawal import Act, acted_on, admitted, emptied
 
@@ -147,11 +148,14 @@ class Predictions:
         merged = row if stored is None else _merged(_remembered(stored), row)
         encoded = encode_row(merged)
         latest = self._pages.data.newest(partition, page_key)
+        # A revision that went from a page to another keeps the one that the merge rule chooses.
+        of_page = merged if merged.page_id == row.page_id else replace(merged, page_id=row.page_id)
+        encoded_of_page = encoded if of_page is merged else encode_row(of_page)
         return (
             *await self._tell_place(event, REVISIONS_TABLE, revision_key, _decoded(stored)),
             *await self._tell_place(event, PAGES_TABLE, page_key, _decoded(latest)),
             await self._revisions.put(event, revision_key, encoded),
-            await self._pages.put(event, page_key, _later(latest, merged, encoded)),
+            await self._pages.put(event, page_key, _later(latest, of_page, encoded_of_page)),
         )
 
     async def _tell_place(
@@ -267,6 +271,26 @@ class Predictions:
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return a committed row of ``revisions`` or ``pages``, of the partitions that are recovered."""
         return (self._revisions if table == REVISIONS_TABLE else self._pages).data.committed(key)
+
+    def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+        """Return what `tables.row_index.RowIndex.listed` does, of the partitions that are recovered."""
+        return self._revisions.data.listed(prefix, after, limit)
+
+    def heads(self) -> Mapping[Stream, int]:
+        """Return what `tables.row_index.RowIndex.heads` does."""
+        return {
+            Stream(table, partition): offset
+            for table, store in self.stores.items()
+            for partition, offset in store.heads().items()
+        }
+
+    def floor(self, stream: Stream) -> int:
+        """Return what `tables.row_index.RowIndex.floor` does."""
+        return self.stores[stream.table].floor(stream.partition)
+
+    def arrived(self, stream: Stream, after: int, limit: int) -> list[Arrival]:
+        """Return what `tables.row_index.RowIndex.arrived` does."""
+        return self.stores[stream.table].arrived(stream.partition, after, limit)
 
     def unready(self, table: str, partition: int, key: bytes) -> bytes | None:
         """Return a row of a partition that is recovering, as old as that is."""

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +11,9 @@ from msgspec.msgpack import Decoder, Encoder
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
 from schemas.errors import StoreError, StoreFormatUnsupported, StoreFull, StoreLocked
+from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
+from tables.changelog import row_of
+from tables.row_index import Arrival, Indexer, Stream, build, heads, is_indexed
 
 FORMAT_VERSION = 1
 _NAME = re.compile(r"rows-(\d{6})")
@@ -62,6 +65,9 @@ class Replica:
     Args:
         path: Its directory; made where absent.
 
+    Attributes:
+        db: The files.
+
     Raises:
         StoreLocked: Another process has it open.
         StoreFormatUnsupported: Its files are of another format version.
@@ -72,25 +78,45 @@ class Replica:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = Rdict(str(path), replica_options())
+            self.db = Rdict(str(path), replica_options())
         except Exception as error:
             raise named(error, path) from error
-        self.get = cast(Callable[[bytes], bytes | None], self._db.get)
-        stored = self._db.get(_STATE_KEY)
+        self.get = cast(Callable[[bytes], bytes | None], self.db.get)
+        self._indexers = {table: Indexer(table, self.db.get) for table in (REVISIONS_TABLE, PAGES_TABLE)}
+        stored = self.db.get(_STATE_KEY)
         self.state = ReplicaState() if stored is None else _decode_state(stored)
         if self.state.format_version != FORMAT_VERSION:
-            self._db.close()
+            self.db.close()
             raise StoreFormatUnsupported(
                 f"The replica in {path} has format {self.state.format_version}; this version reads "
                 f"{FORMAT_VERSION}. Delete the directory: the replica fills itself from the log again.",
                 path=str(path),
             )
+        if not is_indexed(self.db):
+            self._build_index()
+
+    def _build_index(self) -> None:
+        """Index what was written before there were indexes."""
+
+        def rows(table: str) -> Iterator[tuple[bytes, bytes]]:
+            prefix = table.encode() + b"\0"
+            for item in self.db.items(from_key=prefix):
+                key, value = cast(tuple[bytes, bytes], item)
+                if not key.startswith(prefix):
+                    break
+                yield key[len(prefix) :], row_of(value)
+
+        try:
+            build(self.db, [(indexer, rows(table)) for table, indexer in self._indexers.items()])
+        except Exception as error:
+            self.db.close()
+            raise named(error, self.path) from error
 
     def positions(self, topic: str) -> dict[int, Position]:
         """Return how far each partition of a topic is applied; empty at first."""
         prefix = _POSITION_PREFIX + topic.encode() + b"\0"
         found: dict[int, Position] = {}
-        for item in self._db.items(from_key=prefix):
+        for item in self.db.items(from_key=prefix):
             key, value = cast(tuple[bytes, bytes], item)
             if not key.startswith(prefix):
                 break
@@ -102,27 +128,58 @@ class Replica:
         rows: Iterable[tuple[bytes, bytes | None]],
         topic: str,
         positions: Mapping[int, Position],
+        *,
+        table: str | None = None,
+        arrivals: Iterable[tuple[int, Arrival]] = (),
     ) -> None:
-        """Write rows and positions, all or nothing.
+        """Write rows and positions, and what finds the rows, all or nothing.
 
         Args:
             rows: Key and value; a value of None deletes.
             topic: Where they come from.
             positions: Of the partitions that moved.
+            table: Whose rows they are; None where they are of none.
+            arrivals: In which order they came, by partition.
 
         Raises:
             StoreFull: The disk is full.
             StoreError: The files cannot be written for another reason.
         """
         batch = WriteBatch(raw_mode=True)
+        indexer, prefix_bytes = self._indexers.get(table or ""), len(table or "") + 1
         for key, value in rows:
             if value is None:
                 batch.delete(key)
             else:
                 batch.put(key, value)
+            if indexer is not None:
+                named = key[prefix_bytes:]
+                if value is None:
+                    held = self.get(key)
+                    indexer.drop(batch, named, None if held is None else row_of(held))
+                else:
+                    indexer.add(batch, named, row_of(value))
+        for partition, arrival in arrivals:
+            if indexer is not None:
+                indexer.arrive(batch, partition, *arrival)
+                indexer.set_head(batch, partition, arrival.offset)
         prefix = _POSITION_PREFIX + topic.encode() + b"\0"
         for partition, position in positions.items():
             batch.put(prefix + partition.to_bytes(4, "big"), _encode(position))
+        self._write(batch)
+
+    def begin(self, table: str, next_offsets: Mapping[int, int]) -> None:
+        """Note from where on the order is known in which rows of partitions come that had none yet.
+
+        Raises:
+            StoreError: As `write`.
+        """
+        known, indexer = heads(self.db), self._indexers[table]
+        batch = WriteBatch(raw_mode=True)
+        for partition, next_offset in next_offsets.items():
+            if Stream(table, partition) not in known:
+                indexer.set_head(batch, partition, next_offset - 1)
+                indexer.set_floor(batch, partition, next_offset - 1)
         self._write(batch)
 
     def remember(self, state: ReplicaState) -> None:
@@ -134,11 +191,11 @@ class Replica:
 
     def close(self) -> None:
         """Flush and close the files. Idempotent."""
-        self._db.close()
+        self.db.close()
 
     def _write(self, batch: WriteBatch) -> None:
         try:
-            self._db.write(batch)
+            self.db.write(batch)
         except Exception as error:
             raise named(error, self.path) from error
 

@@ -125,7 +125,7 @@ def head_of(data: bytes, start: int) -> tuple[int, int, bool]:
     _, at = _read_text(data, start)
     page_id, at = _read_long(data, at)
     _, at = _read_long(data, at)
-    rev_dt_us, at = _read_long(data, at)
+    rev_dt_us, at = _read_microseconds(data, at)
     return page_id, rev_dt_us, data[at] != 0
 
 
@@ -319,6 +319,11 @@ def _read_end(data: bytes, at: int) -> int:
 
 
 def _read_time(data: bytes, at: int) -> tuple[datetime, int]:
+    microseconds, at = _read_microseconds(data, at)
+    return _EPOCH + microseconds * _MICROSECOND, at
+
+
+def _read_microseconds(data: bytes, at: int) -> tuple[int, int]:
     eight = data[at : at + 8]
     if len(eight) == 8:
         # Unrolled for the times that take eight bytes, as `_time` is.
@@ -326,6 +331,5 @@ def _read_time(data: bytes, at: int) -> tuple[datetime, int]:
         if b7 < 128 <= b0 & b1 & b2 & b3 & b4 & b5 & b6:
             number = b0 + (b1 << 7) + (b2 << 14) + (b3 << 21) + (b4 << 28) + (b5 << 35) + (b6 << 42)
             number += (b7 << 49) - _HIGH_BITS
-            return _EPOCH + ((number >> 1) ^ -(number & 1)) * _MICROSECOND, at + 8
-    microseconds, at = _read_long(data, at)
-    return _EPOCH + microseconds * _MICROSECOND, at
+            return (number >> 1) ^ -(number & 1), at + 8
+    return _read_long(data, at)

@@ -19,7 +19,9 @@ import rocksdict
 from faust.stores import rocksdb
 from faust.types import TP, EventT, RecordMetadata
 
-from tables.partition_files import OFFSET_KEY, ingest_rows, named, open_partition
+from tables.partition_files import OFFSET_KEY, ingest_rows, named
+from tables.row_index import Arrival, Indexer, Stream, arrived, has_index, listed
+from tables.row_index_files import begin_arrivals, open_indexed
 
 
 class _Held(NamedTuple):
@@ -53,7 +55,8 @@ class CommittedStore(rocksdb.Store):
     """One RocksDB per partition, written at commit.
 
     Rows are written through ``hold`` only (see `tables.predictions.PredictionTable`): Faust's mapping
-    interface can read but not write, because a write must name its event and its changelog record.
+    interface can read but not write, because a write must name its event and its changelog record. With each
+    row goes what finds it, see `tables.row_index`.
 
     Attributes:
         rows_recovered: Changelog records that recoveries have applied.
@@ -67,6 +70,7 @@ class CommittedStore(rocksdb.Store):
         # Of these the newest value is shown before it is committed.
         self._urgent: dict[bytes, int] = {}
         self._recovering: set[int] = set()
+        self._indexers: dict[int, Indexer] = {}
         self.rows_recovered = 0
 
     # Writing
@@ -126,10 +130,7 @@ class CommittedStore(rocksdb.Store):
             if one.number < cells[one.key].committed:
                 # An event of another topic built on this row, and was committed first.
                 continue
-            if one.value is None:
-                batch.delete(one.key)
-            else:
-                batch.put(one.key, one.value)
+            self._put(batch, partition, one.sent.result().offset, one.key, one.value)
         if changelog_offset is not None:
             batch.put(self.offset_key, b"%d" % changelog_offset)
         self._write_batch(partition, batch)
@@ -140,6 +141,30 @@ class CommittedStore(rocksdb.Store):
             if not cell.writes:
                 del cells[one.key]
                 self._urgent.pop(one.key, None)
+
+    def _put(
+        self, batch: rocksdict.WriteBatch, partition: int, offset: int, key: bytes, value: bytes | None
+    ) -> None:
+        """Add a row to a batch, with what finds it."""
+        indexer = self._indexer(partition) if has_index(self.table_name) else None
+        if value is None:
+            batch.delete(key)
+        else:
+            batch.put(key, value)
+        if indexer is not None:
+            if value is None:
+                indexer.drop(batch, key, self._db_for_partition(partition).get(key))
+            else:
+                indexer.add(batch, key, value)
+            indexer.arrive(batch, partition, offset, key)
+
+    def _indexer(self, partition: int) -> Indexer:
+        indexer = self._indexers.get(partition)
+        if indexer is None:
+            indexer = self._indexers[partition] = Indexer(
+                self.table_name, self._db_for_partition(partition).get
+            )
+        return indexer
 
     def _write_batch(self, partition: int, batch: rocksdict.WriteBatch) -> None:
         try:
@@ -165,7 +190,9 @@ class CommittedStore(rocksdb.Store):
         Raises:
             StoreError: It cannot be taken in.
         """
-        ingest_rows(self._db_for_partition(partition), self.partition_path(partition), sst, next_offset)
+        db = self._db_for_partition(partition)
+        begin_arrivals(db, self.table_name, partition, next_offset - 1)
+        ingest_rows(db, self.partition_path(partition), sst, next_offset)
 
     def apply_changelog_batch(
         self, batch: Iterable[EventT[Any]], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
@@ -181,10 +208,9 @@ class CommittedStore(rocksdb.Store):
             last[message.partition] = message.offset
             # A changelog record without a key cannot be ours, and rocksdict refuses it.
             key: Any = message.key
-            if message.value is None:
-                batches[message.partition].delete(key)
-            else:
-                batches[message.partition].put(key, message.value)
+            self._put(
+                batches[message.partition], message.partition, message.offset, key, cast(Any, message.value)
+            )
         for partition, rows in batches.items():
             rows.put(self.offset_key, b"%d" % last[partition])
             self._write_batch(partition, rows)
@@ -230,6 +256,33 @@ class CommittedStore(rocksdb.Store):
         for key, cell in cells.items():
             if key.startswith(prefix) and cell.value is not None:
                 yield key, cell.value
+
+    def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+        """Return what `tables.row_index.RowIndex.listed` does, of the partitions that are shown."""
+        found = {
+            key
+            for partition, db in self._dbs.items()
+            if partition not in self._recovering
+            for key in listed(db, prefix, after, limit)
+        }
+        return sorted(found)[:limit]
+
+    def heads(self) -> dict[int, int]:
+        """Return how far the partitions that are shown have come: to an offset of their changelogs."""
+        return {
+            partition: int(db.get(OFFSET_KEY) or -1)
+            for partition, db in self._dbs.items()
+            if partition not in self._recovering
+        }
+
+    def floor(self, partition: int) -> int:
+        """Return what `tables.row_index.RowIndex.floor` does."""
+        return self._indexer(partition).floor(partition)
+
+    def arrived(self, partition: int, after: int, limit: int) -> list[Arrival]:
+        """Return what `tables.row_index.RowIndex.arrived` does."""
+        db = self._dbs.get(partition)
+        return [] if db is None else arrived(db, Stream(self.table_name, partition), after, limit)
 
     def rewrite(self, partition: int, first: bytes, last: bytes) -> None:
         """Rewrite the files that hold keys of a range, so that no older value is left in any. Blocks."""
@@ -293,6 +346,7 @@ class CommittedStore(rocksdb.Store):
                 self._cells.pop(tp.partition, None)
                 self._urgent = {key: at for key, at in self._urgent.items() if at != tp.partition}
                 self._recovering.discard(tp.partition)
+                self._indexers.pop(tp.partition, None)
                 db = self._dbs.pop(tp.partition, None)
                 if db is not None:
                     db.close()
@@ -311,7 +365,7 @@ class CommittedStore(rocksdb.Store):
         return self._db_for_partition(partition)
 
     def _open_for_partition(self, partition: int) -> rocksdict.Rdict:
-        return open_partition(self.partition_path(partition))
+        return open_indexed(self.partition_path(partition), self.table_name, partition)
 
     async def stop(self) -> None:
         """Close all partitions. Rows still held belong to uncommitted events."""
@@ -320,6 +374,7 @@ class CommittedStore(rocksdb.Store):
             with contextlib.suppress(Exception):
                 db.close()
         self._dbs.clear()
+        self._indexers.clear()
         gc.collect()
 
 

@@ -297,10 +297,10 @@ async def test_a_full_disk_stops_the_rows_and_not_the_answers(
     write = Replica.write
     is_full = True
 
-    def fail(self: Replica, *arguments: object) -> None:
+    def fail(self: Replica, *arguments: object, **named: object) -> None:
         if is_full:
             raise StoreFull("The disk is full. Free space.")
-        write(self, *arguments)  # type: ignore[arg-type]  # passed through
+        write(self, *arguments, **named)  # type: ignore[arg-type]  # passed through
 
     async with following(follower):
         await until(lambda: is_ready(follower))
