@@ -26,6 +26,7 @@ class Face(StrEnum):
 
     SCORES = "scores"
     PAGES = "pages"
+    FEED = "feed"
     ORES = "ores"
     LIFTWING = "liftwing"
     INTAKE = "intake"

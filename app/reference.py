@@ -16,6 +16,8 @@ from agents.known_texts import KnownTexts
 from app.api.openapi import document
 from app.cli import main
 from app.cluster.metrics import ClusterMetrics, ClusterStatus
+from app.feed import FeedStatus
+from app.feed_metrics import FeedMetrics
 from app.metrics import Metrics
 from app.observer import StreamObserver
 from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
@@ -67,6 +69,7 @@ def metrics() -> str:
     ours = Metrics()
     ours.watch_reader(lambda: Freshness(is_ready=True, reasons=(), age_seconds=0.0))
     StreamObserver(ours.registry)
+    ours.registry.register(FeedMetrics(FeedStatus))
     ours.registry.register(TextMetrics(KnownTexts(0).status))
     ours.registry.register(OnDemandMetrics(OnDemandStatus))
     ours.registry.register(ClusterMetrics(ClusterStatus))

@@ -23,6 +23,8 @@ from app.client_classes import open_clients
 from app.cluster.known_workers import Directory, KnownWorkers
 from app.cluster.on_demand import ClusterOnDemand
 from app.cluster.scoring import ScoringPeers
+from app.feed import Feed
+from app.feed_metrics import FeedMetrics
 from app.kafka_access import kafka_access
 from app.metrics import Metrics
 from app.rules import open_rules
@@ -32,7 +34,8 @@ from schemas.errors import StoreLocked
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables.changelog import TopicReader
 from tables.follower import Follower
-from tables.reader import PredictionReader, RowSource
+from tables.lists import FollowedRows
+from tables.reader import PredictionReader
 from tables.replica import Replica
 
 _REPLICAS_MOST = 64
@@ -200,7 +203,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def answer_from(
-    rows: RowSource,
+    rows: FollowedRows,
     settings: Settings,
     catalogue: Catalogue,
     *,
@@ -220,6 +223,10 @@ async def answer_from(
         listener: Where they come in.
         stop: Set it to stop; requests that run are finished.
     """
+    feed = Feed(rows, catalogue, readers_most=settings.feed_readers)
+    metrics.registry.register(FeedMetrics(feed.status))
+    rows.rows_changed = feed.changed
+    feeding = asyncio.create_task(feed.run(stop), name="feed")
     async with contextlib.aclosing(ScoringPeers()) as peers:
         api = create_api(
             reader=PredictionReader(rows),
@@ -230,6 +237,7 @@ async def answer_from(
             metrics=metrics,
             rules=open_rules(settings, catalogue),
             ores_legacy_scores=settings.ores_legacy_scores,
+            feed=feed,
         )
         # What is composed stays to the end: the collector need not walk it again and again.
         gc.freeze()
@@ -243,3 +251,4 @@ async def answer_from(
             grace_seconds=settings.shutdown_timeout_seconds,
             refused=metrics.refused,
         )
+        await feeding

@@ -168,6 +168,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=256,
         ),
     ] = 1
+    feed_readers: Annotated[
+        int,
+        Meta(
+            description="Readers of `/feed` at once; beyond them, and at 0, it answers 503.", ge=0, le=100_000
+        ),
+    ] = 1000
     intake: Annotated[
         Literal["off", "token", "open"],
         Meta(

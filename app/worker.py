@@ -32,6 +32,8 @@ from app.content import open_content
 from app.data_dir import locked_data_dir
 from app.direct import WorkerDirectScoring
 from app.embedded import EmbeddedEngine
+from app.feed import Feed
+from app.feed_metrics import FeedMetrics
 from app.intake import WorkerIntake, intake_access
 from app.kafka_access import kafka_access
 from app.kafka_topics import choose_topics, declare
@@ -63,6 +65,10 @@ class WorkerRows:
 
     def __init__(self, predictions: Predictions) -> None:
         self.get = predictions.get
+        self.listed = predictions.listed
+        self.heads = predictions.heads
+        self.floor = predictions.floor
+        self.arrived = predictions.arrived
         self._predictions = predictions
         self._was_ready = False
         self.is_recovered = False
@@ -107,6 +113,8 @@ class Worker:
         self.predictions = Predictions(self.app, partitions=settings.partitions, places_topic=places)
         self.rows = WorkerRows(self.predictions)
         self.reader = PredictionReader(self.rows)
+        self.feed = self._open_feed()
+        self._feeding: asyncio.Task[None] | None = None
         self.sharing: Sharing | None = None
         if not settings.is_embedded:
             self.sharing = Sharing(settings, self.app, self.predictions, self.reader)
@@ -194,6 +202,12 @@ class Worker:
             content, self.scorers.pool, self.scorers.inline, max_text_bytes=self.settings.max_text_bytes
         )
 
+    def _open_feed(self) -> Feed:
+        feed = Feed(self.rows, self.catalogue, readers_most=self.settings.feed_readers)
+        self.metrics.registry.register(FeedMetrics(feed.status))
+        cast(PromptTables, self.app.tables).changed = feed.changed
+        return feed
+
     async def _begin_generation(self, *_: Any, **__: Any) -> None:
         self.windows.drop_stale()
 
@@ -244,6 +258,7 @@ class Worker:
             ),
             cluster=None if self.sharing is None else self.sharing.finder,
             peering=self.member.peering(told),
+            feed=self.feed,
             progress=self._progress,
             rules=self.rules,
         )
@@ -259,6 +274,7 @@ class Worker:
             refused=self.metrics.refused,
         )
         self._serving = self._guard(serving)
+        self._feeding = self._guard(self.feed.run(self._api_stop))
         self._working.append(self._guard(self.scorers.ready()))
         if settings.is_embedded:
             engine = EmbeddedEngine(settings, self.app, self.windows, self.predictions)
@@ -334,6 +350,8 @@ class Worker:
         self._api_stop.set()
         if self._serving is not None:
             await self._serving
+        if self._feeding is not None:
+            await self._feeding
         await asyncio.gather(*self._working, return_exceptions=True)
         await self.on_demand.close()
         await self.scorers.stop(drain_seconds=self.settings.shutdown_timeout_seconds)

@@ -72,6 +72,9 @@ class Follower:
             all to the log.
         changed: Called after whatever `status` tells of has changed.
 
+    Attributes:
+        rows_changed: Called after rows were written, or others took their place.
+
     Raises:
         StoreError: The files cannot be opened.
     """
@@ -95,6 +98,7 @@ class Follower:
         self._poll_seconds = poll_seconds
         self._fill = fill
         self._changed = changed
+        self.rows_changed: Callable[[], None] = _nobody
         # Never a number that an earlier follower over these files has told.
         self._batches = time.monotonic_ns()
         self._prefixes = {table: table.encode() + b"\0" for table in topics}
@@ -299,6 +303,7 @@ class Follower:
                 if self._monotonic() > deadline:
                     break
             replica.write(rows.items(), topic, moved, table=table, arrivals=arrivals)
+            self.rows_changed()
             next_offsets.update((partition, position.next_offset) for partition, position in moved.items())
             self._batches += 1
             self._changed()
@@ -334,7 +339,7 @@ class Follower:
         )
         old, self._answering, self._building = self._answering, replica, None
         self._serve(replica)
-        self._changed()
+        self.rows_changed()
         _log.info("replica_ready", path=str(replica.path))
         if old is not None:
             await asyncio.to_thread(discard, old)
@@ -364,6 +369,10 @@ class Follower:
 
     def _caught_up_wall(self) -> float:
         return self._wall() - (self._monotonic() - min(self._caught_up.values()))
+
+
+def _nobody() -> None:
+    pass
 
 
 def _get_nothing(_: bytes) -> None:

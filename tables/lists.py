@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -12,22 +12,39 @@ from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow
 from tables.codec import decode_row, microseconds
 from tables.reader import RowSource
-from tables.row_index import Place, page_prefix, place_bytes, place_of, time_prefix
+from tables.row_index import Place, RowIndex, page_prefix, place_bytes, place_of, time_prefix
 from tables.withdrawal import is_hidden, withdrawn
 
 # So many rows are looked at for one list, however few of them belong to it.
 _LOOKED_AT_MOST: Final = 5000
+# So many of a page's revisions may be withdrawn before the answer says to go on asking.
+_WITHDRAWN_MOST: Final = 200
 _CHUNK_KEYS: Final = 200
 # How long it may hold the event loop.
 _SLICE_SECONDS: Final = 0.005
 
 
 class ListedRows(RowSource, Protocol):
-    """Rows that are found by an index as well."""
+    """Rows that are found in lists as well."""
 
     def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
         """Return what `tables.row_index.RowIndex.listed` does."""
         ...
+
+
+@runtime_checkable
+class IndexedRows(ListedRows, RowIndex, Protocol):
+    """Rows that are found in lists, and in the order in which they came."""
+
+
+class FollowedRows(IndexedRows, Protocol):
+    """Such rows, which tell when there are others.
+
+    Attributes:
+        rows_changed: Called after rows became visible, or went.
+    """
+
+    rows_changed: Callable[[], None]
 
 
 class RowList(Struct, frozen=True):
@@ -54,7 +71,7 @@ class PredictionLists:
     def __init__(self, rows: ListedRows) -> None:
         self._rows = rows
 
-    async def of_page(
+    def of_page(
         self, wiki_id: str, page_id: int, *, after: Place | None = None, limit: int
     ) -> RowList | None:
         """Return the scored revisions of a page.
@@ -75,15 +92,18 @@ class PredictionLists:
         """
         if self._rows.get(PAGES_TABLE, row_key(wiki_id, page_id)) is None:
             return None
-
-        def shown(place: Place) -> PredictionRow | None:
-            row = self._shown(wiki_id, place)
-            return row if row is not None and row.page_id == page_id else None
-
-        found = await self._list(page_prefix(wiki_id, page_id), after, limit, shown)
         if self._is_page_hidden(wiki_id, page_id):
             raise withdrawn(wiki_id, "page", page_id=page_id)
-        return found
+        prefix, rows = page_prefix(wiki_id, page_id), list[PredictionRow]()
+        keys = self._rows.listed(prefix, _key(prefix, after), limit + _WITHDRAWN_MOST)
+        for number, key in enumerate(keys, 1):
+            row = self._shown(wiki_id, place_of(key))
+            if row is not None and row.page_id == page_id:
+                rows.append(row)
+            if len(rows) == limit or number == limit + _WITHDRAWN_MOST:
+                is_more = bool(self._rows.listed(prefix, key, 1))
+                return RowList(tuple(rows), place_of(key) if is_more else None)
+        return RowList(tuple(rows), None)
 
     async def newest(
         self,
@@ -128,7 +148,7 @@ class PredictionLists:
         since_us: int | None = None,
     ) -> RowList:
         """Collect the rows of a list; those withdrawn while others had their turn are left out in the end."""
-        key = prefix if after is None else prefix + place_bytes(after)
+        key = _key(prefix, after)
         rows: dict[Place, PredictionRow] = {}
         looked_at, has_waited = 0, False
         deadline = monotonic() + _SLICE_SECONDS
@@ -164,6 +184,10 @@ class PredictionLists:
     def _is_page_hidden(self, wiki_id: str, page_id: int) -> bool:
         page = self._rows.get(PAGES_TABLE, row_key(wiki_id, page_id))
         return page is not None and _says_hidden(page)
+
+
+def _key(prefix: bytes, after: Place | None) -> bytes:
+    return prefix if after is None else prefix + place_bytes(after)
 
 
 # A page's revisions stand close together.

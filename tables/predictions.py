@@ -1,7 +1,7 @@
 """The tables of predictions, written through Faust."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
@@ -67,8 +67,18 @@ class PredictionTable(Table[bytes, bytes]):
                 raise
 
 
+def _nobody() -> None:
+    pass
+
+
 class CommittingTables(TableManager):
-    """Faust's table manager, which lets tables write when offsets are committed."""
+    """Faust's table manager, which lets tables write when offsets are committed.
+
+    Attributes:
+        changed: Called after rows of all tables became visible.
+    """
+
+    changed: Callable[[], None] = staticmethod(_nobody)
 
     def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget the rows of uncommitted events, which will be consumed again, here or elsewhere.
@@ -99,12 +109,14 @@ class CommittingTables(TableManager):
         for table in self.values():
             if isinstance(table, PredictionTable):
                 table.data.recovered()
+        self.changed()
 
     def on_commit(self, offsets: Any) -> None:
         """Write the rows of all events below the offsets just committed."""
         for table in self.values():
             if isinstance(table, PredictionTable):
                 table.data.flush_committed(cast(Mapping[TP, int], offsets))
+        self.changed()
 
 
 class Predictions:
@@ -275,6 +287,10 @@ class Predictions:
     def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
         """Return what `tables.row_index.RowIndex.listed` does, of the partitions that are recovered."""
         return self._revisions.data.listed(prefix, after, limit)
+
+    def unready_listed(self, partition: int, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+        """Return what `listed` does, of a partition that is recovering, as old as that is."""
+        return self._revisions.data.unready_listed(partition, prefix, after, limit)
 
     def heads(self) -> Mapping[Stream, int]:
         """Return what `tables.row_index.RowIndex.heads` does."""

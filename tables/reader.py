@@ -62,11 +62,12 @@ class PredictionReader:
 
     Attributes:
         row: As `RowSource.get`: a row in bytes, for whoever decodes it himself.
+        source: Where the rows lie.
     """
 
     def __init__(self, rows: RowSource) -> None:
         self.row = rows.get
-        self._rows = rows
+        self.source = rows
 
     def revision(self, wiki_id: str, rev_id: int) -> PredictionRow | None:
         """Return the scores of a revision.
@@ -103,4 +104,4 @@ class PredictionReader:
 
     def freshness(self) -> Freshness:
         """Return how complete and how old the rows are."""
-        return self._rows.freshness()
+        return self.source.freshness()

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +13,11 @@ from rocksdict import AccessType, Rdict
 
 from schemas.errors import StoreError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
+from tables import row_index
 from tables.changelog import row_of
 from tables.reader import Freshness
 from tables.replica import named, replica_options
+from tables.row_index import Arrival, Stream
 
 _LOOK_SECONDS: Final = 0.02
 _PREFIXES: Final = {table: table.encode() + b"\0" for table in (REVISIONS_TABLE, PAGES_TABLE)}
@@ -50,6 +52,9 @@ class ReplicaReader:
         status: Returns what the follower told last.
         name: Of the folder for RocksDB's notes, beside the files; of this reader alone.
         monotonic: Seconds, by the clock of `ReplicaStatus.caught_up`.
+
+    Attributes:
+        rows_changed: Called after other rows were read.
     """
 
     def __init__(
@@ -66,11 +71,28 @@ class ReplicaReader:
         self._db: Rdict | None = None
         self._get: Callable[[bytes], bytes | None] = _get_nothing
         self._opened = 0
+        self.rows_changed: Callable[[], None] = _nobody
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return the row under a key; None where there is none."""
         held = self._get(_PREFIXES[table] + key)
         return None if held is None else row_of(held)
+
+    def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+        """Return what `tables.row_index.RowIndex.listed` does."""
+        return [] if self._db is None else row_index.listed(self._db, prefix, after, limit)
+
+    def heads(self) -> Mapping[Stream, int]:
+        """Return what `tables.row_index.RowIndex.heads` does."""
+        return {} if self._db is None else row_index.heads(self._db)
+
+    def floor(self, stream: Stream) -> int:
+        """Return what `tables.row_index.RowIndex.floor` does."""
+        return -1 if self._db is None else row_index.floor(self._db, stream)
+
+    def arrived(self, stream: Stream, after: int, limit: int) -> list[Arrival]:
+        """Return what `tables.row_index.RowIndex.arrived` does."""
+        return [] if self._db is None else row_index.arrived(self._db, stream, after, limit)
 
     def freshness(self) -> Freshness:
         """Return whether the rows are complete, what is wrong, and how old they may be."""
@@ -112,7 +134,10 @@ class ReplicaReader:
             except Exception as error:  # rocksdict raises bare Exceptions
                 _log.info("replica_opened_anew", error=str(error))
                 self._open(status.path)
+        is_changed = status.batches != self._seen.batches or status.path != self._seen.path
         self._seen = status
+        if is_changed:
+            self.rows_changed()
 
     def close(self) -> None:
         """Close the files. Idempotent."""
@@ -137,6 +162,10 @@ class ReplicaReader:
         self._get = db.get
         if former is not None:
             former.close()
+
+
+def _nobody() -> None:
+    pass
 
 
 def _get_nothing(_: bytes) -> None:

@@ -267,6 +267,10 @@ class CommittedStore(rocksdb.Store):
         }
         return sorted(found)[:limit]
 
+    def unready_listed(self, partition: int, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+        """Return what `listed` does, of a recovering partition that is open."""
+        return listed(self._dbs[partition], prefix, after, limit) if partition in self._recovering else []
+
     def heads(self) -> dict[int, int]:
         """Return how far the partitions that are shown have come: to an offset of their changelogs."""
         return {

@@ -33,6 +33,8 @@ def stored(
     *,
     model_version: str = "1.0.0",
     scored_after: timedelta = timedelta(seconds=1),
+    namespace_id: int | None = None,
+    is_bot: bool | None = None,
 ) -> StoredScore:
     provenance = Provenance(
         event_id="5f6c1f0e-0000-4000-8000-000000000001",
@@ -41,6 +43,8 @@ def stored(
         source_offset=77,
         event_dt=REV_DT,
         scored_dt=REV_DT + scored_after,
+        namespace_id=namespace_id,
+        is_bot=is_bot,
     )
     return StoredScore(model_id(model_name, model_version), outcome, provenance)
 

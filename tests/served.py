@@ -15,6 +15,7 @@ from app.api.clients import Clients
 from app.api.intake import NO_INTAKE, IntakeAccess
 from app.api.on_demand import OnDemand
 from app.api.server import bind, run_server
+from app.feed import Feed
 from app.metrics import Metrics
 from schemas.catalogue import Catalogue
 from schemas.keys import row_key
@@ -28,10 +29,11 @@ from tests.replica_log import PAGES_TOPIC, REVISIONS_TOPIC, TOPICS, MemoryLog, M
 class Served:
     """A running server; what tests ask of it."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, metrics: Metrics) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, metrics: Metrics, feed: Feed) -> None:
         self.session = session
         self.url = url
         self.metrics = metrics
+        self.feed = feed
 
     async def ask(
         self, path: str, *, method: str = "GET", **options: Any
@@ -85,12 +87,15 @@ async def served(
     ores_legacy_scores: int | None = None,
     rules: RuleBook | None = None,
     clients: Clients | None = None,
+    feed_readers: int = 100,
 ) -> AsyncIterator[Served]:
     """Serve rows that came through a follower; the log is out of reach from the start where given so."""
     log = log or MemoryLog()
     fill(log, rows)
     follower = Follower(MemoryTopicReader(log), directory / "replica", TOPICS, poll_seconds=0.01)
     metrics = Metrics()
+    feed = Feed(follower, catalogue, readers_most=feed_readers)
+    follower.rows_changed = feed.changed
     api = create_api(
         reader=PredictionReader(follower),
         catalogue=catalogue,
@@ -101,6 +106,7 @@ async def served(
         ores_legacy_scores=ores_legacy_scores,
         rules=rules,
         clients=clients,
+        feed=feed,
     )
     started, stop = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
@@ -108,11 +114,13 @@ async def served(
     async with following(follower):
         if log.is_reachable:
             await until(lambda: follower.freshness().is_ready)
+        feeding = asyncio.create_task(feed.run(stop))
         server = asyncio.create_task(run_server(api, "", 0, started=started, stop=stop, listener=listener))
         await started.wait()
         try:
             async with aiohttp.ClientSession() as session:
-                yield Served(session, url, metrics)
+                yield Served(session, url, metrics, feed)
         finally:
             stop.set()
             await server
+            await feeding

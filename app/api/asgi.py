@@ -17,9 +17,11 @@ from app.api import errors, liftwing, ores, ours
 from app.api.answers import Resources
 from app.api.clients import ClientLimits, Clients
 from app.api.endpoint import CORS_HEADERS, Handler, beside, endpoint
+from app.api.feed import FeedFace
 from app.api.health import OperationsFace
 from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
 from app.api.jsonp import padded, refusing_other_callbacks
+from app.api.lists import ListFace
 from app.api.lookup import Lookups
 from app.api.on_demand import DirectScoring, OnDemand
 from app.api.ores_faces import OresFaces, is_ores_path
@@ -27,6 +29,7 @@ from app.api.ores_json import ores_refusal
 from app.api.peers import PeerFace
 from app.cluster.finder import Finder
 from app.cluster.peering import Peering
+from app.feed import Feed
 from app.metrics import Face, Metrics
 from schemas.catalogue import Catalogue
 from schemas.errors import RevstreamError
@@ -60,6 +63,7 @@ def create_api(
     intake: IntakeAccess = NO_INTAKE,
     cluster: Finder | None = None,
     peering: Peering | None = None,
+    feed: Feed | None = None,
     progress: Callable[[], Sequence[Progress]] = tuple,
     rules: RuleBook | None = None,
     clients: Clients | None = None,
@@ -78,6 +82,7 @@ def create_api(
         intake: Who may post events, and where they go.
         cluster: Finds what is not in the reader; None where all is.
         peering: What is done for other processes of the cluster; None on replicas.
+        feed: Tells of rows as they become visible; None where nothing does.
         progress: Returns what is recovering.
         rules: Which events are scored with which models; None without.
         clients: Knows how much may be scored for whom; None where it is not limited.
@@ -89,7 +94,7 @@ def create_api(
         reader, catalogue, on_demand, readiness, metrics, direct, cluster, peering, progress, rules
     )
     metrics.watch_reader(reader.freshness)
-    return Api(resources, clock, intake, ores_legacy_scores, clients)
+    return Api(resources, clock, intake, ores_legacy_scores, clients, feed=feed)
 
 
 class Api:
@@ -102,12 +107,15 @@ class Api:
         intake: IntakeAccess = NO_INTAKE,
         ores_legacy_scores: int | None = None,
         clients: Clients | None = None,
+        *,
+        feed: Feed | None = None,
     ) -> None:
         self._clock = clock
         self._metrics = resources.metrics
         self._ores = OresFaces(resources, ores_legacy_scores)
         self._lookup = Lookups(resources, clock, has_ores=not self._ores.is_legacy).answer
-        faces = (OperationsFace(resources), ours.OurFace(resources), self._ores)
+        lists, telling = ListFace(resources), FeedFace(resources, feed)
+        faces = (OperationsFace(resources), ours.OurFace(resources), lists, telling, self._ores)
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))

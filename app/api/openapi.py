@@ -1,6 +1,13 @@
 """The description of the API in OpenAPI 3.1, kept by hand beside the routes; a test holds them together."""
 
-from app.api import openapi_intake, openapi_kserve, openapi_liftwing, openapi_ores, openapi_ores_v3
+from app.api import (
+    openapi_intake,
+    openapi_kserve,
+    openapi_liftwing,
+    openapi_lists,
+    openapi_ores,
+    openapi_ores_v3,
+)
 from app.api.openapi_parts import Schema, answer, parameter
 
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -27,6 +34,7 @@ def document() -> Schema:
         },
         "paths": {
             **_OUR_PATHS,
+            **openapi_lists.PATHS,
             **openapi_ores_v3.PATHS,
             **openapi_ores.paths(),
             **openapi_liftwing.PATHS,
@@ -37,6 +45,7 @@ def document() -> Schema:
         "components": {
             "schemas": {
                 **_SCHEMAS,
+                **openapi_lists.SCHEMAS,
                 **openapi_ores.schemas(),
                 **openapi_liftwing.SCHEMAS,
                 **openapi_kserve.SCHEMAS,

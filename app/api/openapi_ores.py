@@ -31,8 +31,8 @@ def _old_versions() -> Iterator[tuple[str, Schema]]:
             path = _path(theirs)
             yield path, _operations(f"oresV{version}", path, methods)
             bare = path.removeprefix("/v1")
-            # There our own face is described, which answers about revisions.
-            if version == 1 and bare != "/scores/{wiki_id}/{model_name}":
+            # There our own face is described, which answers about revisions and lists.
+            if version == 1 and bare not in {"/scores/{wiki_id}", "/scores/{wiki_id}/{model_name}"}:
                 yield bare, _operations("ores", bare, methods)
 
 

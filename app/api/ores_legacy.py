@@ -15,7 +15,15 @@ from app.api.documents import Document, ores_features, ores_models
 from app.api.endpoint import BesideHandler, Handler
 from app.api.errors import Failure, MethodNotAllowed, RouteUnknown, liftwing_failure, status_of
 from app.api.numbers import parse_id
-from app.api.ores_v1 import OF_MODEL, OF_REVISION, PREFIXES, SHARED, names_model
+from app.api.ores_v1 import (
+    OF_MODEL,
+    OF_REVISION,
+    PREFIXES,
+    SHARED,
+    SHARED_WIKI,
+    asks_for_no_list,
+    names_model,
+)
 from app.metrics import Face
 from schemas.catalogue import ModelInfo
 from schemas.errors import ModelNotFound, NotReady, RequestInvalid, RevstreamError, WikiUnknown
@@ -113,7 +121,7 @@ class OresLegacyFace:
         for prefix in PREFIXES:
             for place in ("", "/{wiki_id}", OF_MODEL, OF_REVISION):
                 handlers[prefix + place] = self._deprecated
-        del handlers[PREFIXES[1] + OF_MODEL]
+        del handlers[SHARED_WIKI], handlers[PREFIXES[1] + OF_MODEL]
         return {path: (Face.ORES, _checked(handler)) for path, handler in handlers.items()}
 
     def routes_beside(self) -> dict[str, BesideHandler]:
@@ -121,6 +129,7 @@ class OresLegacyFace:
         return {
             "/": BesideHandler(_checked(self._root), lambda _: True),
             SHARED: BesideHandler(_checked(self._deprecated), names_model),
+            SHARED_WIKI: BesideHandler(_checked(self._deprecated), asks_for_no_list),
         }
 
     async def _root(self, _: Request) -> Response:

@@ -10,6 +10,7 @@ from app.api.answers import Resources
 from app.api.documents import Document, ores_score
 from app.api.endpoint import BesideHandler, Handler
 from app.api.errors import ores_entry
+from app.api.lists import asks_for_list
 from app.api.ores_json import ores_response
 from app.api.ores_request import OresRequest, read_ores_request
 from app.api.ores_scores import Answers, answers_about, models_asked, revision_in_path
@@ -19,10 +20,13 @@ from schemas.catalogue import ModelInfo
 from schemas.prediction import Score, ScoredModel
 
 PREFIXES = ("/v1/scores", "/scores")
+OF_WIKI = "/{wiki_id}"
 OF_MODEL = "/{wiki_id}/{model_name}"
 OF_REVISION = "/{wiki_id}/{model_name}/{rev_id}"
 # Our own face answers here as well: about a revision, where this one has the name of a model.
 SHARED = "/scores/{wiki_id}/{rev_id}"
+# And about the newest revisions of a wiki, where its parameters are given.
+SHARED_WIKI = "/scores/{wiki_id}"
 
 
 class OresV1Face:
@@ -36,9 +40,12 @@ class OresV1Face:
         routes: dict[str, tuple[Face, Handler]] = {}
         for prefix in PREFIXES:
             routes[prefix] = (Face.ORES, self._contexts)
-            routes[prefix + "/{wiki_id}"] = (Face.ORES, self._wiki)
             routes[prefix + OF_REVISION] = (Face.ORES, self._revision)
-        return {**routes, "/v1/scores" + OF_MODEL: (Face.ORES, self._model)}
+        return {
+            **routes,
+            "/v1/scores" + OF_WIKI: (Face.ORES, self._wiki),
+            "/v1/scores" + OF_MODEL: (Face.ORES, self._model),
+        }
 
     def post_routes(self) -> dict[str, tuple[Face, Handler]]:
         """Return path to face and handler of the routes that answer POST."""
@@ -46,7 +53,10 @@ class OresV1Face:
 
     def routes_beside(self) -> dict[str, BesideHandler]:
         """Return what answers GET in the place of other faces' routes."""
-        return {SHARED: BesideHandler(self._model, names_model)}
+        return {
+            SHARED: BesideHandler(self._model, names_model),
+            SHARED_WIKI: BesideHandler(self._wiki, asks_for_no_list),
+        }
 
     async def _contexts(self, request: Request) -> Response:
         asked = await read_ores_request(request)
@@ -88,6 +98,11 @@ def names_model(request: Request) -> bool:
     """Tell whether the last part of a path names a model: it begins with a letter, which no number does."""
     last: str = request.path_params["rev_id"]
     return last[:1].isalpha()
+
+
+def asks_for_no_list(request: Request) -> bool:
+    """Tell whether a request has no parameter of our own lists."""
+    return not asks_for_list(request)
 
 
 def _told(info: ModelInfo) -> Document:

@@ -1,17 +1,18 @@
 """Rows found wherever they lie."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from agents.assignor import Placement
-from app.cluster.node import Ask, Node, Reply
+from app.cluster.node import Ask, HistoryPart, Node, Reply
 from app.cluster.peers import Peers
 from schemas.errors import OwnerUnavailable, Recovering
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from schemas.prediction import PredictionRow
+from tables.lists import ListedRows, PredictionLists, RowList
 from tables.reader import Freshness, PredictionReader
 from tables.withdrawal import withdrawn
 
@@ -30,10 +31,22 @@ class Found(Struct, frozen=True):
     freshness: Freshness
 
 
+class FoundHistory(Struct, frozen=True):
+    """A part of a page's history.
+
+    Attributes:
+        part: None where nothing is known of the page.
+        freshness: Of where it was found.
+    """
+
+    part: RowList | None
+    freshness: Freshness
+
+
 class Finder(Protocol):
     """Finds rows of revisions and pages.
 
-    Both methods raise PredictionWithdrawn where it was deleted or hidden, ValueError where the ids make no
+    All methods raise PredictionWithdrawn where it was deleted or hidden, ValueError where the ids make no
     key, and in a cluster Recovering or OwnerUnavailable where nobody can tell now.
     """
 
@@ -43,6 +56,10 @@ class Finder(Protocol):
 
     async def page(self, wiki_id: str, page_id: int) -> Found:
         """Return the scores of the latest scored revision of a page."""
+        ...
+
+    async def history(self, wiki_id: str, page_id: int, part: HistoryPart) -> FoundHistory:
+        """Return the scores of a page's revisions, the newest first; withdrawn is what the page is."""
         ...
 
 
@@ -59,6 +76,12 @@ class LocalFinder:
     async def page(self, wiki_id: str, page_id: int) -> Found:
         """Return the scores of the latest scored revision of a page."""
         return Found(self._reader.page(wiki_id, page_id), self._reader.freshness())
+
+    async def history(self, wiki_id: str, page_id: int, part: HistoryPart) -> FoundHistory:
+        """Return the scores of a page's revisions."""
+        lists = PredictionLists(cast(ListedRows, self._reader.source))
+        found = lists.of_page(wiki_id, page_id, after=part.after, limit=part.limit)
+        return FoundHistory(found, self._reader.freshness())
 
 
 class ClusterFinder:
@@ -81,13 +104,18 @@ class ClusterFinder:
 
     async def revision(self, wiki_id: str, rev_id: int) -> Found:
         """Return the scores of a revision."""
-        return await self._find(Ask(REVISIONS_TABLE, wiki_id, rev_id), rev_id=rev_id)
+        return _found(await self._find(Ask(REVISIONS_TABLE, wiki_id, rev_id), rev_id=rev_id))
 
     async def page(self, wiki_id: str, page_id: int) -> Found:
         """Return the scores of the latest scored revision of a page."""
-        return await self._find(Ask(PAGES_TABLE, wiki_id, page_id), page_id=page_id)
+        return _found(await self._find(Ask(PAGES_TABLE, wiki_id, page_id), page_id=page_id))
 
-    async def _find(self, ask: Ask, **asked: int) -> Found:
+    async def history(self, wiki_id: str, page_id: int, part: HistoryPart) -> FoundHistory:
+        """Return the scores of a page's revisions, which lie with the page."""
+        reply = await self._find(Ask(PAGES_TABLE, wiki_id, page_id, history=part), page_id=page_id)
+        return FoundHistory(reply.history, _freshness(reply))
+
+    async def _find(self, ask: Ask, **asked: int) -> Reply:
         """Find a row.
 
         1. Here.
@@ -99,7 +127,7 @@ class ClusterFinder:
             reply = await self._ask(ask, reply)
         if reply.kind == "elsewhere":  # 3
             reply = await self._ask(replace(ask, partition=reply.partition), reply)
-        if not reply.is_final:
+        if not reply.is_final or (reply.kind == "row" and (reply.history is None) != (ask.history is None)):
             raise Recovering(
                 f"The worker that holds this row of {ask.wiki_id[:100]} is filling its tables, and no other "
                 "has a copy. Ask again in a few seconds.",
@@ -109,8 +137,7 @@ class ClusterFinder:
             )
         if reply.withdrawn is not None:
             raise withdrawn(ask.wiki_id, reply.withdrawn, **asked)
-        age = reply.age_seconds
-        return Found(reply.row, _TRUE if age is None else Freshness(True, ("standby",), age))
+        return reply
 
     async def _ask(self, ask: Ask, last: Reply) -> Reply:
         """Ask those who may know, and return the first answer that leads on; without any, the last one.
@@ -145,3 +172,12 @@ class ClusterFinder:
         owner = placement.owners.get(partition)
         standbys = sorted(placement.standbys.get(partition, ()), key=lambda one: one != self._address())
         return [*([] if owner is None else [owner]), *standbys]
+
+
+def _found(reply: Reply) -> Found:
+    return Found(reply.row, _freshness(reply))
+
+
+def _freshness(reply: Reply) -> Freshness:
+    age = reply.age_seconds
+    return _TRUE if age is None else Freshness(True, ("standby",), age)

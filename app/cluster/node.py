@@ -2,19 +2,41 @@
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.errors import PredictionWithdrawn
 from schemas.keys import PAGES_TABLE, PLACES, REVISIONS_TABLE, place_key, place_partition, row_key
 from schemas.prediction import PredictionRow
 from tables.copies import Copies
+from tables.lists import ListedRows, PredictionLists, RowList
 from tables.predictions import Predictions
-from tables.reader import Freshness, PredictionReader
+from tables.reader import Freshness, PredictionReader, RowSource
+from tables.row_index import Place
 
 # A place that is not there means something only where nothing can have been told for longer than this.
 _PLACES_AGE_MOST_SECONDS: Final = 10.0
+
+
+class HistoryPart(Struct, frozen=True, array_like=True):
+    """Which part of a page's history is asked for.
+
+    Attributes:
+        limit: Most rows.
+        rev_dt_us: Where the part before ended, see `tables.row_index.Place`; None for the first.
+        rev_id: The same.
+    """
+
+    limit: int
+    rev_dt_us: int | None = None
+    rev_id: int = 0
+
+    @property
+    def after(self) -> Place | None:
+        """Where the part before ended."""
+        return None if self.rev_dt_us is None else Place(self.rev_dt_us, self.rev_id)
 
 
 class Ask(Struct, frozen=True, array_like=True):
@@ -25,12 +47,14 @@ class Ask(Struct, frozen=True, array_like=True):
         wiki_id: Database name.
         number: Of the revision or page, in [0, 2**63).
         partition: Where the row lies; None where that is not known yet.
+        history: Which part of the page's revisions is wanted in place of its row; None where none is.
     """
 
     table: str
     wiki_id: str
     number: int
     partition: int | None = None
+    history: HistoryPart | None = None
 
 
 class Reply(Struct, frozen=True, array_like=True):
@@ -43,6 +67,7 @@ class Reply(Struct, frozen=True, array_like=True):
         withdrawn: ``page`` or ``revision``.
         partition: See above.
         age_seconds: How old the row may be; None from its owner.
+        history: The part of the history that was asked for, in place of the row.
     """
 
     kind: Literal["row", "absent", "withdrawn", "elsewhere", "unplaced", "recovering"]
@@ -50,6 +75,7 @@ class Reply(Struct, frozen=True, array_like=True):
     withdrawn: str | None = None
     partition: int | None = None
     age_seconds: float | None = None
+    history: RowList | None = None
 
     @property
     def is_final(self) -> bool:
@@ -60,12 +86,21 @@ class Reply(Struct, frozen=True, array_like=True):
 class _PartitionRows:
     """The rows of one partition that is not ours, or not yet, as a `tables.reader.RowSource`."""
 
-    def __init__(self, get: Callable[[str, int, bytes], bytes | None], partition: int) -> None:
+    def __init__(
+        self,
+        get: Callable[[str, int, bytes], bytes | None],
+        listed: Callable[[int, bytes, bytes, int], list[bytes]],
+        partition: int,
+    ) -> None:
         self._get = get
+        self._listed = listed
         self._partition = partition
 
     def get(self, table: str, key: bytes) -> bytes | None:
         return self._get(table, self._partition, key)
+
+    def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+        return self._listed(self._partition, prefix, after, limit)
 
     def freshness(self) -> Freshness:
         return Freshness(True, (), None)
@@ -124,21 +159,25 @@ class Node:
         copies = [self._copies.whole(table, partition) for table in (REVISIONS_TABLE, PAGES_TABLE)]
         whole = [copy for copy in copies if copy is not None]
         if len(whole) == len(copies):
-            rows = _PartitionRows(self._copied, partition)
+            rows = _PartitionRows(self._copied, self._copied_list, partition)
             age_seconds = max(map(self._copies.age_seconds, whole))
         elif partition in self.taken and partition in self._predictions.recovering & self._predictions.held:
-            rows = _PartitionRows(self._predictions.unready, partition)
+            rows = _PartitionRows(self._predictions.unready, self._predictions.unready_listed, partition)
             age_seconds = monotonic() - self.taken[partition]
         else:
             return Reply("recovering", partition=partition)
         reply = _read(PredictionReader(rows), ask)
         if reply.kind == "absent" and rows.get(ask.table, row_key(ask.wiki_id, ask.number)) is None:
             return Reply("recovering", partition=partition)
-        return Reply(reply.kind, reply.row, reply.withdrawn, partition, age_seconds)
+        return replace(reply, partition=partition, age_seconds=age_seconds)
 
     def _copied(self, table: str, partition: int, key: bytes) -> bytes | None:
         copy = self._copies.whole(table, partition)
         return None if copy is None else copy.get(key)
+
+    def _copied_list(self, partition: int, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+        copy = self._copies.whole(REVISIONS_TABLE, partition)
+        return [] if copy is None else copy.listed(prefix, after, limit)
 
     def any_standby(self, ask: Ask) -> Reply | None:
         """Answer by whichever standby here has the row; None where none has."""
@@ -165,6 +204,8 @@ class Node:
 
 
 def _read(reader: PredictionReader, ask: Ask) -> Reply:
+    if ask.history is not None:
+        return _read_history(reader.source, ask, ask.history)
     find: Callable[[str, int], PredictionRow | None]
     find = reader.revision if ask.table == REVISIONS_TABLE else reader.page
     try:
@@ -172,3 +213,12 @@ def _read(reader: PredictionReader, ask: Ask) -> Reply:
     except PredictionWithdrawn as error:
         return Reply("withdrawn", withdrawn=str(error.fields["withdrawn"]))
     return Reply("absent") if row is None else Reply("row", row)
+
+
+def _read_history(rows: RowSource, ask: Ask, part: HistoryPart) -> Reply:
+    lists = PredictionLists(cast(ListedRows, rows))
+    try:
+        found = lists.of_page(ask.wiki_id, ask.number, after=part.after, limit=part.limit)
+    except PredictionWithdrawn as error:
+        return Reply("withdrawn", withdrawn=str(error.fields["withdrawn"]))
+    return Reply("absent") if found is None else Reply("row", history=found)

@@ -144,7 +144,7 @@ async def paged(lists: PredictionLists, wiki_id: str, limit: int, page_id: int |
         if page_id is None:
             part = await lists.newest(wiki_id, lambda _: True, after=after, limit=limit)
         else:
-            found = await lists.of_page(wiki_id, page_id, after=after, limit=limit)
+            found = lists.of_page(wiki_id, page_id, after=after, limit=limit)
             if found is None:
                 return []
             part = found
