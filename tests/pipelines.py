@@ -118,10 +118,14 @@ class Observed:
 
 
 class CommittedRows:
-    """The rows of a pipeline as a `tables.reader.RowSource`."""
+    """The rows of a pipeline as `tables.lists.IndexedRows`."""
 
     def __init__(self, predictions: Predictions) -> None:
         self.get = predictions.get
+        self.listed = predictions.listed
+        self.heads = predictions.heads
+        self.floor = predictions.floor
+        self.arrived = predictions.arrived
 
     def freshness(self) -> Freshness:
         return Freshness(True, (), None)

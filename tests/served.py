@@ -29,11 +29,19 @@ from tests.replica_log import PAGES_TOPIC, REVISIONS_TOPIC, TOPICS, MemoryLog, M
 class Served:
     """A running server; what tests ask of it."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, metrics: Metrics, feed: Feed) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, metrics: Metrics, feed: Feed | None = None
+    ) -> None:
         self.session = session
         self.url = url
         self.metrics = metrics
-        self.feed = feed
+        self._feed = feed
+
+    @property
+    def feed(self) -> Feed:
+        """What `/feed` reads."""
+        assert self._feed is not None
+        return self._feed
 
     async def ask(
         self, path: str, *, method: str = "GET", **options: Any

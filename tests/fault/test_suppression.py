@@ -14,13 +14,17 @@ import pytest
 from agents.embedded.erasure import Eraser
 from agents.embedded.log import Log, NewRecord
 from agents.rules.rule import Retry
+from app.feed import Feed
+from app.row_filter import RowFilter
+from schemas.catalogue import Catalogue
 from schemas.decode import peek_key
 from schemas.erasure import Erasure, encode_erasure
-from schemas.errors import ContentUnavailable
+from schemas.errors import ContentUnavailable, PredictionWithdrawn
 from schemas.keys import DEAD_LETTER_TOPIC, ERASURE_TOPIC, PAGE_CHANGE_TOPIC
+from tables.lists import PredictionLists
 from tests.audit import records
 from tests.input_events import encoded, page_change, user
-from tests.pipelines import APP_ID, QUICK, RunningPipeline, Timing, pipeline
+from tests.pipelines import APP_ID, QUICK, WIKI, CommittedRows, RunningPipeline, Timing, pipeline
 from tests.until import until
 
 NAME, COMMENT, TITLE = "Zephyrinus Quillfeather", "the telephone number is 0190-555", "Talk:Xanthippe_at_home"
@@ -164,6 +168,50 @@ async def test_a_suppressed_revision_leaves_no_trace_and_its_neighbours_stay(tmp
         ]
         assert [rev_id for rev_id in kept if rev_id < 10] == [1, 2, 3]
     assert found(tmp_path) == {}
+
+
+@pytest.mark.parametrize("kind", ["delete", "visibility_change"])
+async def test_what_is_suppressed_leaves_lists_and_feed_and_is_told_by_ids_alone(
+    kind: str, tmp_path: Path
+) -> None:
+    async with erasing(tmp_path) as given:
+        rows = CommittedRows(given.predictions)
+        lists, feed = PredictionLists(rows), Feed(rows, Catalogue({WIKI: {}}), readers_most=1)
+        given.app.tables.changed = feed.changed  # type: ignore[attr-defined]  # of our own manager
+        given.give(encoded(event(3, page_id=31)), secret(4, page_id=31), *others(3))
+        await given.until_done()
+        reader = feed.subscribe(RowFilter())
+        start = feed.oldest()
+
+        async def missed() -> bytes:
+            return b"".join([text async for text in feed.replay(RowFilter(), start, feed.place())])
+
+        async def newest() -> list[int]:
+            found = await lists.newest(WIKI, lambda _: True, limit=100)
+            return [row.rev_id for row in found.rows if row.rev_id < 10_000]
+
+        def history() -> list[int]:
+            found = lists.of_page(WIKI, 31, limit=100)
+            return [] if found is None else [row.rev_id for row in found.rows]
+
+        assert await newest() == history() == [4, 3]
+        assert b'"rev_id":4,"rev_dt"' in await missed()
+        given.give(suppression(4, page_id=31, kind=kind))
+        await until_clean(given, tmp_path)
+        live = await reader.take()
+        assert b"event: withdrawn" in live
+        assert b'"scores"' not in live
+        if kind == "delete":
+            with pytest.raises(PredictionWithdrawn):
+                history()
+        else:
+            assert history() == [3]
+        assert await newest() == ([] if kind == "delete" else [3])
+        replayed = await missed()
+        assert b"event: withdrawn" in replayed
+        assert b'"rev_id":4,"rev_dt"' not in replayed
+        assert (b'"rev_id":3,"rev_dt"' in replayed) is (kind != "delete")
+        feed.leave(reader)
 
 
 @pytest.mark.parametrize("kind", ["delete", "visibility_change"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from agents.assignor import Placement
 from app.api.asgi import create_api
@@ -14,7 +15,7 @@ from app.api.on_demand import OnDemand
 from app.api.server import bind, run_server
 from app.cluster.addresses import authorization_of, with_token, without_token
 from app.cluster.finder import ClusterFinder
-from app.cluster.node import Ask, Node
+from app.cluster.node import Ask, HistoryPart, Node
 from app.cluster.peering import Peering
 from app.cluster.peers import PATH, Peers
 from app.metrics import Face, Metrics
@@ -24,6 +25,7 @@ from schemas.errors import OwnerUnavailable, PredictionWithdrawn, Recovering
 from schemas.keys import PAGES_TABLE, PLACES, REVISIONS_TABLE, place_key, place_partition, row_key
 from tables.codec import encode_row
 from tables.copies import Copies
+from tables.lists import ListedRows, PredictionLists
 from tables.predictions import CommittingTables, Predictions, PredictionTable
 from tables.reader import Freshness, PredictionReader
 from tests.pipelines import WIKI, CommittedRows, edit, pipeline
@@ -234,6 +236,55 @@ async def test_a_standby_elsewhere_is_asked_too(tmp_path: Path) -> None:
             {0: NOWHERE, 1: NOWHERE}, {0: (made.owner.address,), 1: (made.owner.address,)}
         )
         assert (await made.finder.revision(WIKI, 7)).row is not None
+
+
+async def test_a_page_has_the_same_history_wherever_it_is_asked_for(tmp_path: Path) -> None:
+    newest_first = sorted(REVISIONS, reverse=True)
+    async with cluster(tmp_path) as made:
+        part, found = HistoryPart(limit=12), list[int]()
+        while True:
+            history = (await made.finder.history(WIKI, 31, part)).part
+            assert history is not None
+            found += [row.rev_id for row in history.rows]
+            if history.next is None:
+                break
+            part = HistoryPart(12, *history.next)
+        assert sorted(found, reverse=True) == newest_first
+        here = PredictionLists(cast(ListedRows, made.owner.reader.source)).of_page(WIKI, 31, limit=500)
+        assert here is not None
+        assert [row.rev_id for row in here.rows] == found
+        assert (await made.finder.history(WIKI, 999, HistoryPart(limit=5))).part is None
+
+
+async def test_a_standby_tells_a_history_and_its_age(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as made:
+        made.copy_rows()
+        for table in (REVISIONS_TABLE, PAGES_TABLE):
+            await made.other.follow(table, [0])
+        await made.other.follow(PLACES, [0, 1])
+        made.placement = Placement({0: NOWHERE, 1: NOWHERE}, {0: (made.other.address,)})
+        found = await made.finder.history(WIKI, 31, HistoryPart(limit=500))
+        assert found.part is not None
+        assert len(found.part.rows) == len(REVISIONS)
+        assert found.freshness.age_seconds is not None
+
+
+async def test_a_worker_of_before_there_were_histories_is_not_taken_for_one_without_rows(
+    tmp_path: Path,
+) -> None:
+    async with cluster(tmp_path) as made:
+        answer = made.owner.node.answer
+        made.owner.node.answer = lambda ask: answer(replace(ask, history=None))  # type: ignore[method-assign]  # as one of before
+        with pytest.raises(Recovering):
+            await made.finder.history(WIKI, 31, HistoryPart(limit=5))
+
+
+async def test_a_hidden_page_has_no_history_anywhere(tmp_path: Path) -> None:
+    async with cluster(tmp_path, delete) as made:
+        with pytest.raises(PredictionWithdrawn):
+            await made.finder.history(WIKI, 31, HistoryPart(limit=5))
+        reply = made.owner.node.answer(Ask(PAGES_TABLE, WIKI, 31, 0, HistoryPart(limit=5)))
+        assert (reply.kind, reply.history) == ("withdrawn", None)
 
 
 async def test_nonsense_is_refused(tmp_path: Path) -> None:

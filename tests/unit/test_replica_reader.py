@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from app.feed import Feed
+from app.row_filter import RowFilter
 from schemas.keys import row_key
 from tables.codec import encode_row
 from tables.follower import Follower
+from tables.lists import PredictionLists
 from tables.reader import PredictionReader
 from tables.replica_reader import ReplicaReader, ReplicaStatus
 from tests.replica_log import PAGES_TOPIC, REVISIONS_TOPIC, TOPICS, MemoryLog, MemoryTopicReader
-from tests.rows import binary, row, stored
+from tests.rows import binary, catalogue, row, stored
 from tests.served import fill, following, until
 
 
@@ -54,6 +57,34 @@ async def test_a_reader_sees_what_the_follower_wrote_and_how_old_it_is(tmp_path:
         assert freshness.age_seconds is not None
         log.append(REVISIONS_TOPIC, row_key("enwiki", 1), None)
         await until(lambda: not has(reader, 1))
+
+
+async def test_lists_and_feed_are_read_from_the_files_that_another_process_writes(tmp_path: Path) -> None:
+    log = MemoryLog()
+    fill(log, [row_of(1)])
+    async with followed(log, tmp_path) as (follower, reader):
+        assert has(reader, 1)
+        feed = Feed(reader, catalogue({"enwiki": ("damaging",)}), readers_most=1)
+        reader.rows_changed = feed.changed
+        listening = feed.subscribe(RowFilter())
+        start = feed.place()
+        fill(log, [row_of(2), row_of(3)])
+
+        def is_told() -> bool:
+            reader.refresh()
+            return len(listening.waiting) == 2
+
+        await until(is_told)
+        newest = await PredictionLists(reader).newest("enwiki", lambda _: True, limit=10)
+        assert [row.rev_id for row in newest.rows] == [3, 2, 1]
+        history = PredictionLists(reader).of_page("enwiki", 2, limit=10)
+        assert history is not None
+        assert [row.rev_id for row in history.rows] == [2]
+        assert reader.heads() == follower.heads()
+        live = await listening.take()
+        missed = b"".join([text async for text in feed.replay(RowFilter(), start, feed.place())])
+        assert live.count(b"event: score") == missed.count(b"event: score") == 2
+        feed.leave(listening)
 
 
 async def test_a_reader_goes_on_with_a_follower_that_was_started_anew(tmp_path: Path) -> None:
