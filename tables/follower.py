@@ -124,6 +124,14 @@ class Follower:
         held = self._get(self._prefixes[table] + key)
         return None if held is None else row_of(held)
 
+    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the row under each key; None where there is none."""
+        prefix = self._prefixes[table]
+        if self._served is None:
+            return [None] * len(keys)
+        held = self._served.get_all([prefix + key for key in keys])
+        return [None if one is None else row_of(one) for one in held]
+
     def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
         """Return what `tables.row_index.RowIndex.listed` does."""
         return [] if self._served is None else row_index.listed(self._served.db, prefix, after, limit)

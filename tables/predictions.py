@@ -284,6 +284,10 @@ class Predictions:
         """Return a committed row of ``revisions`` or ``pages``, of the partitions that are recovered."""
         return (self._revisions if table == REVISIONS_TABLE else self._pages).data.committed(key)
 
+    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return what `get` does for each key."""
+        return (self._revisions if table == REVISIONS_TABLE else self._pages).data.committed_many(keys)
+
     def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
         """Return what `tables.row_index.RowIndex.listed` does, of the partitions that are recovered."""
         return self._revisions.data.listed(prefix, after, limit)

@@ -1,6 +1,7 @@
 """Predictions read from wherever their rows lie: the worker's own tables, or a replica of them."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -54,6 +55,15 @@ class RowSource(Protocol):
         ...
 
 
+@runtime_checkable
+class ManyRowsSource(Protocol):
+    """A source that gives many rows at less than the cost of each."""
+
+    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return what `RowSource.get` does for each key, all of one moment."""
+        ...
+
+
 class PredictionReader:
     """Predictions by revision and by page.
 
@@ -68,6 +78,7 @@ class PredictionReader:
     def __init__(self, rows: RowSource) -> None:
         self.row = rows.get
         self.source = rows
+        self._get_many = rows.get_many if isinstance(rows, ManyRowsSource) else self._one_by_one
 
     def revision(self, wiki_id: str, rev_id: int) -> PredictionRow | None:
         """Return the scores of a revision.
@@ -97,6 +108,13 @@ class PredictionReader:
             return None
         refuse_withdrawn(self._decoded(REVISIONS_TABLE, wiki_id, row.rev_id), row, page_id=page_id)
         return row if row.scores else None
+
+    def rows(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the rows under some keys, as `row` does, all of one moment."""
+        return self._get_many(table, keys)
+
+    def _one_by_one(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.row(table, key) for key in keys]
 
     def _decoded(self, table: str, wiki_id: str, number: int) -> PredictionRow | None:
         row = self.row(table, row_key(wiki_id, number))

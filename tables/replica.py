@@ -81,6 +81,7 @@ class Replica:
             self.db = Rdict(str(path), replica_options())
         except Exception as error:
             raise named(error, path) from error
+        self.get_all = cast(Callable[[list[bytes]], list[bytes | None]], self.db.get)
         self.get = cast(Callable[[bytes], bytes | None], self.db.get)
         self._indexers = {table: Indexer(table, self.db.get) for table in (REVISIONS_TABLE, PAGES_TABLE)}
         stored = self.db.get(_STATE_KEY)

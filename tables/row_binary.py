@@ -5,6 +5,7 @@ fastavro reads any schema into dicts, which costs about twice as much as this. W
 byte for byte. When the schema changes, this module changes with it.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct as Layout
@@ -29,10 +30,21 @@ _KINDS = (ScoreKind.BINARY, ScoreKind.MULTICLASS, ScoreKind.MULTILABEL)
 _SHA512_BYTES = 64
 _DOUBLE = Layout("<d")
 _SMALL = tuple(bytes((number << 1,)) for number in range(64))
-_END = b"\0"
+END = b"\0"
+"""Of an array or map, where it is not all of it."""
+
 _HIGH_BITS = sum(128 << 7 * byte for byte in range(7))
-_NULL = _SMALL[0]
+NEVER_WITHDRAWN = _NULL = _SMALL[0]
 _PRESENT = _SMALL[1]
+LONG_EXPRESSION = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+EIGHT_EXPRESSION = rb"[\x80-\xff]{7}[\x00-\x7f]"
+"""Of a number of eight bytes, as usual times are."""
+
+ORIGIN_END_EXPRESSION = rb"(?:\x00|\x02%b)(?:\x00|\x02[\x00\x01])" % LONG_EXPRESSION
+"""Of what follows the times in where a score came from."""
+
+_TAIL_BYTES = 23
+_never_withdrawn = re.compile(EIGHT_EXPRESSION + ORIGIN_END_EXPRESSION + rb"\x00\x00\Z").search
 _SCORE = _SMALL[0]
 _FAILURE = _SMALL[1]
 _FLAGS = {None: _NULL, False: _PRESENT + b"\0", True: _PRESENT + b"\x01"}
@@ -62,12 +74,12 @@ def encode(row: PredictionRow) -> bytes:
                 if outcome.prediction:
                     parts.append(_long(len(outcome.prediction)))
                     parts += map(_text, outcome.prediction)
-                parts.append(_END)
+                parts.append(END)
                 if outcome.probability:
                     parts.append(_long(len(outcome.probability)))
                     for label, probability in sorted(outcome.probability.items()):
                         parts += (_text(label), _DOUBLE.pack(probability))
-                parts.append(_END)
+                parts.append(END)
             else:
                 parts += (_FAILURE, _text(outcome.code), _text(outcome.message))
             parts += (
@@ -80,7 +92,7 @@ def encode(row: PredictionRow) -> bytes:
                 _NULL if origin.namespace_id is None else _PRESENT + _long(origin.namespace_id),
                 _FLAGS[origin.is_bot],
             )
-    parts.append(_END)
+    parts.append(END)
     parts.append(_NULL if row.withdrawal is None else _withdrawal(row.withdrawal))
     return b"".join(parts)
 
@@ -127,6 +139,55 @@ def head_of(data: bytes, start: int) -> tuple[int, int, bool]:
     _, at = _read_long(data, at)
     rev_dt_us, at = _read_microseconds(data, at)
     return page_id, rev_dt_us, data[at] != 0
+
+
+def text_bytes(text: str) -> bytes:
+    """Return a text with its length before it."""
+    return _text(text)
+
+
+def is_never_withdrawn(data: bytes) -> bool:
+    """Tell whether a row's last bytes prove that nothing was withdrawn; False proves nothing.
+
+    Such a row ends in a time, usually of eight bytes, what is known of namespace and bot, the end of its
+    scores, and a zero. A withdrawn row ends in two zeros only where its event had the offset 0 and nothing is
+    erased; then the time of the act is before them, which is nothing like namespace and bot after another time.
+    """
+    return _never_withdrawn(data, max(0, len(data) - _TAIL_BYTES)) is not None
+
+
+def long_bytes(number: int) -> bytes:
+    """Return a whole number, or the count of an array or map."""
+    return _long(number)
+
+
+def score_head(model: ModelId, kind: ScoreKind) -> bytes:
+    """Return what stands before the prediction of a stored score."""
+    return _model(model) + _SCORE + _KIND_BYTES[kind]
+
+
+def long_of(data: bytes) -> int:
+    """Read the whole number that some bytes are, up to ten."""
+    if len(data) > 8:
+        return _read_long(data, 0)[0]
+    number = _gathered(int.from_bytes(data, "little"))
+    return (number >> 1) ^ -(number & 1)
+
+
+def time_of(data: bytes) -> datetime:
+    """Read the time that eight bytes are."""
+    seconds, microsecond = divmod(long_of(data), 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microsecond)
+
+
+def texts_of(data: bytes) -> tuple[str, ...]:
+    """Read an array of texts at the start of some bytes."""
+    count, at = _read_count(data, 0)
+    texts = []
+    for _ in range(count):
+        text, at = _read_text(data, at)
+        texts.append(text)
+    return tuple(texts)
 
 
 def _withdrawal(withdrawal: Withdrawal) -> bytes:
@@ -275,6 +336,13 @@ def _time(dt: datetime) -> bytes:
     number = (number & 0x3FFF00003FFF) | ((number & 0xFFFC0000FFFC000) << 2)
     number = (number & 0x7F007F007F007F) | ((number & 0x3F803F803F803F80) << 1)
     return (number | 0x80808080808080).to_bytes(8, "little")
+
+
+def _gathered(number: int) -> int:
+    """Bring the seven bits of each of eight bytes together; the other way round in `_time`."""
+    number = (number & 0x7F007F007F007F) | ((number & 0x7F007F007F007F00) >> 1)
+    number = (number & 0x3FFF00003FFF) | ((number & 0x3FFF00003FFF0000) >> 2)
+    return (number & 0xFFFFFFF) | ((number & 0xFFFFFFF00000000) >> 4)
 
 
 def _read_text(data: bytes, at: int) -> tuple[str, int]:

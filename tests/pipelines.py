@@ -126,6 +126,7 @@ class CommittedRows:
         self.heads = predictions.heads
         self.floor = predictions.floor
         self.arrived = predictions.arrived
+        self.get_many = predictions.get_many
 
     def freshness(self) -> Freshness:
         return Freshness(True, (), None)

@@ -107,6 +107,17 @@ async def test_an_urgent_row_shows_at_once_and_what_follows_it_until_all_is_comm
     assert rows.store.committed(b"k") == b"scored anew"
 
 
+async def test_many_rows_are_those_that_each_question_alone_gives(rows: Rows) -> None:
+    for offset, key in enumerate((b"a", b"b", b"c")):
+        rows.hold(offset, key, b"row of " + key, sent_to=offset)
+    rows.commit(2)
+    rows.hold(3, b"b", b"hidden", sent_to=3, is_urgent=True)
+    keys = [b"c", b"b", b"none", b"a", b"b"]
+    assert rows.store.committed_many(keys) == [None, b"hidden", None, b"row of a", b"hidden"]
+    assert rows.store.committed_many(keys) == [rows.store.committed(key) for key in keys]
+    assert rows.store.committed_many([]) == []
+
+
 async def test_an_urgent_row_is_forgotten_with_its_event(rows: Rows) -> None:
     rows.hold(0, b"k", b"hidden", sent_to=0, is_urgent=True)
     rows.store.forget_uncommitted()
