@@ -70,6 +70,7 @@ def worker(settings: Settings) -> None:
     "snapshot_folder",
     "client_classes",
     "trusted_proxies",
+    "cache_seconds",
     "shutdown_timeout_seconds",
     *KAFKA,
     *MODELS,

@@ -27,6 +27,8 @@ class Face(StrEnum):
     SCORES = "scores"
     PAGES = "pages"
     FEED = "feed"
+    BATCH = "batch"
+    MODELS = "models"
     ORES = "ores"
     LIFTWING = "liftwing"
     INTAKE = "intake"
@@ -35,7 +37,7 @@ class Face(StrEnum):
     UNKNOWN = "unknown"
 
 
-_ANSWERING = (Face.SCORES, Face.PAGES, Face.ORES, Face.LIFTWING)
+_ANSWERING = (Face.SCORES, Face.PAGES, Face.BATCH, Face.ORES, Face.LIFTWING)
 
 
 class Outcome(StrEnum):

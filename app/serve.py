@@ -238,6 +238,7 @@ async def answer_from(
             rules=open_rules(settings, catalogue),
             ores_legacy_scores=settings.ores_legacy_scores,
             feed=feed,
+            cache_seconds=settings.cache_seconds,
         )
         # What is composed stays to the end: the collector need not walk it again and again.
         gc.freeze()

@@ -174,6 +174,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Readers of `/feed` at once; beyond them, and at 0, it answers 503.", ge=0, le=100_000
         ),
     ] = 1000
+    cache_seconds: Annotated[
+        int,
+        Meta(
+            description="How long browsers and CDNs may keep an answer of `/scores` or `/pages`, hence one "
+            "that was withdrawn meanwhile; 0: they ask each time.",
+            ge=0,
+            le=3600,
+        ),
+    ] = 10
     intake: Annotated[
         Literal["off", "token", "open"],
         Meta(

@@ -69,6 +69,7 @@ class WorkerRows:
         self.heads = predictions.heads
         self.floor = predictions.floor
         self.arrived = predictions.arrived
+        self.get_many = predictions.get_many
         self._predictions = predictions
         self._was_ready = False
         self.is_recovered = False
@@ -261,6 +262,7 @@ class Worker:
             feed=self.feed,
             progress=self._progress,
             rules=self.rules,
+            cache_seconds=self.settings.cache_seconds,
         )
         settings = self.settings
         await self.scorers.begin()

@@ -43,9 +43,11 @@ The tree, with the code that API, events and tables carry::
         ├── RequestInvalid         request_invalid
         ├── AccessDenied           access_denied
         ├── WikiUnknown            wiki_unknown
+        ├── StatisticsNotFound     statistics_not_found
         ├── PredictionNotFound     prediction_not_found
         ├── PredictionWithdrawn    prediction_withdrawn
         └── NotReady               not_ready                (retryable)
+            ├── OnDemandBound      on_demand_bound          (retryable)
             ├── Recovering         recovering               (retryable)
             ├── OwnerUnavailable   owner_unavailable        (retryable)
             ├── Overloaded         overloaded               (retryable)
@@ -326,6 +328,12 @@ class WikiUnknown(RequestError):
     code = "wiki_unknown"
 
 
+class StatisticsNotFound(RequestError):
+    """The model was imported or trained without test statistics."""
+
+    code = "statistics_not_found"
+
+
 class PredictionNotFound(RequestError):
     """No prediction is stored for that revision or page."""
 
@@ -343,6 +351,12 @@ class NotReady(RequestError):
 
     code = "not_ready"
     retryable = True
+
+
+class OnDemandBound(NotReady):
+    """The batch had more to score than one request may; what was scored is stored, so ask again."""
+
+    code = "on_demand_bound"
 
 
 class Recovering(NotReady):

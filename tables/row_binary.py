@@ -151,7 +151,7 @@ def is_never_withdrawn(data: bytes) -> bool:
 
     Such a row ends in a time, usually of eight bytes, what is known of namespace and bot, the end of its
     scores, and a zero. A withdrawn row ends in two zeros only where its event had the offset 0 and nothing is
-    erased; then the time of the act is before them, which is nothing like namespace and bot after another time.
+    erased; then the time of the act is before them, and is nothing like namespace and bot after another time.
     """
     return _never_withdrawn(data, max(0, len(data) - _TAIL_BYTES)) is not None
 

@@ -133,7 +133,7 @@ class _Rows:
             return error.code
         if row is None:
             return PredictionNotFound.code
-        document = full_document(row, catalogue.models(row.wiki_id), self.freshness())
+        document = full_document(row, catalogue.models(row.wiki_id))
         return _bare(json.loads(bytes(json_response(document).body)))
 
 

@@ -96,6 +96,7 @@ async def served(
     rules: RuleBook | None = None,
     clients: Clients | None = None,
     feed_readers: int = 100,
+    cache_seconds: int = 10,
 ) -> AsyncIterator[Served]:
     """Serve rows that came through a follower; the log is out of reach from the start where given so."""
     log = log or MemoryLog()
@@ -115,6 +116,7 @@ async def served(
         rules=rules,
         clients=clients,
         feed=feed,
+        cache_seconds=cache_seconds,
     )
     started, stop = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)

@@ -39,6 +39,7 @@ class Resources(Struct, frozen=True):
         peering: What is done for other processes of the cluster; None on replicas.
         progress: What is recovering.
         rules: Which events are scored with which models; None without, where the stream scores all.
+        cache_seconds: How long caches may keep answers of our own face.
     """
 
     reader: PredictionReader
@@ -51,6 +52,7 @@ class Resources(Struct, frozen=True):
     peering: Peering | None = None
     progress: Callable[[], Sequence[Progress]] = tuple
     rules: RuleBook | None = None
+    cache_seconds: int = 10
 
     @property
     def finder(self) -> Finder:

@@ -15,14 +15,18 @@ from starlette.types import Receive, Scope, Send
 from agents.rules.book import RuleBook
 from app.api import errors, liftwing, ores, ours
 from app.api.answers import Resources
+from app.api.batch import BatchFace
 from app.api.clients import ClientLimits, Clients
-from app.api.endpoint import CORS_HEADERS, Handler, beside, endpoint
+from app.api.conditional import is_unchanged, of_no_body
+from app.api.cors import methods_of, preflight
+from app.api.endpoint import Handler, beside, endpoint
 from app.api.feed import FeedFace
 from app.api.health import OperationsFace
 from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
 from app.api.jsonp import padded, refusing_other_callbacks
 from app.api.lists import ListFace
 from app.api.lookup import Lookups
+from app.api.models import ModelsFace
 from app.api.on_demand import DirectScoring, OnDemand
 from app.api.ores_faces import OresFaces, is_ores_path
 from app.api.ores_json import ores_refusal
@@ -41,14 +45,10 @@ _ENVELOPES: dict[Face, Callable[[RevstreamError], errors.Failure]] = {
 _HEADERS = {
     Face.SCORES: ours.HEADERS,
     Face.PAGES: ours.HEADERS,
+    Face.BATCH: ours.HEADERS,
+    Face.MODELS: ours.HEADERS,
     Face.ORES: ores.HEADERS,
     Face.LIFTWING: liftwing.HEADERS,
-}
-_PREFLIGHT_HEADERS = {
-    **CORS_HEADERS,
-    "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
-    "access-control-allow-headers": "content-type, user-agent, api-user-agent",
-    "access-control-max-age": "86400",
 }
 
 
@@ -67,6 +67,7 @@ def create_api(
     progress: Callable[[], Sequence[Progress]] = tuple,
     rules: RuleBook | None = None,
     clients: Clients | None = None,
+    cache_seconds: int = 10,
     clock: Callable[[], float] = time.perf_counter,
     ores_legacy_scores: int | None = None,
 ) -> "Api":
@@ -86,12 +87,23 @@ def create_api(
         progress: Returns what is recovering.
         rules: Which events are scored with which models; None without.
         clients: Knows how much may be scored for whom; None where it is not limited.
+        cache_seconds: How long caches may keep answers of our own face.
         clock: Seconds for durations.
         ores_legacy_scores: Scores that one request may ask for where ORES's paths are to answer as
             ores-legacy does; None where they answer as ORES.
     """
     resources = Resources(
-        reader, catalogue, on_demand, readiness, metrics, direct, cluster, peering, progress, rules
+        reader,
+        catalogue,
+        on_demand,
+        readiness,
+        metrics,
+        direct,
+        cluster,
+        peering,
+        progress,
+        rules,
+        cache_seconds,
     )
     metrics.watch_reader(reader.freshness)
     return Api(resources, clock, intake, ores_legacy_scores, clients, feed=feed)
@@ -115,11 +127,13 @@ class Api:
         self._ores = OresFaces(resources, ores_legacy_scores)
         self._lookup = Lookups(resources, clock, has_ores=not self._ores.is_legacy).answer
         lists, telling = ListFace(resources), FeedFace(resources, feed)
-        faces = (OperationsFace(resources), ours.OurFace(resources), lists, telling, self._ores)
+        own = (OperationsFace(resources), ours.OurFace(resources), lists, telling, ModelsFace(resources))
+        faces = (*own, self._ores)
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))
         posts = lift_wing.post_routes() | posting.post_routes() | self._ores.post_routes()
+        posts |= BatchFace(resources).post_routes()
         if resources.peering is not None:
             posts |= PeerFace(resources.peering, resources).post_routes()
         for path, (face, handler) in posts.items():
@@ -146,13 +160,16 @@ class Api:
                 # The full handler meets the same failure, and shows it in its face's envelope.
                 found = None
             if found is not None:
-                counters, headers, body = found
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                counters, headers, body, tag, modified = found
+                status = 200
+                if tag and is_unchanged(scope["headers"], tag, modified):
+                    status, headers, body = 304, of_no_body(headers), b""
+                await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
-                counters.count(200, self._clock() - started)
+                counters.count(status, self._clock() - started)
                 return
         elif method == "OPTIONS":
-            await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send)
+            await preflight(scope, self.routes)(scope, receive, send)
             return
         path = scope.get("path", "")
         if path.endswith("/") and path != "/":
@@ -190,5 +207,6 @@ class Api:
         elif path.startswith(("/v1/models", "/v2/models", "/v2/health")):
             face = Face.LIFTWING
         response = await self._endpoint(face, refuse)(request)
-        response.headers.update(refusal.headers or {})
+        if refusal.status_code == 405:
+            response.headers["allow"] = ", ".join(methods_of(path, self.routes))
         return response

@@ -32,23 +32,31 @@ def row_document(row: PredictionRow, models: Mapping[str, ModelInfo]) -> Documen
         models: What its wiki serves: of several versions stored, the served one is shown, and the one
             that was scored last where that is not among them.
     """
-    return {
-        "wiki_id": row.wiki_id,
-        "page_id": row.page_id,
-        "rev_id": row.rev_id,
-        "rev_dt": row.rev_dt,
-        "scores": {
-            stored.model.model_name: _stored_document(stored) for stored in _one_per_name(row.scores, models)
-        },
+    scores = {
+        stored.model.model_name: stored_document(stored) for stored in _one_per_name(row.scores, models)
     }
+    return {**row_head(row), "scores": scores}
 
 
-def full_document(row: PredictionRow, models: Mapping[str, ModelInfo], freshness: Freshness) -> Document:
-    """Return a row as `row_document` does, with where each score came from and how old the tables may be."""
-    document = row_document(row, models)
-    for stored in _one_per_name(row.scores, models):
-        provenance = stored.provenance
-        document["scores"][stored.model.model_name]["provenance"] = {
+def row_head(row: PredictionRow) -> Document:
+    """Return what a row in our shape says before its scores."""
+    return {"wiki_id": row.wiki_id, "page_id": row.page_id, "rev_id": row.rev_id, "rev_dt": row.rev_dt}
+
+
+def full_document(row: PredictionRow, models: Mapping[str, ModelInfo]) -> Document:
+    """Return a row as `row_document` does, with where each score came from, and all versions stored."""
+    scores = {
+        stored.model.model_name: with_provenance(stored) for stored in _one_per_name(row.scores, models)
+    }
+    return {**row_head(row), "scores": scores, "versions": stored_versions(row)}
+
+
+def with_provenance(stored: StoredScore) -> Document:
+    """Return a stored answer as `stored_document` does, with where it came from."""
+    provenance = stored.provenance
+    return {
+        **stored_document(stored),
+        "provenance": {
             "model_sha512": stored.model.model_sha512,
             "event_id": provenance.event_id,
             "source_topic": provenance.source_topic,
@@ -56,9 +64,21 @@ def full_document(row: PredictionRow, models: Mapping[str, ModelInfo], freshness
             "source_offset": provenance.source_offset,
             "event_dt": provenance.event_dt,
             "scored_dt": provenance.scored_dt,
-        }
-    document["freshness"] = {"age_seconds": freshness.age_seconds, "reasons": freshness.reasons}
-    return document
+        },
+    }
+
+
+def stored_versions(row: PredictionRow) -> Document:
+    """Return the versions of each model by which a row has scores."""
+    versions: dict[str, list[str]] = {}
+    for stored in row.scores:
+        versions.setdefault(stored.model.model_name, []).append(stored.model.model_version)
+    return versions
+
+
+def freshness_document(freshness: Freshness) -> Document:
+    """Return how old the tables may be."""
+    return {"freshness": {"age_seconds": freshness.age_seconds, "reasons": freshness.reasons}}
 
 
 def _one_per_name(scores: tuple[StoredScore, ...], models: Mapping[str, ModelInfo]) -> Iterable[StoredScore]:
@@ -76,15 +96,16 @@ def _rank(score: StoredScore, models: Mapping[str, ModelInfo]) -> tuple[bool, An
     return is_served, score.provenance.scored_dt
 
 
-def _stored_document(stored: StoredScore) -> Document:
-    outcome = stored.outcome
+def stored_document(answer: StoredScore | ScoredModel) -> Document:
+    """Return one model's answer in our shape."""
+    outcome = answer.outcome
     if isinstance(outcome, ScoreFailure):
         return {
-            "model_version": stored.model.model_version,
+            "model_version": answer.model.model_version,
             "error": {"code": outcome.code, "message": outcome.message},
         }
     return {
-        "model_version": stored.model.model_version,
+        "model_version": answer.model.model_version,
         "prediction": outcome.prediction_value(),
         "probability": outcome.probability,
     }

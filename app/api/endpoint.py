@@ -9,12 +9,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app.api.age import begin_age, end_age
+from app.api.cors import ANY_ORIGIN
 from app.api.documents import compact, pretty
-from app.api.errors import BodyTooLarge, Failure
+from app.api.errors import BodyTooLarge, Failure, defect
 from app.metrics import FaceCounters
 from schemas.errors import RevstreamError
 
-CORS_HEADERS: Mapping[str, str] = {"access-control-allow-origin": "*"}
 BODY_BYTES = 1 << 20
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -50,7 +50,7 @@ def endpoint(
         handler: Answers, or raises an error of the typed tree.
         counters: Of the face that it belongs to.
         envelope: Shows an error the way that the clients of the face expect.
-        headers: Added to every answer, beside those for CORS.
+        headers: Added to every answer that does not set them, beside those for CORS.
         clock: Seconds for durations.
         refusal: Makes the answer that shows an error; compact JSON if None.
     """
@@ -70,14 +70,12 @@ def endpoint(
             response = Response(status_code=400)
         except Exception:
             _log.exception("request_failed", path=request.scope["path"][:200])
-            unexpected = RevstreamError(
-                "The server failed on this request by a defect of its own; its log has the details."
-            )
-            response = refused(request, unexpected)
+            response = refused(request, defect())
         finally:
             end_age(token)
-        response.headers.update(CORS_HEADERS)
-        response.headers.update(headers)
+        response.headers.update(ANY_ORIGIN)
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
         if age.seconds is not None:
             response.headers["age"] = str(int(age.seconds))
         seconds = clock() - started

@@ -17,6 +17,7 @@ _STATUSES: Mapping[str, int] = {
     "event_schema_unsupported": 400,
     "wiki_unknown": 404,
     "model_not_found": 404,
+    "statistics_not_found": 404,
     "prediction_not_found": 404,
     "revision_not_found": 404,
     "revision_deleted": 404,
@@ -30,6 +31,7 @@ _STATUSES: Mapping[str, int] = {
     "feature_error": 422,
     "content_unavailable": 503,
     "not_ready": 503,
+    "on_demand_bound": 503,
     "recovering": 503,
     "owner_unavailable": 503,
     "overloaded": 503,
@@ -124,6 +126,13 @@ class FromWebPage(AccessDenied):
     """A browser sends the request for a page that it shows."""
 
 
+def defect() -> RevstreamError:
+    """Return what is told of a failure that nobody foresaw."""
+    return RevstreamError(
+        "The server failed on this request by a defect of its own; its log has the details."
+    )
+
+
 def status_of(error: RevstreamError) -> int:
     """Return the HTTP status of an error; 500 for those that no request can cause."""
     if isinstance(error, InfoPathMalformed):
@@ -141,8 +150,11 @@ def status_of(error: RevstreamError) -> int:
 
 def ours(error: RevstreamError) -> Failure:
     """Return an error in our envelope: ``{"error": {"code", "message", …fields}}``."""
-    document = {"error": {"code": error.code, "message": error.message, **error.fields}}
-    return Failure(status_of(error), document, _headers(error))
+    details = {"code": error.code, "message": error.message, **error.fields}
+    headers = _headers(error)
+    if "retry-after" in headers:
+        details["retry_after_seconds"] = int(headers["retry-after"])
+    return Failure(status_of(error), {"error": details}, headers)
 
 
 def ores(error: RevstreamError) -> Failure:

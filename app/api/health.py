@@ -5,10 +5,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import Resources
+from app.api.conditional import conditional_response
 from app.api.documents import Document
 from app.api.endpoint import Handler, json_response
 from app.api.openapi import document
+from app.api.viewer import view
 from app.metrics import CONTENT_TYPE, Face
+
+_CACHE_SECONDS = 300
 
 
 class OperationsFace:
@@ -22,23 +26,29 @@ class OperationsFace:
         return {
             "/": (Face.OPERATIONS, self._index),
             "/openapi.json": (Face.OPERATIONS, self._openapi),
+            "/docs": (Face.OPERATIONS, view),
             "/healthz": (Face.OPERATIONS, self._healthz),
             "/readyz": (Face.OPERATIONS, self._readyz),
             "/metrics": (Face.OPERATIONS, self._metrics),
         }
 
-    async def _index(self, _: Request) -> Response:
+    async def _index(self, request: Request) -> Response:
         paths = document()["paths"]
         summaries = {
             path: {method.upper(): operation["summary"] for method, operation in operations.items()}
             for path, operations in paths.items()
         }
-        return json_response(
-            {"status": "alive", "name": "revstream", "description": "/openapi.json", "routes": summaries}
-        )
+        told = {
+            "status": "alive",
+            "name": "revstream",
+            "description": "/openapi.json",
+            "viewer": "/docs",
+            "routes": summaries,
+        }
+        return conditional_response(request, told, cache_seconds=_CACHE_SECONDS)
 
-    async def _openapi(self, _: Request) -> Response:
-        return json_response(document())
+    async def _openapi(self, request: Request) -> Response:
+        return conditional_response(request, document(), cache_seconds=_CACHE_SECONDS)
 
     async def _healthz(self, _: Request) -> Response:
         return json_response({"status": "ok"})

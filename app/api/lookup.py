@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 from app.api import ores, ours
 from app.api.answers import Resources, of_version
+from app.api.conditional import Headers, cache_control, entity_tag, http_date, modified_seconds
+from app.api.cors import ANY_ORIGIN
 from app.api.documents import compact, ores_answers, ores_models, row_document
-from app.api.endpoint import CORS_HEADERS
 from app.api.memo import Memo
 from app.api.numbers import parse_id
 from app.api.ores_json import are_plain, ores_json
@@ -16,12 +17,12 @@ from schemas.prediction import PredictionRow, ScoredModel
 from tables.codec import decode_row
 from tables.withdrawal import is_hidden
 
-Headers = tuple[tuple[bytes, bytes], ...]
 # Table, key and row, and the same of the row that could withdraw it.
 _Rows = tuple[str, bytes, bytes, str, bytes, bytes | None]
-# Face, rows, headers, body, models in it. Nothing in it refers back to anything, so that the garbage
-# collector leaves it alone: thousands of these would otherwise be walked again and again.
-_Kept = tuple[str, _Rows, Headers, bytes, int]
+# Face, rows, headers, body, models in it, tag (empty where the face has none) and Unix seconds. Nothing in it
+# refers back to anything, so that the garbage collector leaves it alone: thousands of these would otherwise
+# be walked again and again.
+_Kept = tuple[str, _Rows, Headers, bytes, int, bytes, int]
 
 # With ten models a body has about 8 kB, so the memo stays below 70 MB; with two it takes 10 MB.
 _MEMO_ENTRIES = 4096
@@ -58,14 +59,18 @@ class Lookups:
         }
         self._clock = clock
         self._has_ores = has_ores
-        self._our_headers = _headers(ours.HEADERS)
+        self._our_headers = _headers(
+            {**ours.HEADERS, "cache-control": cache_control(resources.cache_seconds)}
+        )
         self._ores_headers = _headers(ores.HEADERS)
         self._memo: Memo[tuple[str, bytes], _Kept] = Memo(_MEMO_ENTRIES, keep_seconds=_MEMO_SECONDS)
         self._age: Headers = ()
         self._age_at = float("-inf")
 
-    def answer(self, path: str, query: bytes) -> tuple[FaceCounters, Headers, bytes] | None:
-        """Return counters, headers and body of a plain hit; None where it is not one.
+    def answer(self, path: str, query: bytes) -> tuple[FaceCounters, Headers, bytes, bytes, int] | None:
+        """Return counters, headers, body, tag and time of a plain hit; None where it is not one.
+
+        A tag that is empty says that the face answers no conditions.
 
         Raises:
             StoreFormatUnsupported: The row was written by a later version than this one.
@@ -79,10 +84,10 @@ class Lookups:
                 return None
             if len(kept[3]) <= _MEMO_BODY_BYTES:
                 self._memo.put((path, query), kept)
-        face, _, headers, body, models = kept
+        face, _, headers, body, models, tag, modified = kept
         counters = self._counters[face]
         counters.answered_stored(models)
-        return counters, headers + self._age_now(), body
+        return counters, headers + self._age_now(), body, tag, modified
 
     def _is_current(self, rows: _Rows) -> bool:
         return self._get(rows[0], rows[1]) == rows[2] and self._get(rows[3], rows[4]) == rows[5]
@@ -129,7 +134,13 @@ class Lookups:
         row, rows = shown
         document = row_document(row, models)
         body = compact(document)
-        return face, rows, _with_length(self._our_headers, body), body, len(document["scores"])
+        tag, modified = entity_tag(body), modified_seconds(row)
+        headers = (
+            *_with_length(self._our_headers, body),
+            (b"etag", tag),
+            (b"last-modified", http_date(modified).encode()),
+        )
+        return face, rows, headers, body, len(document["scores"]), tag, modified
 
     def _of_ores(self, wiki_id: str, text: str, model_name: str | None, query: bytes) -> _Kept | None:
         models = self._wikis.get(wiki_id)
@@ -148,7 +159,7 @@ class Lookups:
         document = {wiki_id: {**ores_models(models), "scores": scores}}
         body = ores_json(document, is_compact=bool(query), is_plain=are_plain(found))
         headers = _with_length(self._ores_headers, body)
-        return Face.ORES.value, shown[1], headers, body, len(found)
+        return Face.ORES.value, shown[1], headers, body, len(found), b"", 0
 
     def _age_now(self) -> Headers:
         """Return the Age header, whose unit is the second, at most half of one late."""
@@ -172,7 +183,7 @@ def _stored(row: PredictionRow, models: Mapping[str, ModelInfo]) -> dict[str, Sc
 
 
 def _headers(face: Mapping[str, str]) -> Headers:
-    pairs = {"content-type": "application/json", **CORS_HEADERS, **face}
+    pairs = {"content-type": "application/json", **ANY_ORIGIN, **face}
     return tuple((name.encode(), value.encode()) for name, value in pairs.items())
 
 

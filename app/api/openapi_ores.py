@@ -92,13 +92,29 @@ def _operation(operation_id: str, operation: Schema) -> Schema:
 
 
 def _page(operation_id: str, summary: str, *queries: Schema, kind: str = "text/html") -> Schema:
-    operation = {
+    operation: Schema = {
         "summary": summary,
         "operationId": operation_id,
         "parameters": [*queries],
         "responses": {"200": answer("The page.", kind=kind)},
     }
+    if _SPEC in queries:
+        operation["responses"]["200"]["content"]["application/json"] = {}
     return {"get": operation}
+
+
+def _form() -> Schema:
+    form = _page(
+        "oresForm",
+        "A form for people that scores revisions.",
+        _query("wiki", "Database name of the wiki."),
+        _query("models", "Names of models, separated by '|'."),
+        _query("revids", "Revision ids, separated by '|', commas or blanks."),
+        _query("go", "Present: score them."),
+    )
+    for status, why in (("400", "A field is malformed."), ("404", "The wiki or a model is unknown.")):
+        form["get"]["responses"][status] = answer(f"The form. {why}", kind="text/html")
+    return form
 
 
 def _specification(version: int) -> Schema:
@@ -111,14 +127,7 @@ def _query(name: str, text: str) -> Schema:
 
 _SPEC = _query("spec", "Present: the description for programs instead.")
 _PAGES: Schema = {
-    "/ui": _page(
-        "oresForm",
-        "A form for people that scores revisions.",
-        _query("wiki", "Database name of the wiki."),
-        _query("models", "Names of models, separated by '|'."),
-        _query("revids", "Revision ids, separated by '|', commas or blanks."),
-        _query("go", "Present: score them."),
-    ),
+    "/ui": _form(),
     "/v1": _page("oresV1Page", "A description of version 1 of ORES, for people.", _SPEC),
     "/v2": _page("oresV2Page", "A description of version 2 of ORES, for people.", _SPEC),
     "/v3": _page("oresV3Page", "A description of version 3 of ORES, for people.", _SPEC),

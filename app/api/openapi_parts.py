@@ -1,8 +1,28 @@
 """Parts of the OpenAPI description that its sections share."""
 
-from typing import Any
+from typing import Any, Final
 
 Schema = dict[str, Any]
+
+NUMBER: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+LABELS: Final[Schema] = {
+    "type": "object",
+    "description": "Label to probability.",
+    "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+}
+PREDICTION: Final[Schema] = {
+    "description": "A boolean of a binary model, a label of a multiclass one, labels of a multilabel one.",
+    "oneOf": [
+        {"type": "boolean"},
+        {"type": "string"},
+        {"type": "array", "items": {"type": "string"}},
+    ],
+}
+CODE_AND_MESSAGE: Final[Schema] = {
+    "type": "object",
+    "required": ["code", "message"],
+    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+}
 
 
 def parameter(name: str, schema: Schema, text: str, *, where: str = "path") -> Schema:

@@ -6,7 +6,7 @@ serving process should hold code for that.
 
 from typing import TYPE_CHECKING, Any
 
-from models.statistics.answer import model_info
+from models.statistics.answer import model_info, thresholds
 from models.statistics.confusion import METRICS
 from models.statistics.curves import average_precision, roc_auc
 from models.statistics.document import DEFAULT_FIELDS, StatisticsDocument
@@ -28,6 +28,7 @@ __all__ = [
     "model_info",
     "roc_auc",
     "score_schema",
+    "thresholds",
 ]
 
 

@@ -52,6 +52,34 @@ def model_info(document: ModelInfoDocument, paths: str = "") -> dict[str, Any]:
     return answer
 
 
+def thresholds(
+    document: ModelInfoDocument, label: str | None = None, formula: str | None = None
+) -> dict[str, Any]:
+    """Return thresholds of one model by label, as ``statistics.thresholds`` does for paths.
+
+    Args:
+        document: What there is to know of the model.
+        label: The only one that is wanted; None for all.
+        formula: Such as ``maximum recall @ precision >= 0.9``: what it finds is given, None where the bound
+            cannot be met. Without one, all thresholds are listed with their metrics.
+
+    Raises:
+        InfoPathUnknown: The model has no such label, or the formula names an unknown metric.
+        InfoPathMalformed: The formula is none.
+        ModelCorrupt: The statistics of the model cannot be read.
+    """
+    statistics = StatisticsDocument.read(document.statistics)
+    wanted = None if formula is None else parse_formula(formula)
+    names = statistics.tables if label is None else (find_label(label, statistics.labels),)
+    answer: dict[str, Any] = {}
+    for name in names:
+        if name not in statistics.tables:
+            raise unknown(name)
+        read = statistics.tables[name].read()
+        answer[name] = read.rows() if wanted is None else read.optimum(wanted, ())
+    return answer
+
+
 def _statistics(statistics: StatisticsDocument, tree: Tree) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     for field in tree or [name for name in statistics.default_fields if name in statistics.entries]:

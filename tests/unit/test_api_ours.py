@@ -175,13 +175,34 @@ async def test_a_method_that_a_route_does_not_know_is_refused_with_those_it_does
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
-async def test_browsers_may_ask_from_anywhere(replica: Served) -> None:
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/models/x:predict", "GET, HEAD, POST"),
+        ("/v1/models", "GET, HEAD"),
+        ("/scores", "GET, HEAD, POST"),
+        ("/scores/enwiki/12345/", "GET, HEAD"),
+        ("/nothing/here", "GET, HEAD, POST"),
+    ],
+)
+async def test_browsers_may_ask_from_anywhere(replica: Served, path: str, methods: str) -> None:
     headers = {"origin": "https://example.org", "access-control-request-method": "POST"}
-    status, _, response = await replica.ask("/v1/models/x:predict", method="OPTIONS", headers=headers)
+    status, _, response = await replica.ask(path, method="OPTIONS", headers=headers)
     assert status == 204
     assert response.headers["access-control-allow-origin"] == "*"
-    assert "POST" in response.headers["access-control-allow-methods"]
-    assert "content-type" in response.headers["access-control-allow-headers"]
+    assert response.headers["access-control-allow-methods"] == methods
+    assert response.headers["allow"] == f"{methods}, OPTIONS"
+    allowed = set(response.headers["access-control-allow-headers"].split(", "))
+    assert {"content-type", "if-none-match", "last-event-id", "authorization"} <= allowed
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events/", "/peers/lookup"])
+async def test_pages_are_let_through_to_nothing_that_writes_or_is_between_workers(
+    replica: Served, path: str
+) -> None:
+    headers = {"origin": "https://example.org", "access-control-request-method": "POST"}
+    _, _, response = await replica.ask(path, method="OPTIONS", headers=headers)
+    assert not [name for name in response.headers if name.lower().startswith("access-control")]
 
 
 async def test_a_replica_that_is_not_whole_asks_to_come_back(tmp_path: Path) -> None:

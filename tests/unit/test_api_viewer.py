@@ -1,0 +1,25 @@
+"""The description of the API for people."""
+
+import re
+from pathlib import Path
+
+from app.api.openapi import document
+from tests.rows import catalogue
+from tests.served import served
+
+
+async def test_the_page_shows_every_route_and_schema_and_needs_no_other_host(tmp_path: Path) -> None:
+    async with served(tmp_path, catalogue({"enwiki": ("damaging",)})) as running:
+        status, body, response = await running.ask("/docs")
+    assert (status, response.content_type) == (200, "text/html")
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    shown, whole = body.decode(), document()
+    for path, operations in whole["paths"].items():
+        for method in operations:
+            assert f"<code>{method.upper()} {path}</code>" in shown
+    for name in whole["components"]["schemas"]:
+        assert f'id="schema-{name}"' in shown
+    assert "<script" not in shown
+    assert not re.search(r'(?:src|href)="(?!/|#)', shown)
+    anchors = set(re.findall(r'href="#([^"]+)"', shown))
+    assert anchors <= set(re.findall(r'id="([^"]+)"', shown))
