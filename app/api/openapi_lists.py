@@ -71,7 +71,11 @@ PATHS: Final[Schema] = {
             "holds, a replica of all. An answer may have fewer revisions than asked for, and still a next.",
             "operationId": "getNewest",
             "parameters": [_WIKI, *_FILTERS, _SINCE, _LIMIT, _CURSOR],
-            "responses": {"200": {**answer("A part of the list.", "Newest"), "headers": _AGE}, **_REFUSALS},
+            "responses": {
+                "200": {**answer("A part of the list.", "NewestOrOres"), "headers": _AGE},
+                **_REFUSALS,
+                "404": answer("The wiki has no models.", "ErrorOrOres"),
+            },
         }
     },
     "/feed": {
@@ -98,6 +102,12 @@ _ROWS = {"type": "array", "items": {"$ref": "#/components/schemas/ListedRow"}}
 _NEXT = {"type": ["string", "null"], "description": "The cursor of the rest; null at the end."}
 
 SCHEMAS: Final[Schema] = {
+    "NewestOrOres": {
+        "anyOf": [
+            {"$ref": "#/components/schemas/Newest"},
+            {"type": "object", "required": ["models"], "properties": {"models": {"type": "object"}}},
+        ]
+    },
     "ListedRow": {
         "allOf": [{"$ref": "#/components/schemas/Row"}],
         "required": ["namespace_id", "is_bot"],
