@@ -24,6 +24,7 @@ from app.api.feed import FeedFace
 from app.api.health import OperationsFace
 from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
 from app.api.jsonp import padded, refusing_other_callbacks
+from app.api.lag import LagFace
 from app.api.lists import ListFace
 from app.api.lookup import Lookups
 from app.api.models import ModelsFace
@@ -127,8 +128,8 @@ class Api:
         self._ores = OresFaces(resources, ores_legacy_scores)
         self._lookup = Lookups(resources, clock, has_ores=not self._ores.is_legacy).answer
         lists, telling = ListFace(resources), FeedFace(resources, feed)
-        own = (OperationsFace(resources), ours.OurFace(resources), lists, telling, ModelsFace(resources))
-        faces = (*own, self._ores)
+        own = (OperationsFace(resources), ours.OurFace(resources), lists, telling)
+        faces = (*own, ModelsFace(resources), LagFace(resources), self._ores)
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))

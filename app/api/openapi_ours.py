@@ -74,7 +74,7 @@ def _stored(what: str, schema: str) -> Schema:
     }
 
 
-PATHS: Final[Schema] = {
+PATHS: Schema = {
     "/scores": {
         "post": {
             "summary": "The scores of up to 10,000 revisions of any wikis, a JSON line for each.",
@@ -110,6 +110,33 @@ PATHS: Final[Schema] = {
             "operationId": "getPage",
             "parameters": [WIKI, _PAGE, _ASKED, _PROVENANCE, *CONDITIONS],
             "responses": _stored("The stored scores.", "Row"),
+        }
+    },
+}
+
+PATHS |= {
+    "/lag": {
+        "get": {
+            "summary": "How far behind the scores of all wikis are.",
+            "operationId": "getLags",
+            "responses": {
+                "200": answer("By wiki.", "Lags"),
+                "400": answer("A parameter is unknown.", "Error"),
+                "503": answer("The tables are not complete yet.", "Error"),
+            },
+        }
+    },
+    "/lag/{wiki_id}": {
+        "get": {
+            "summary": "How far behind the scores of a wiki are.",
+            "operationId": "getLag",
+            "parameters": [WIKI],
+            "responses": {
+                "200": answer("Of that wiki.", "Lag"),
+                "400": answer("A parameter is unknown.", "Error"),
+                "404": answer("The wiki has no models.", "Error"),
+                "503": answer("The tables are not complete yet.", "Error"),
+            },
         }
     },
 }
@@ -193,6 +220,37 @@ SCHEMAS: Final[Schema] = {
                     "event_dt": _DATE,
                     "scored_dt": _DATE,
                 },
+            },
+        },
+    },
+    "Lags": {
+        "type": "object",
+        "required": ["wikis"],
+        "properties": {
+            "wikis": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Lag"}}
+        },
+    },
+    "Lag": {
+        "type": "object",
+        "description": "By the newest revision of the wiki that is scored in the tables of this process.",
+        "required": ["newest", "age_seconds"],
+        "properties": {
+            "wiki_id": {"type": "string"},
+            "newest": {
+                "type": ["object", "null"],
+                "required": ["rev_id", "rev_dt", "event_dt", "scored_dt", "delay_seconds", "seconds_since"],
+                "properties": {
+                    "rev_id": NUMBER,
+                    "rev_dt": _DATE,
+                    "event_dt": _DATE,
+                    "scored_dt": _DATE,
+                    "delay_seconds": {"type": "number", "description": "From the event to its last score."},
+                    "seconds_since": {"type": "number", "description": "From the revision until now."},
+                },
+            },
+            "age_seconds": {
+                "type": ["number", "null"],
+                "description": "How old the tables may be; null where the stream ends.",
             },
         },
     },
