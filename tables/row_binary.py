@@ -6,9 +6,13 @@ byte for byte. When the schema changes, this module changes with it.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct as Layout
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.prediction import (
     ModelId,
@@ -166,18 +170,16 @@ def score_head(model: ModelId, kind: ScoreKind) -> bytes:
     return _model(model) + _SCORE + _KIND_BYTES[kind]
 
 
-def long_of(data: bytes) -> int:
-    """Read the whole number that some bytes are, up to ten."""
-    if len(data) > 8:
-        return _read_long(data, 0)[0]
-    number = _gathered(int.from_bytes(data, "little"))
-    return (number >> 1) ^ -(number & 1)
-
-
-def time_of(data: bytes) -> datetime:
-    """Read the time that eight bytes are."""
-    seconds, microsecond = divmod(long_of(data), 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microsecond)
+def longs_of(parts: Sequence[bytes]) -> NDArray[np.int64]:
+    """Read the whole numbers that some bytes are, each up to ten; int64[parts]."""
+    if max(map(len, parts), default=0) > 8:
+        return np.array([_read_long(part, 0)[0] for part in parts], np.int64)
+    numbers = np.frombuffer(b"".join([part.ljust(8, b"\0") for part in parts]), "<i8")
+    # Seven bits of each of eight bytes are brought together: what `_time` does, the other way round.
+    numbers = (numbers & 0x7F007F007F007F) | ((numbers & 0x7F007F007F007F00) >> 1)
+    numbers = (numbers & 0x3FFF00003FFF) | ((numbers & 0x3FFF00003FFF0000) >> 2)
+    numbers = (numbers & 0xFFFFFFF) | ((numbers & 0xFFFFFFF00000000) >> 4)
+    return (numbers >> 1) ^ -(numbers & 1)
 
 
 def texts_of(data: bytes) -> tuple[str, ...]:
@@ -336,13 +338,6 @@ def _time(dt: datetime) -> bytes:
     number = (number & 0x3FFF00003FFF) | ((number & 0xFFFC0000FFFC000) << 2)
     number = (number & 0x7F007F007F007F) | ((number & 0x3F803F803F803F80) << 1)
     return (number | 0x80808080808080).to_bytes(8, "little")
-
-
-def _gathered(number: int) -> int:
-    """Bring the seven bits of each of eight bytes together; the other way round in `_time`."""
-    number = (number & 0x7F007F007F007F) | ((number & 0x7F007F007F007F00) >> 1)
-    number = (number & 0x3FFF00003FFF) | ((number & 0x3FFF00003FFF0000) >> 2)
-    return (number & 0xFFFFFFF) | ((number & 0xFFFFFFF00000000) >> 4)
 
 
 def _read_text(data: bytes, at: int) -> tuple[str, int]:

@@ -12,10 +12,11 @@ It gives what is shown of scores, at about a tenth of the cost of `tables.codec.
 import re
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from struct import unpack
 from typing import Final
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from schemas.errors import StoreFormatUnsupported
 from schemas.prediction import ModelId, PredictionRow, Score, ScoreKind, StoredScore
@@ -101,13 +102,13 @@ class Form:
         found = self._match(data)
         return None if found is None else found.groups()
 
-    def probabilities(self, rows: Sequence[Groups]) -> tuple[float, ...]:
+    def probabilities(self, rows: Sequence[Groups]) -> NDArray[np.float64]:
         """Return the probabilities of all scores of several rows, row after row."""
         if self._places is not None:
             parts = [b"".join(self._places(groups)) for groups in rows]
         else:
             parts = [] if self._only is None else [groups[self._only] for groups in rows]
-        return unpack(f"<{len(parts) * self.numbers}d", b"".join(parts))
+        return np.frombuffer(b"".join(parts), "<f8")
 
 
 class Forms:
@@ -134,6 +135,22 @@ class Forms:
                         forms.insert(0, form)
                     return form, groups
         return self._learn(wiki_id, data)
+
+    def read_all(self, wiki_id: str, rows: Sequence[bytes | None]) -> list[tuple[Form, Groups] | None]:
+        """Return what `read` does of each row that is there."""
+        found: list[tuple[Form, Groups] | None] = []
+        forms = self._forms.setdefault(wiki_id, [])
+        form = forms[0] if forms else None
+        for row in rows:
+            groups = None if row is None or form is None else form.match(row)
+            if form is not None and groups is not None:
+                found.append((form, groups))
+                continue
+            one = None if row is None else self.read(wiki_id, row)
+            if one is not None:
+                form = one[0]
+            found.append(one)
+        return found
 
     def _learn(self, wiki_id: str, data: bytes) -> tuple[Form, Groups] | None:
         forms = self._forms.setdefault(wiki_id, [])

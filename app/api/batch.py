@@ -130,6 +130,8 @@ class BatchFace:
                 # A row that cannot be read: each is looked at alone, and that one says so.
                 _log.warning("batch_row_unreadable", code=error.code)
         missing = [at for at, line in enumerate(lines) if line is None]
+        if not missing:
+            return [line for line in lines if line is not None]
         made = await asyncio.gather(
             *(self._line(plan, rev_ids[at], scoring, has_provenance=batch.provenance) for at in missing)
         )

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from struct import Struct as Layout
-from typing import Final
+from typing import Any, Final
 
 import orjson
+from numpy.typing import NDArray
 
 from app.api.asked import AskedModel
 from schemas.catalogue import ModelInfo
@@ -18,6 +19,7 @@ from tables.withdrawal import is_hidden
 
 _KEY_NUMBER: Final = Layout(">Q").pack
 _WRITERS_MOST: Final = 32
+_AS_DOCUMENTS: Final = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
 
 class Plan:
@@ -111,7 +113,7 @@ class LineWriter:
     def write(self, rev_ids: Sequence[int], page_ids: Sequence[int], rows: Sequence[Groups]) -> list[bytes]:
         """Return the lines of some rows. It works by columns: what is done for all at once costs least."""
         count = self._form.numbers
-        times = _texts([row_binary.time_of(groups[1]) for groups in rows])
+        times = _texts(row_binary.longs_of([groups[1] for groups in rows]).view("datetime64[us]"))
         numbers = _texts(self._form.probabilities(rows))
         columns: list[Sequence[object]] = [page_ids, rev_ids, times]
         for score, predictions in self._chosen:
@@ -145,13 +147,13 @@ class BatchLines:
         Raises:
             StoreFormatUnsupported: A row was written by a later version than this one.
         """
-        read, prefix = self._forms.read, plan.wiki_id.encode() + b"\0"
+        prefix = plan.wiki_id.encode() + b"\0"
         rows = self._rows(REVISIONS_TABLE, [prefix + _KEY_NUMBER(rev_id) for rev_id in rev_ids])
         found: list[tuple[int, Form, Groups]] = []
-        for at, row in enumerate(rows):
-            if row is not None and (one := read(plan.wiki_id, row)) is not None:
+        for at, one in enumerate(self._forms.read_all(plan.wiki_id, rows)):
+            if one is not None:
                 found.append((at, *one))
-        page_ids = [row_binary.long_of(groups[0]) for _, _, groups in found]
+        page_ids = row_binary.longs_of([groups[0] for _, _, groups in found]).tolist()
         pages = self._rows(PAGES_TABLE, [prefix + _KEY_NUMBER(page_id) for page_id in page_ids])
         # What has a form was never withdrawn. The row of a page is often the very one of its revision.
         shown: dict[Form, list[tuple[int, int, Groups]]] = {}
@@ -192,9 +194,9 @@ class _Predictions(dict[bytes, bytes]):
         return text
 
 
-def _texts(values: Sequence[object]) -> list[bytes]:
+def _texts(values: NDArray[Any]) -> list[bytes]:
     """Return numbers or times as JSON, as all documents show them."""
-    return orjson.dumps(values, option=orjson.OPT_UTC_Z)[1:-1].split(b",")
+    return orjson.dumps(values, option=_AS_DOCUMENTS)[1:-1].split(b",") if len(values) else []
 
 
 def _fixed(text: str) -> bytes:

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from app.api.batch_lines import LineWriter
+from app.api.documents import compact, row_document
 from schemas.prediction import PredictionRow, Score, ScoreKind, Withdrawal
 from tables import row_binary
 from tables.codec import decode_row, encode_row, is_never_withdrawn
@@ -13,13 +15,15 @@ from tables.row_forms import Form, Forms, Groups
 from tests.any_rows import longs, rows, times, withdrawals
 from tests.rows import binary, row, stored
 
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
 
 def said(form: Form, groups: Groups) -> object:
     """Return all that a form tells of a row."""
-    numbers = form.probabilities([groups])
+    numbers = form.probabilities([groups]).tolist()
     return (
-        row_binary.long_of(groups[0]),
-        row_binary.time_of(groups[1]),
+        int(row_binary.longs_of([groups[0]])[0]),
+        EPOCH + int(row_binary.longs_of([groups[1]])[0]) * MICROSECOND,
         [
             (
                 score.model,
@@ -117,9 +121,23 @@ def test_a_glance_at_a_usual_row_is_enough() -> None:
     assert is_never_withdrawn(encode_row(row(replace(plain, provenance=told))))
 
 
-@given(longs, times)
-def test_numbers_and_times_are_read_as_they_are_written(number: int, moment: datetime) -> None:
-    assert row_binary.long_of(row_binary.long_bytes(number)) == number
-    data = row_binary.long_bytes((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
-    assume(len(data) == 8)
-    assert row_binary.time_of(data) == moment
+@given(st.lists(longs))
+def test_numbers_are_read_as_they_are_written(numbers: list[int]) -> None:
+    assert row_binary.longs_of([row_binary.long_bytes(number) for number in numbers]).tolist() == numbers
+    for number in numbers:
+        assert row_binary.longs_of([row_binary.long_bytes(number)]).tolist() == [number]
+
+
+@given(st.lists(st.tuples(times, st.floats(0, 1)), min_size=1, max_size=5))
+def test_lines_show_times_and_numbers_as_documents_do(values: list[tuple[datetime, float]]) -> None:
+    rows_of = [
+        row(stored("damaging", binary(one)), page_id=number, rev_id=number, rev_dt=moment)
+        for number, (moment, one) in enumerate(values)
+    ]
+    form = Form(rows_of[0])
+    (score,) = form.scores
+    plain = [one for one in rows_of if form.match(encode_row(one)) is not None]
+    matched = [form.match(encode_row(one)) for one in plain]
+    numbers = [one.rev_id for one in plain]
+    lines = LineWriter(form, [("damaging", score)]).write(numbers, numbers, [one for one in matched if one])
+    assert lines == [compact(row_document(one, {})) + b"\n" for one in plain]
