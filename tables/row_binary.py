@@ -40,7 +40,9 @@ END = b"\0"
 _HIGH_BITS = sum(128 << 7 * byte for byte in range(7))
 NEVER_WITHDRAWN = _NULL = _SMALL[0]
 _PRESENT = _SMALL[1]
-LONG_EXPRESSION = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+LONG_EXPRESSION = rb"(?:[\x80-\xff]{0,8}[\x00-\x7f]|[\x80-\xff]{9}[\x00\x01])"
+"""Of a number of at most 64 bits."""
+
 EIGHT_EXPRESSION = rb"[\x80-\xff]{7}[\x00-\x7f]"
 """Of a number of eight bytes, as usual times are."""
 
@@ -361,7 +363,8 @@ def _read_long(data: bytes, at: int) -> tuple[int, int]:
         if byte < 128:
             return (number >> 1) ^ -(number & 1), at
         shift += 7
-        if shift > 63:
+        # Of the tenth byte one bit is left.
+        if shift == 63 and data[at] > 1:
             raise ValueError("a number has more than 64 bits")
 
 

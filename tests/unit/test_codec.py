@@ -266,3 +266,10 @@ def test_times_come_back_in_utc() -> None:
 def test_what_has_no_place_in_the_schema_is_not_written(wrong: PredictionRow) -> None:
     with pytest.raises(ValueError, match=r"zone|64 bits|hexadecimal"):
         encode_row(wrong)
+
+
+def test_a_number_of_more_than_64_bits_is_left_to_fastavro() -> None:
+    data = encode_row(row(wiki_id="w", page_id=1))
+    place = len(MARKER) + 8 + len(b"\x02w")
+    overlong = data[:place] + b"\xff" * 9 + b"\x03" + data[place + 1 :]
+    assert decode_row(overlong) == RowReader(SCHEMA).read(overlong)
