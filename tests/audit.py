@@ -144,7 +144,11 @@ def table_rows(data_dir: Path, table: str) -> dict[bytes, bytes]:
     rows: dict[bytes, bytes] = {}
     for path in sorted((data_dir / "worker").glob(f"v*/tables/{table}-*.db")):
         db = Rdict(str(path), options=Options(raw_mode=True), access_type=AccessType.read_only())
-        rows.update((key, row) for key, row in db.items() if isinstance(key, bytes) and key != _OFFSET_KEY)
+        rows.update(
+            (key, row)
+            for key, row in db.items()
+            if isinstance(key, bytes) and key != _OFFSET_KEY and not key.startswith(b"\0")  # the index
+        )
         db.close()
     return rows
 
