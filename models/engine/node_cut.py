@@ -9,6 +9,7 @@ from models.engine.fallbacks import FALLBACKS
 from models.engine.node_answer import KINDS, WikitextNodes
 from models.engine.node_codes import tokenized
 from models.engine.node_content import collapsed
+from models.engine.node_scan import ScannedNodes
 from models.engine.node_strings import Unproven
 from models.engine.node_tokens import TokenNodes
 from models.engine.node_tree import TreeNodes
@@ -24,6 +25,9 @@ _KIND_OF: Final = {
 }
 
 
+PartNodes = TokenNodes | ScannedNodes
+
+
 class Part:
     """Some lines of a text, with what was asked of their nodes.
 
@@ -35,9 +39,9 @@ class Part:
 
     __slots__ = ("answers", "counts", "text")
 
-    def __init__(self, text: str, codes: TokenNodes) -> None:
+    def __init__(self, text: str, nodes: PartNodes) -> None:
         self.text = text
-        self.counts = tuple(map(codes.count, KINDS))
+        self.counts = tuple(map(nodes.count, KINDS))
         self.answers: dict[Any, Any] = {}
 
 
@@ -50,7 +54,7 @@ class Cut(WikitextNodes):
         opened: The tokens of some.
     """
 
-    def __init__(self, text: str, parts: Sequence[Part], opened: dict[Part, TokenNodes]) -> None:
+    def __init__(self, text: str, parts: Sequence[Part], opened: dict[Part, PartNodes]) -> None:
         self._text = text
         self._parts = parts
         self._opened = opened
@@ -110,7 +114,9 @@ class Cut(WikitextNodes):
     def content(self) -> str:
         """The text that a reader sees."""
         try:
-            return collapsed([self._answer(part, "content", TokenNodes.shown) for part in self._parts])
+            return collapsed(
+                [self._answer(part, "content", lambda nodes: nodes.shown()) for part in self._parts]
+            )
         except Unproven:
             FALLBACKS.count("nodes")
             return TreeNodes(self._text).content
@@ -119,7 +125,7 @@ class Cut(WikitextNodes):
         """Return those of the strings of a property whose beginning matches, in their order."""
         kind = _KIND_OF[name]
 
-        def ask(nodes: TokenNodes) -> list[str]:
+        def ask(nodes: PartNodes) -> list[str]:
             return nodes.matching(name, pattern)
 
         return self._joined((name, pattern), kind, ask)
@@ -127,7 +133,7 @@ class Cut(WikitextNodes):
     def _listed(self, name: str, kind: str) -> list[Any]:
         return self._joined(name, kind, lambda nodes: list(getattr(nodes, name)))
 
-    def _joined(self, key: Any, kind: str, ask: Callable[[TokenNodes], list[Any]]) -> list[Any]:
+    def _joined(self, key: Any, kind: str, ask: Callable[[PartNodes], list[Any]]) -> list[Any]:
         column = KINDS.index(kind)
         joined: list[Any] = []
         for part in self._parts:
@@ -135,10 +141,14 @@ class Cut(WikitextNodes):
                 joined += self._answer(part, key, ask)
         return joined
 
-    def _answer(self, part: Part, key: Any, ask: Callable[[TokenNodes], Any]) -> Any:
+    def _answer(self, part: Part, key: Any, ask: Callable[[PartNodes], Any]) -> Any:
         if key not in part.answers:
             nodes = self._opened.get(part)
             if nodes is None:
                 nodes = self._opened[part] = TokenNodes(part.text, *tokenized(part.text))
             part.answers[key] = ask(nodes)
         return part.answers[key]
+
+
+def _shown(nodes: PartNodes) -> str:
+    return nodes.shown()

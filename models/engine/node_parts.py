@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from models.engine.blocks import split_blocks
 from models.engine.node_codes import are_sound, tokenized
-from models.engine.node_cut import Cut, Part
+from models.engine.node_cut import Cut, Part, PartNodes
+from models.engine.node_scan import ScannedNodes, scanned
 from models.engine.node_tokens import TokenNodes
 
 # Characters that are remembered for each of a page's text, before all but those of the last are forgotten.
@@ -75,7 +76,7 @@ class KnownParts:
         times as long. How far that went is remembered, so that the next text is not tried in vain.
         """
         parts: list[Part] = []
-        opened: dict[Part, TokenNodes] = {}
+        opened: dict[Part, PartNodes] = {}
         blocks = split_blocks(text) if "\0" not in text else [text]
         start = worth_chars = chars = 0
         balance = _EVEN
@@ -117,7 +118,7 @@ class KnownParts:
             self._chars = len(text)
         return Cut(text, parts, opened)
 
-    def _part(self, text: str, opened: dict[Part, TokenNodes]) -> Part | None:
+    def _part(self, text: str, opened: dict[Part, PartNodes]) -> Part | None:
         """Return the part of this text; None where it cannot stand alone."""
         if text not in self._parts:
             self._chars += len(text)
@@ -166,8 +167,10 @@ class KnowParts(Struct, frozen=True):
         return PageText(text, KnownParts() if before is None else before.known)
 
 
-def _nodes(text: str) -> TokenNodes | None:
+def _nodes(text: str) -> PartNodes | None:
     """Return the nodes of some lines; None where mwparserfromhell's tree may have others than its tokens."""
+    if (found := scanned(text)) is not None:
+        return ScannedNodes(text, found)
     try:
         tokens, codes = tokenized(text)
     except Exception:

@@ -13,6 +13,7 @@ from models.engine.functions import of_revscoring
 from models.engine.node_answer import KINDS, WikitextNodes
 from models.engine.node_codes import are_sound, tokenized
 from models.engine.node_parts import KnowParts, PageText
+from models.engine.node_scan import ScannedNodes, scanned
 from models.engine.node_tokens import TokenNodes
 from models.engine.node_tree import TreeNodes
 
@@ -46,6 +47,8 @@ def wikitext_nodes(text: Any) -> WikitextNodes:
     if text is None:
         return TokenNodes("", [], b"")
     if isinstance(text, str):
+        if (found := scanned(text)) is not None:
+            return ScannedNodes(text, found)
         try:
             tokens, codes = tokenized(text)
         except KeyError:

@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 5
+INTERFACE = 6
 
 
 class Native(Protocol):
@@ -126,6 +126,20 @@ class Native(Protocol):
             TypeError: An argument is of another type.
             ValueError: A block has more or fewer sums.
             OverflowError: A sum does not fit 64 bits.
+        """
+        ...
+
+    def scan_nodes(
+        self, text: str, classes: bytes, /
+    ) -> tuple[tuple[int, ...], list[int], list[str], bool] | None:
+        """Do what ``models.engine.node_scan_of.scan_nodes_of`` says.
+
+        Args:
+            text: Any.
+            classes: See ``models.engine.characters.known_classes``.
+
+        Raises:
+            TypeError: An argument is of another type.
         """
         ...
 

@@ -17,6 +17,7 @@ PyObject *in_order(PyObject *module, PyObject *const *arguments, Py_ssize_t coun
 PyObject *longest_run(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *matching_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *move_sums(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *scan_nodes(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *split_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *split_tokens(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *tally(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -2,7 +2,7 @@
 #include "functions.h"
 
 /* Raised by one whenever a function comes, goes or changes its meaning; __init__.py has the same number. */
-#define INTERFACE 5
+#define INTERFACE 6
 
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))(name), METH_FASTCALL, NULL}
 
@@ -14,6 +14,7 @@ static PyMethodDef functions[] = {
     FUNCTION(longest_run),
     FUNCTION(matching_blocks),
     FUNCTION(move_sums),
+    FUNCTION(scan_nodes),
     FUNCTION(split_blocks),
     FUNCTION(split_tokens),
     FUNCTION(tally),

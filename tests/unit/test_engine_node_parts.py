@@ -10,6 +10,7 @@ from batch.dump import read_dump
 from models.engine.node_codes import tokenized
 from models.engine.node_parts import KnownParts, KnowParts
 from models.engine.node_parts_closed import are_closed
+from models.engine.node_scan import scanned
 from models.engine.nodes import LateNodes, wikitext_nodes
 from tests.histories import edited
 from tests.property.test_engine_nodes import answers
@@ -62,14 +63,14 @@ def test_neither_half_lines_nor_nul_are_closed() -> None:
 
 
 def noted_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the list that every text tokenized from now on is added to."""
+    """Return the list that every text whose nodes are looked for from now on is added to."""
     read: list[str] = []
 
     def noted(text: str) -> object:
         read.append(text)
-        return tokenized(text)
+        return scanned(text)
 
-    monkeypatch.setattr(importlib.import_module("models.engine.node_parts"), "tokenized", noted)
+    monkeypatch.setattr(importlib.import_module("models.engine.node_parts"), "scanned", noted)
     return read
 
 
