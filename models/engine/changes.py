@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from models.native import native
 
 Table = dict[str, int]
-Figures = tuple[float, float, float]
-"""The sum of all, of what is above 0, and of what is below 0."""
+Figures = tuple[float, float, float, float, float, float]
+"""The sum of all changes, of those above 0, and of those below 0; the same of their proportions."""
 
 
 def change_counts(new: list[list[Table]], gone: list[list[Table]], places: int) -> list[Table]:
@@ -41,21 +41,23 @@ def in_order(tables: list[Table], items: Table) -> Table:
     return ordered | items
 
 
-def change_figures(counts: Table, before: Table | None) -> Figures:
-    """Return the sums of what changed; with what there was before, of each item's proportion to that.
+def change_figures(counts: list[Table], before: list[Table], blocks: list[list[Table]]) -> list[Figures]:
+    """Return the sums of what changed in each table.
 
     Args:
-        counts: By how much each count changed, never 0. Proportions are added up in this order.
+        counts: By how much each count changed, never 0.
         before: At least what there was of these items.
+        blocks: All tables of the blocks that the text has now.
+
+    Returns:
+        By table; zeros where nothing changed.
     """
     if native is not None:
-        return native.change_figures(counts, before)
-    values: Sequence[float]
-    if before is None:
-        values = list(counts.values())
-    else:
-        values = [proportion(before.get(item, 0), delta) for item, delta in counts.items()]
-    return sum(values), sum(each for each in values if each > 0), sum(each for each in values if each < 0)
+        return native.change_figures(counts, before, blocks)
+    return [
+        _figures(changed, known, [tables[place] for tables in blocks])
+        for place, (changed, known) in enumerate(zip(counts, before, strict=True))
+    ]
 
 
 def move_sums(sums: list[int], new: list[list[int]], gone: list[list[int]]) -> list[int]:
@@ -96,3 +98,16 @@ def _change(new: list[list[Table]], gone: list[list[Table]], place: int) -> Tabl
             else:
                 del counts[item]
     return counts
+
+
+def _figures(counts: Table, before: Table, tables: list[Table]) -> Figures:
+    if not counts:
+        return 0, 0, 0, 0, 0, 0
+    # Floats do not add up the same in every order. Two do; so do the whole numbers of all that is new.
+    ordered = in_order(tables, counts) if before and len(counts) > 2 else counts
+    shares = [proportion(before.get(item, 0), delta) for item, delta in ordered.items()]
+    return *_sums(list(counts.values())), *_sums(shares)
+
+
+def _sums(values: Sequence[float]) -> tuple[float, float, float]:
+    return sum(values), sum(each for each in values if each > 0), sum(each for each in values if each < 0)

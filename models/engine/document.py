@@ -39,6 +39,11 @@ class Analysed(Protocol):
         ...
 
     @property
+    def tables(self) -> int:
+        """Number of tables of each block."""
+        ...
+
+    @property
     def sums(self) -> int:
         """Number of sums of each block."""
         ...
@@ -119,10 +124,12 @@ class Document:
 
         Not to be changed; good until another document is made of this one.
         """
-        if place in self._totals:
+        if not self._totals and self.is_kept:
+            tables = change_counts([block.tables for block in self.blocks], [], self._analysis.tables)
+            # Those that are empty are one.
+            self._totals = {each: table or {} for each, table in enumerate(tables)}
+        if self._totals:
             return self._totals[place]
-        if self.is_kept:
-            return self._totals.setdefault(place, self.table(place))
         counts: Table = {}
         wanted = items.keys()
         for block in self.blocks:
@@ -168,17 +175,22 @@ class Change:
         self._gone = gone
         self._new = new
         self._counts: list[Table] | None = None
-        self._figures: dict[tuple[int, bool], Figures] = {}
+        self._figures: Sequence[Figures] | None = None
 
     def counts(self, place: int) -> Table:
         """Return by how much the count of each item changed; those that did not change are left out.
 
         In no order. Not to be changed.
         """
+        counts = self._all_counts()
+        return counts[place] if counts else {}
+
+    def _all_counts(self) -> list[Table]:
+        """Return the same by place; nothing where no block came or went."""
         if self._counts is None:
             new, gone = ([block.tables for block in blocks] for blocks in (self._new, self._gone))
             self._counts = change_counts(new, gone, len((new or gone or [[]])[0]))
-        return self._counts[place] if self._counts else {}
+        return self._counts
 
     def delta(self, place: int) -> Table:
         """Return what ``frequencies.delta`` gives: items of the new text in its order, then those gone."""
@@ -190,23 +202,14 @@ class Change:
         before = self.before.counts_of(place, self.counts(place))
         return {item: proportion(before.get(item, 0), delta) for item, delta in self.delta(place).items()}
 
-    def figures(self, place: int, *, is_share: bool) -> Figures:
-        """Return the sums of the values of ``delta``, or with ``is_share`` of ``proportions``."""
-        found = self._figures.get((place, is_share))
-        if found is None:
-            found = self._figures[place, is_share] = self._summed(place, is_share=is_share)
-        return found
-
-    def _summed(self, place: int, *, is_share: bool) -> Figures:
-        counts = self.counts(place)
-        if not counts:
-            return 0, 0, 0
-        if not is_share:
-            return change_figures(counts, None)
-        before = self.before.counts_of(place, counts)
-        # Floats do not add up the same in every order. Two do; so do the whole numbers of all that is new.
-        ordered = self._in_order(place) if before and len(counts) > 2 else counts
-        return change_figures(ordered, before)
+    def figures(self) -> Sequence[Figures]:
+        """Return by place the sums of the values of ``delta`` and ``proportions``; nothing where all is equal."""
+        if self._figures is None:
+            counts = self._all_counts()
+            known = self.before.counts_of
+            before = [known(place, table) if table else table for place, table in enumerate(counts)]
+            self._figures = change_figures(counts, before, [block.tables for block in self._blocks])
+        return self._figures
 
     def _in_order(self, place: int) -> Table:
         return in_order([block.tables[place] for block in self._blocks], self.counts(place))

@@ -35,6 +35,7 @@ class Counts:
         keeps: Tells whether the matches of a pattern in a text are those in what it is cut into.
     """
 
+    tables: Final = 0
     maxima: Final = 0
 
     def __init__(

@@ -251,13 +251,13 @@ class ReadFigure:
 
     def __init__(self, place: int, sign: int, returns: Any, *, is_share: bool) -> None:
         self._place = place
-        self._sign = sign
+        self._figure = (sign if sign >= 0 else 2) + (3 if is_share else 0)
         self._returns = returns
-        self._is_share = is_share
 
     def __call__(self, change: Change) -> Any:
         """Return the sum."""
-        return self._returns(change.figures(self._place, is_share=self._is_share)[self._sign])
+        figures = change.figures()
+        return self._returns(figures[self._place][self._figure] if figures else 0)
 
 
 def document_of(analysis: Analysed, text: Any) -> Any:

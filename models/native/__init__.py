@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 6
+INTERFACE = 7
 
 
 class Native(Protocol):
@@ -97,12 +97,17 @@ class Native(Protocol):
         ...
 
     def change_figures(
-        self, counts: dict[str, int], before: dict[str, int] | None, /
-    ) -> tuple[float, float, float]:
+        self,
+        counts: list[dict[str, int]],
+        before: list[dict[str, int]],
+        blocks: list[list[dict[str, int]]],
+        /,
+    ) -> list[tuple[float, float, float, float, float, float]]:
         """Do what ``models.engine.changes.change_figures`` says.
 
         Raises:
             TypeError: An argument is of another type.
+            IndexError: There is less in one list than in another.
             ZeroDivisionError: There is less of something that was not there.
         """
         ...

@@ -181,24 +181,20 @@ move_all(PyObject *wanted, PyObject *ordered, PyObject *table)
     return failed ? -1 : 0;
 }
 
-PyObject *
-in_order(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+/* Return the items in the order of their first occurrence in tables, then those not there; a new dict. Of blocks,
+   their table at a place is read; with a place below 0, each is a table itself. */
+static PyObject *
+ordered_items(PyObject *blocks, Py_ssize_t place, PyObject *items)
 {
-    if (expect_arguments("in_order", count, 2) < 0) {
-        return NULL;
-    }
-    PyObject *tables = arguments[0];
-    if (!PyList_Check(tables) || !PyDict_Check(arguments[1])) {
-        PyErr_SetString(PyExc_TypeError, "in_order() takes a list and a dict");
-        return NULL;
-    }
-    PyObject *wanted = PyDict_Copy(arguments[1]);
+    PyObject *wanted = PyDict_Copy(items);
     PyObject *ordered = wanted == NULL ? NULL : PyDict_New();
     int failed = ordered == NULL;
-    for (Py_ssize_t index = 0; !failed && index < PyList_Size(tables) && PyDict_Size(wanted) > 0; index++) {
-        PyObject *table = PyList_GetItem(tables, index);
-        if (!PyDict_Check(table)) {
-            PyErr_SetString(PyExc_TypeError, "a table is no dict");
+    for (Py_ssize_t index = 0; !failed && index < PyList_Size(blocks) && PyDict_Size(wanted) > 0; index++) {
+        PyObject *table = place < 0 ? PyList_GetItem(blocks, index) : table_at(blocks, index, place);
+        if (table == NULL || !PyDict_Check(table)) {
+            if (table != NULL) {
+                PyErr_SetString(PyExc_TypeError, "a table is no dict");
+            }
             failed = 1;
         } else if (PyDict_Size(table) > 0) {
             failed = move_all(wanted, ordered, table) < 0;
@@ -209,6 +205,19 @@ in_order(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t cou
     }
     Py_XDECREF(wanted);
     return ordered;
+}
+
+PyObject *
+in_order(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    if (expect_arguments("in_order", count, 2) < 0) {
+        return NULL;
+    }
+    if (!PyList_Check(arguments[0]) || !PyDict_Check(arguments[1])) {
+        PyErr_SetString(PyExc_TypeError, "in_order() takes a list and a dict");
+        return NULL;
+    }
+    return ordered_items(arguments[0], -1, arguments[1]);
 }
 
 /* Add a number to the sum of all, and to that of its sign. */
@@ -227,54 +236,90 @@ add_share(double sums[3], double share)
     sums[share > 0 ? 1 : 2] += share;
 }
 
-static PyObject *
-figures_of_counts(PyObject *counts)
-{
-    PyObject *item, *number;
-    Py_ssize_t position = 0, sums[3] = {0};
-    while (PyDict_Next(counts, &position, &item, &number)) {
-        const Py_ssize_t delta = PyLong_AsSsize_t(number);
-        if (has_failed(delta)) {
-            return NULL;
-        }
-        add_whole(sums, delta);
-    }
-    return Py_BuildValue("(nnn)", sums[0], sums[1], sums[2]);
-}
-
-static PyObject *
-figures_of_shares(PyObject *counts, PyObject *before)
+static int
+add_counts(PyObject *counts, Py_ssize_t sums[3])
 {
     PyObject *item, *number;
     Py_ssize_t position = 0;
-    double sums[3] = {0};
+    while (PyDict_Next(counts, &position, &item, &number)) {
+        const Py_ssize_t delta = PyLong_AsSsize_t(number);
+        if (has_failed(delta)) {
+            return -1;
+        }
+        add_whole(sums, delta);
+    }
+    return 0;
+}
+
+static int
+add_shares(PyObject *counts, PyObject *before, double sums[3])
+{
+    PyObject *item, *number;
+    Py_ssize_t position = 0;
     while (PyDict_Next(counts, &position, &item, &number)) {
         const Py_ssize_t delta = PyLong_AsSsize_t(number);
         const Py_ssize_t known = has_failed(delta) ? -1 : count_of(before, item);
         if (PyErr_Occurred()) {
-            return NULL;
+            return -1;
         }
         const Py_ssize_t whole = delta > 0 ? known + 1 : known;
         if (whole == 0) {
             PyErr_SetString(PyExc_ZeroDivisionError, "division by zero");
-            return NULL;
+            return -1;
         }
         /* Both are exact, so that this is rounded once, as Python's division of whole numbers is. */
         add_share(sums, (double)delta / (double)whole);
     }
-    return Py_BuildValue("(ddd)", sums[0], sums[1], sums[2]);
+    return 0;
+}
+
+/* Return the six figures of one table, or NULL with the error set. */
+static PyObject *
+figures_of(PyObject *counts, PyObject *before, PyObject *blocks, Py_ssize_t place)
+{
+    if (!PyDict_Check(counts) || !PyDict_Check(before)) {
+        PyErr_SetString(PyExc_TypeError, "change_figures() takes lists of dicts");
+        return NULL;
+    }
+    if (PyDict_Size(counts) == 0) {
+        return Py_BuildValue("(iiiiii)", 0, 0, 0, 0, 0, 0);
+    }
+    /* Floats do not add up the same in every order. Two do; so do the whole numbers of all that is new. */
+    PyObject *ordered = NULL;
+    if (PyDict_Size(before) > 0 && PyDict_Size(counts) > 2) {
+        ordered = ordered_items(blocks, place, counts);
+        if (ordered == NULL) {
+            return NULL;
+        }
+    }
+    Py_ssize_t sums[3] = {0};
+    double shares[3] = {0};
+    const int failed = add_counts(counts, sums) < 0
+        || add_shares(ordered == NULL ? counts : ordered, before, shares) < 0;
+    Py_XDECREF(ordered);
+    return failed ? NULL
+                  : Py_BuildValue("(nnnddd)", sums[0], sums[1], sums[2], shares[0], shares[1], shares[2]);
 }
 
 PyObject *
 change_figures(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
-    if (expect_arguments("change_figures", count, 2) < 0) {
+    if (expect_arguments("change_figures", count, 3) < 0) {
         return NULL;
     }
-    PyObject *counts = arguments[0], *before = arguments[1];
-    if (!PyDict_Check(counts) || (before != Py_None && !PyDict_Check(before))) {
-        PyErr_SetString(PyExc_TypeError, "change_figures() takes a dict, and another or None");
+    PyObject *counts = arguments[0], *before = arguments[1], *blocks = arguments[2];
+    if (!PyList_Check(counts) || !PyList_Check(before) || !PyList_Check(blocks)) {
+        PyErr_SetString(PyExc_TypeError, "change_figures() takes three lists");
         return NULL;
     }
-    return before == Py_None ? figures_of_counts(counts) : figures_of_shares(counts, before);
+    const Py_ssize_t places = PyList_Size(counts);
+    PyObject *figures = PyList_New(places);
+    for (Py_ssize_t place = 0; figures != NULL && place < places; place++) {
+        PyObject *item = PyList_GetItem(before, place);
+        PyObject *one = item == NULL ? NULL : figures_of(PyList_GetItem(counts, place), item, blocks, place);
+        if (one == NULL || PyList_SetItem(figures, place, one) < 0) {
+            Py_CLEAR(figures);
+        }
+    }
+    return figures;
 }

@@ -247,9 +247,11 @@ def test_changes_are_the_same_in_c_and_in_python(
         with patch.object(changes, "native", functions):
             counts = changes.change_counts(new, gone_again, 2)
             ordered = [changes.in_order([block[place] for block in text], counts[place]) for place in (0, 1)]
-            figures = [changes.change_figures(table, None) for table in ordered]
-            shares = [changes.change_figures(table, before[place]) for place, table in enumerate(ordered)]
-        exact = [float(share).hex() for figures_of_table in shares for share in figures_of_table]
+            figures = [
+                *changes.change_figures(counts, before, text),
+                *changes.change_figures(counts, [{}, {}] if not gone_again else before, text),
+            ]
+        exact = [float(figure).hex() for figures_of_table in figures for figure in figures_of_table]
         return [[list(table.items()) for table in counts + ordered], figures, exact]
 
     new = [list(block) for block in more] + data.draw(st.sampled_from([[], [list(each) for each in gone]]))
@@ -292,7 +294,7 @@ def test_a_page_counts_the_same_with_and_without_functions_in_c(built: Any, hist
             for text in history:
                 after = Document(counted, text, before)
                 change = after.change_from(before)
-                figures = [change.figures(0, is_share=is_share) for is_share in (False, True)]
+                figures = list(change.figures())
                 found.append(
                     (after.sums, after.maxima, *map(list, (after.table(0), change.delta(0))), figures)
                 )
@@ -358,7 +360,9 @@ def test_what_a_callback_raises_is_raised(built: Any) -> None:
         ("change_counts", ([[{}]], [], 2), IndexError),
         ("change_counts", ([], [[{"a": 1}]], 2**80), OverflowError),
         ("change_counts", ([[{"a": 2**80}], [{"a": 1}]], [], 1), OverflowError),
-        ("change_figures", ({"a": -1}, {}), ZeroDivisionError),
+        ("change_figures", ([{"a": -1}], [{}], []), ZeroDivisionError),
+        ("change_figures", ([{"a": 1}], [], []), IndexError),
+        ("change_figures", ([dict.fromkeys("abc", 1)], [{"a": 1}], [[]]), IndexError),
         ("move_sums", ([1], [[]], []), ValueError),
         ("move_sums", ([1], [], [()]), ValueError),
         ("move_sums", ([2**80], [], []), OverflowError),
@@ -397,10 +401,12 @@ def test_an_expression_that_finds_what_is_not_there_is_refused(built: Any, span:
         ("change_counts", ([[()]], [], 1)),
         ("change_counts", ([[{"a": "b"}]] * 2, [], 1)),
         ("change_counts", ([], [], None)),
-        ("change_figures", ([], None)),
-        ("change_figures", ({}, [])),
-        ("change_figures", ({"a": "b"}, None)),
-        ("change_figures", ({"a": 1}, {"a": "b"})),
+        ("change_figures", ([], [], None)),
+        ("change_figures", ({}, [], [])),
+        ("change_figures", ([{"a": "b"}], [{}], [])),
+        ("change_figures", ([{"a": 1}], [{"a": "b"}], [])),
+        ("change_figures", ([{"a": 1}], [None], [])),
+        ("change_figures", ([dict.fromkeys("abc", 1)], [{"a": 1}], [[[]]])),
         ("in_order", ((), {})),
         ("in_order", ([], [])),
         ("in_order", ([()], {"a": 1})),
