@@ -9,7 +9,7 @@ text. What is asked beyond counts is read from the parser's tokens as well.
 import functools
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from models.engine import node_scan_spans as spans
@@ -38,6 +38,7 @@ class ScannedNodes(WikitextNodes):
     Args:
         text: What was scanned.
         found: What came of it.
+        read: Gives what is not known of it; without it, the parser's tokens do.
 
     Attributes:
         text: What was scanned.
@@ -48,8 +49,9 @@ class ScannedNodes(WikitextNodes):
     heading_levels: Sequence[int] = ()
     tag_names: Sequence[str] = ()
 
-    def __init__(self, text: str, found: Scanned) -> None:
+    def __init__(self, text: str, found: Scanned, read: Callable[[], WikitextNodes] | None = None) -> None:
         self.text = text
+        self._read = read
         self._counts, self.heading_levels, self.tag_names, self._is_closed = found
 
     def count(self, kind: str) -> int:
@@ -59,37 +61,37 @@ class ScannedNodes(WikitextNodes):
     @property
     def heading_titles(self) -> Sequence[str]:
         """The title of every heading, without space at its ends."""
-        return self._tokens.heading_titles
+        return self._others.heading_titles
 
     @property
     def wikilink_titles(self) -> Sequence[str]:
         """The target of every internal link."""
-        return self._tokens.wikilink_titles
+        return self._others.wikilink_titles
 
     @property
     def external_link_urls(self) -> Sequence[str]:
         """The address of every external link."""
-        return self._tokens.external_link_urls
+        return self._others.external_link_urls
 
     @property
     def template_names(self) -> Sequence[str]:
         """The name of every template."""
-        return self._tokens.template_names
+        return self._others.template_names
 
     @property
     def templates(self) -> Sequence[str]:
         """Every template in full."""
-        return self._tokens.templates
+        return self._others.templates
 
     @property
     def tags(self) -> Sequence[str]:
         """Every tag in full."""
-        return self._tokens.tags
+        return self._others.tags
 
     @property
     def content(self) -> str:
         """The text that a reader sees."""
-        return self._tokens.content
+        return self._others.content
 
     def shown(self) -> str:
         """Return what is to be collapsed to ``content``.
@@ -107,7 +109,11 @@ class ScannedNodes(WikitextNodes):
         """Return those of the strings of a property whose beginning matches, in their order."""
         if name == "tag_names":
             return [tag for tag in self.tag_names if pattern.match(tag)]
-        return self._tokens.matching(name, pattern)
+        return self._others.matching(name, pattern)
+
+    @functools.cached_property
+    def _others(self) -> WikitextNodes:
+        return self._tokens if self._read is None else self._read()
 
     @functools.cached_property
     def _tokens(self) -> TokenNodes:

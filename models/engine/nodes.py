@@ -33,6 +33,8 @@ _FIRST_STRINGS: Mapping[str, tuple[str, str]] = {
 }
 _WHOLE: Mapping[str, str] = {"Template": "templates", "Tag": "tags"}
 _RETURNED = (int, float, bool)
+# Longer texts are cut into parts rather than scanned as a whole at each edit.
+_SHORT_CHARS = 8_000
 
 
 def wikitext_nodes(text: Any) -> WikitextNodes:
@@ -98,6 +100,12 @@ class LateNodes:
     @functools.cached_property
     def found(self) -> WikitextNodes:
         """The nodes."""
+        text = self._page.text
+        if isinstance(text, str) and len(text) <= _SHORT_CHARS and (counted := scanned(text)) is not None:
+            return ScannedNodes(text, counted, self._read)
+        return self._read()
+
+    def _read(self) -> WikitextNodes:
         text = self._page.text
         cut = self._page.known.cut_if_worth(text) if isinstance(text, str) else None
         return wikitext_nodes(text) if cut is None else cut
