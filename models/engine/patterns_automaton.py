@@ -1,9 +1,10 @@
 """How far a word can lead into one of a list's expressions."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from models.engine import patterns_syntax as syntax
-from models.engine.patterns_syntax import Alternatives, Element, Items
+from models.engine.patterns_syntax import Alternatives, Element, Items, Unprovable
 from models.engine.words import WordMemo
 
 _CHARACTERS = 20_000
@@ -15,16 +16,20 @@ class State(dict[str, "State"]):
     """Where the characters so far have led; ``state[character]`` is where the next one leads.
 
     Attributes:
-        places: Of the automaton: from each, one character can be taken.
+        leads: Places where it leads, by the number of the element that takes the next character.
         accepts: Whether an expression may end here.
         continues: The characters outside words that can come next; None where they are too many to list.
     """
 
     def __init__(
-        self, automaton: "Automaton", places: frozenset[int], accepts: bool, continues: frozenset[str] | None
+        self,
+        automaton: "Automaton",
+        leads: Mapping[int, Sequence[int]],
+        accepts: bool,
+        continues: frozenset[str] | None,
     ) -> None:
         super().__init__()
-        self.places = places
+        self.leads = leads
         self.accepts = accepts
         self.continues = continues
         self._automaton = automaton
@@ -54,6 +59,7 @@ class Automaton:
         start = self._place()
         self._end = self._add(listed.items, listed.flags, start)
         self._tests = [syntax.takes(element) for element in self._elements]
+        self._is_taken = _test_of_any(self._elements)
         self._outside = [syntax.takes_outside_words(element) for element in self._elements]
         self._takers = WordMemo(self._taken_by, _CHARACTERS)
         self._states: dict[tuple[frozenset[int], bool], State] = {}
@@ -63,13 +69,8 @@ class Automaton:
 
     def step(self, state: State, character: str) -> State:
         """Compute, and remember, where a character leads."""
-        takers = self._takers[character]
-        targets = []
-        if takers:
-            for place in state.places:
-                taking = self._taking[place]
-                if taking is not None and taking[0] in takers:
-                    targets.append(taking[1])
+        leads = state.leads
+        targets = [target for number in leads.keys() & self._takers[character] for target in leads[number]]
         self._steps += 1
         if self._steps > _TRANSITIONS:
             self._forget()
@@ -97,15 +98,15 @@ class Automaton:
 
     def second_elements(self) -> list[Element]:
         """Return the steps that can take the second character; none where a match may have one character."""
-        first = (self._taking[place] for place in self.start.places)
-        state = self._state([taking[1] for taking in first if taking])
+        state = self._state([target for targets in self.start.leads.values() for target in targets])
         return [] if state.accepts else self._elements_of(state)
 
     def _elements_of(self, state: State) -> list[Element]:
-        numbers = {taking[0] for taking in map(self._taking.__getitem__, state.places) if taking}
-        return [self._elements[number] for number in sorted(numbers)]
+        return [self._elements[number] for number in sorted(state.leads)]
 
     def _taken_by(self, character: str) -> frozenset[int]:
+        if self._is_taken is not None and self._is_taken(character) is None:
+            return frozenset()
         return frozenset(number for number, test in enumerate(self._tests) if test(character))
 
     def _forget(self) -> None:
@@ -125,14 +126,16 @@ class Automaton:
         accepts = self._end in seen
         state = self._states.get((places, accepts))
         if state is None:
-            state = self._states[places, accepts] = State(self, places, accepts, self._continues(places))
+            leads: dict[int, list[int]] = {}
+            for taking in filter(None, map(self._taking.__getitem__, places)):
+                leads.setdefault(taking[0], []).append(taking[1])
+            state = self._states[places, accepts] = State(self, leads, accepts, self._continues(leads))
         return state
 
-    def _continues(self, places: frozenset[int]) -> frozenset[str] | None:
+    def _continues(self, numbers: Iterable[int]) -> frozenset[str] | None:
         characters: set[str] = set()
-        for place in places:
-            taking = self._taking[place]
-            outside = self._outside[taking[0]] if taking else frozenset()
+        for number in numbers:
+            outside = self._outside[number]
             if outside is None:
                 return None
             characters |= outside
@@ -175,3 +178,10 @@ class Automaton:
         if number == len(self._elements):
             self._elements.append(element)
         return number
+
+
+def _test_of_any(elements: Sequence[Element]) -> Callable[[str], object] | None:
+    """Return a test of whether any of some elements takes a character; None where they are too different."""
+    with contextlib.suppress(Unprovable):
+        return syntax.any_of(elements).match
+    return None

@@ -62,6 +62,9 @@ class Tokenizer:
         Raises:
             ValueError: The string alone is no token, so that its type is not known.
         """
+        if self.classes is not None and value.isascii() and value.isalpha():
+            # No rule of the lexicon before that of words takes letters alone.
+            return self._token(value, type="word")
         match = self._typed(value)
         if match is None or match.end() != len(value):
             raise ValueError(f"{value[:100]!r} is a token in its text only")

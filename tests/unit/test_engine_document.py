@@ -106,3 +106,11 @@ def test_a_string_that_is_a_token_in_its_text_only_is_refused() -> None:
     assert tokenizer().token("oak").type == "word"
     with pytest.raises(ValueError, match="in its text only"):
         tokenizer().token("two words")
+
+
+@pytest.mark.parametrize("word", ["oak", "A", "tel", "https", "ref", "z" * 70])
+def test_letters_alone_are_typed_as_the_lexicon_types_them(word: str) -> None:
+    known = tokenizer()
+    match = known._typed(word)
+    assert match is not None
+    assert known.token(word).type == match.lastgroup == "word"
