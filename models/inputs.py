@@ -20,6 +20,7 @@ _PREFIX = "datasource.revision."
 _PARENT = _PREFIX + "parent."
 _USER = _PREFIX + "user."
 _ACCOUNT = _USER + "info."
+_SECONDS = len("2026-11-01T00:00:00")
 _OF_PARENT_TEXT = frozenset({f"{_PARENT}text", f"{_PARENT}byte_length"})
 
 
@@ -89,7 +90,7 @@ def _of_account(read: Callable[[RevisionUser], Any]) -> Extract:
 
 
 def _timestamp(dt: datetime | None) -> str | None:
-    return None if dt is None else dt.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if dt is None else f"{dt.astimezone(UTC).isoformat()[:_SECONDS]}Z"
 
 
 def _date(dt: datetime | None) -> Any:

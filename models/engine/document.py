@@ -203,7 +203,7 @@ class Change:
         return {item: proportion(before.get(item, 0), delta) for item, delta in self.delta(place).items()}
 
     def figures(self) -> Sequence[Figures]:
-        """Return by place the sums of the values of ``delta`` and ``proportions``; nothing where all is equal."""
+        """Return by place the sums of the values of ``delta`` and ``proportions``; none if all is equal."""
         if self._figures is None:
             counts = self._all_counts()
             known = self.before.counts_of

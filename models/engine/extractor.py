@@ -55,8 +55,11 @@ class Extractor:
         able: list[FeatureSet] = []
         roots: dict[str, Any] = {}
         for features in dict.fromkeys(map(self._first_equal, sets)):
+            asked = features.roots_of(revision)
             try:
-                roots |= inputs.values(revision, features.roots_of(revision))
+                # What a revision lacks is told by the names that are asked for: of fewer, nothing else is.
+                if not asked <= roots.keys():
+                    roots |= inputs.values(revision, asked)
                 able.append(features)
             except RevstreamError as error:
                 outcomes[features] = error

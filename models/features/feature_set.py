@@ -1,8 +1,8 @@
 """The features of one model: from a revision to a row of its input."""
 
 import functools
-import itertools
 import math
+import struct
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
@@ -56,12 +56,18 @@ class FeatureSet:
         names = {name for bound in self.bound for name in bound.roots}
         self._roots = {name: datasource(name.removeprefix("datasource.")) for name in names}
         # No value is just an `object`: of a set with vectors, every value is looked at.
-        self._types = tuple(object if bound.is_vector else _TYPES[bound.returns] for bound in self.bound)
-        self._are_floats = tuple(each is float for each in self._types)
+        self._types = tuple(map(_type_of, self.bound))
         self._names = tuple(spec.name for spec in self.specs)
         self._has_vectors = object in self._types
         # Where nothing is known of an editor's account, the manifest may give a feature's value itself.
         self._asked = (self.bound, tuple(bound for spec, bound in self._pairs() if _is_asked(spec)))
+        self._types_asked = tuple(tuple(map(_type_of, asked)) for asked in self._asked)
+        self._given = tuple(
+            (place, spec.unknown_user_value)
+            for place, spec in enumerate(self.specs)
+            if spec.unknown_user_value is not None
+        )
+        self._packed = struct.Struct(f"{len(self.specs)}d").pack
         self._roots_asked = tuple(
             frozenset[str]().union(*(bound.roots for bound in asked)) for asked in self._asked
         )
@@ -154,11 +160,15 @@ class FeatureSet:
 
     def _filled(self, raw: Sequence[Any], revision: Revision) -> Values:
         is_unknown = inputs.is_account_unknown(revision)
-        if not is_unknown and self._is_plain(raw):
-            return list(raw)
+        values: Values
+        if self._is_plain(raw, self._types_asked[is_unknown]):
+            values = list(raw)
+            for place, value in self._given if is_unknown else ():
+                values.insert(place, value)
+            return values
         given = frozenset(map(canonical, revision.injected or ()))
         computed = iter(raw)
-        values: Values = []
+        values = []
         for spec, bound in self._pairs():
             if is_unknown and spec.unknown_user_value is not None:
                 values.append(spec.unknown_user_value)
@@ -169,11 +179,14 @@ class FeatureSet:
             values.append(value if is_as_given else _checked(bound, spec, revision, value))
         return values
 
-    def _is_plain(self, raw: Sequence[Any]) -> bool:
+    @staticmethod
+    def _is_plain(raw: Sequence[Any], types: tuple[type, ...]) -> bool:
         """Tell whether every value is a finite one of just the type that its feature has: nearly always."""
-        return tuple(map(type, raw)) == self._types and all(
-            map(math.isfinite, itertools.compress(raw, self._are_floats))
-        )
+        if tuple(map(type, raw)) != types:
+            return False
+        floats = [value for value in raw if type(value) is float]
+        # A sum that is finite has no other terms; else each is asked, for finite ones may have another.
+        return math.isfinite(sum(floats)) or all(map(math.isfinite, floats))
 
     def row(self, values: Values) -> NDArray[np.float64]:
         """Return values as a row of the model's input.
@@ -182,8 +195,8 @@ class FeatureSet:
             float64[1, columns]; booleans are 0 and 1.
         """
         if not self._has_vectors:
-            plain: Any = values
-            return np.fromiter(map(float, plain), np.float64, len(plain)).reshape(1, -1)
+            # Whatever reads the row may write on it.
+            return np.frombuffer(bytearray(self._packed(*values)), np.float64).reshape(1, -1)
         flat: list[float] = []
         for value in values:
             flat += value if isinstance(value, list) else [float(value)]
@@ -253,6 +266,10 @@ def _bind(artefact_name: str, spec: FeatureSpec, binder: FeatureBinder) -> Bound
             feature=spec.name,
         )
     return bound
+
+
+def _type_of(bound: BoundFeature) -> type:
+    return object if bound.is_vector else _TYPES[bound.returns]
 
 
 def _is_asked(spec: FeatureSpec) -> bool:
