@@ -32,8 +32,11 @@ class LinkReading(TagReading):
         """Take braces: two open a template, three an argument."""
         behind = self._behind_run("{")
         length = behind - self._place
-        if length > 3 or (length == 1 and self._text.startswith("|", behind)):
+        if length > 3:
             raise UnprovenMarkup
+        if length == 1 and self._text.startswith("|", behind):
+            self._open_table()
+            return
         if length == 1:
             self._place += 1
             return
@@ -44,6 +47,9 @@ class LinkReading(TagReading):
         self._push(Kind.NAME, behind)
         self._count("Template")
         self._go_on(behind)
+
+    def _open_table(self) -> None:
+        raise NotImplementedError
 
     def _open_argument(self) -> None:
         match = _ARGUMENT.match(self._text, self._place)

@@ -4,7 +4,7 @@ The tokenizer reads a text from its beginning to its end, with a stack of what i
 opened last decides what closes it, what else is read within, and what makes it text after all: a line that
 ends within a heading, the end of the whole text within nearly everything. Then the tokenizer goes back and
 reads on behind the opening, and so does this. Whatever else it does is left to it, by ``UnprovenMarkup``:
-tables, unusual tags, more braces or apostrophes than these, and all where its answer rests on what it
+unusual tables and tags, more braces or apostrophes than these, and all where its answer rests on what it
 remembers of earlier ways.
 
 ``models/native/markup.c`` does the same.
@@ -14,15 +14,15 @@ import contextlib
 import re
 from typing import Final
 
-from models.engine.node_scan_links import LinkReading
 from models.engine.node_scan_open import Kind
 from models.engine.node_scan_spans import UnprovenMarkup
+from models.engine.node_scan_tables import TableReading
 
 Scanned = tuple[tuple[int, ...], list[int], list[str], bool]
 """How many nodes there are of each of ``KINDS``, the levels of the headings, the names of the tags, and
 whether all this stays the same, whatever follows the text."""
 
-_MARK: Final = re.compile(r"[{}\[\]<|=&':\n]")
+_MARK: Final = re.compile(r"[{}\[\]<|=&':!\n]")
 _LINE: Final = re.compile(r"([*#:;]+)|----+")
 _ITEMS: Final = {"*": "li", "#": "li", ":": "dd", ";": "dt"}
 _BEHIND_HEADING: Final = re.compile(r"(?:[^\n={\[<']|'(?!')|<!--[\s\S]*?-->)*+(?:\n|\Z)")
@@ -35,7 +35,7 @@ def scan_nodes_of(text: str) -> Scanned | None:
     return None
 
 
-class _Scan(LinkReading):
+class _Scan(TableReading):
     """One pass over a text."""
 
     def __init__(self, text: str) -> None:
@@ -52,6 +52,7 @@ class _Scan(LinkReading):
             "&": self._take_ampersand,
             "'": self._take_apostrophes,
             ":": self._take_colon,
+            "!": self._take_exclamation,
         }
 
     def all(self) -> Scanned:
@@ -100,7 +101,8 @@ class _Scan(LinkReading):
         if self._is_in_heading:
             raise UnprovenMarkup
         self._place += 1
-        self._top.has_term = False
+        opened = self._top
+        opened.has_term = opened.has_cells = opened.has_headers = opened.may_have_style = False
         self._begin_line()
 
     def _take_equals(self) -> None:

@@ -9,7 +9,8 @@ class Kind(Enum):
     """What may be open.
 
     Of a template its name, then the key or value of a parameter; of an internal link its title, then what is
-    shown; of a link to another site its caption; the default of an argument; the body of a tag.
+    shown; of a link to another site its caption; the default of an argument; the body of a tag; a table, a
+    row and a cell of one.
     """
 
     OUTSIDE = auto()
@@ -24,6 +25,9 @@ class Kind(Enum):
     BODY = auto()
     ITALIC = auto()
     BOLD = auto()
+    TABLE = auto()
+    ROW = auto()
+    CELL = auto()
 
 
 class Nodes:
@@ -71,11 +75,17 @@ class Open:
         has_term: Whether a term of a list stands before.
         is_refused: Of what is italic, whether something in it was not bold.
         is_again: Of what is italic, whether it is read again for that.
+        has_cells: Of a table or within it, whether cells stand on this line.
+        has_headers: The same of cells of headers.
+        may_have_style: Of a cell, whether a bar ends its attributes.
+        start: Of a cell, where it begins.
     """
 
     __slots__ = (
         "behind",
+        "has_cells",
         "has_ended",
+        "has_headers",
         "has_template",
         "has_term",
         "has_text",
@@ -84,8 +94,10 @@ class Open:
         "is_refused",
         "kind",
         "level",
+        "may_have_style",
         "must_close",
         "nodes",
+        "start",
         "tag",
         "text_start",
     )
@@ -100,5 +112,6 @@ class Open:
         self.is_in_heading = is_in_heading
         self.must_close = self.has_template = self.has_text = self.has_ended = self.has_term = False
         self.is_refused = self.is_again = False
-        self.level = 0
+        self.has_cells = self.has_headers = self.may_have_style = False
+        self.level = self.start = 0
         self.tag = ""

@@ -39,6 +39,14 @@ _BLANKS: Final = "[ \t\n]*"
 _VALUE: Final = r"\"[^\"\n\\<>{}\[\]]*\"|'[^'\n\\<>{}\[\]]*'|(?:(?!/>)[^\s\\<>{}\[\]\"'=])+"
 _ATTRIBUTE: Final = re.compile(rf"[ \t\n]+[A-Za-z][A-Za-z0-9\-_:.]*(?:{_BLANKS}={_BLANKS}(?:{_VALUE}))?")
 _TAG_ENDS: Final = re.compile(rf"{_BLANKS}(>|/>)")
+_STYLE_VALUE: Final = r"\"[^\"\n\\<>{}\[\]|]*\"|'[^'\n\\<>{}\[\]|]*'|(?:(?!/>)[^\s\\<>{}\[\]\"'=|])+"
+_STYLE: Final = {
+    end: re.compile(
+        rf"(?:[ \t]*+[A-Za-z\-][A-Za-z0-9\-_:.]*+(?:{blanks}={blanks}(?:{value}))?+(?=[ \t{end}]))*+"
+        rf"[ \t]*+(?=[{end}])"
+    )
+    for end, blanks, value in (("\n", r"[ \t]*+", _VALUE), ("|", r"[ \t\n]*+", _STYLE_VALUE))
+}
 CLOSING: Final = re.compile("</([A-Za-z0-9]+)>")
 
 
@@ -118,3 +126,15 @@ def tag_opening(text: str, start: int) -> tuple[str, int, bool] | None:
     if closing is None:
         raise UnprovenMarkup
     return name, closing.end(), closing[1] == "/>"
+
+
+def behind_style(text: str, place: int, end: str) -> int:
+    """Return where attributes end, up to the end of a line or a bar.
+
+    Raises:
+        UnprovenMarkup: They have an unusual form.
+    """
+    match = _STYLE[end].match(text, place)
+    if match is None:
+        raise UnprovenMarkup
+    return match.end()

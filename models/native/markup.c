@@ -3,7 +3,7 @@
 #include "markup.h"
 
 /* What is looked at; all else is text. */
-static const char MARKS[] = "{}[]<|=&':\n";
+static const char MARKS[] = "{}[]<|=&':!\n";
 
 /* Take what is read at the beginning of a line alone: marks of lists, and rules. */
 static Step
@@ -48,7 +48,7 @@ take_newline(Scan *scan)
         return UNPROVEN;
     }
     scan->place++;
-    top(scan)->has_term = 0;
+    top(scan)->has_term = top(scan)->has_cells = top(scan)->has_headers = top(scan)->may_have_style = 0;
     return begin_line(scan);
 }
 
@@ -234,7 +234,15 @@ take_mark(Scan *scan)
             return go_on(scan, scan->place + (kind == CAPTION ? 1 : 2));
         }
         break;
+    case '!':
+        if (is_of_table(kind)) {
+            return take_in_table(scan);
+        }
+        break;
     case '|':
+        if (is_of_table(kind)) {
+            return take_in_table(scan);
+        }
         if (is_in_template(scan)) {
             if (top(scan)->has_term) {
                 return UNPROVEN;

@@ -11,8 +11,10 @@ enum { WORD = 1, SPACE = 2 };
 
 /* What is open at a place: of a template its name, then the key or value of a parameter; of an internal link its
    title, then what is shown; of a link to another site its caption; the default of an argument; the body of
-   a tag. */
-typedef enum { OUTSIDE, NAME, KEY, VALUE, TITLE, SHOWN, CAPTION, DEFAULT, HEADING, BODY, ITALIC, BOLD } Kind;
+   a tag; a table, a row and a cell of one. */
+typedef enum {
+    OUTSIDE, NAME, KEY, VALUE, TITLE, SHOWN, CAPTION, DEFAULT, HEADING, BODY, ITALIC, BOLD, TABLE, ROW, CELL
+} Kind;
 
 /* Each takes up to three of the tokenizer's hundred levels. */
 enum { DEEPEST = 12 };
@@ -26,12 +28,16 @@ typedef struct {
     Py_ssize_t behind, text_start, levels, names;
     long counts[KINDS];
     int was_in_heading;
-    /* Of a tag, where its name begins and ends; of a heading, how many signs opened it. */
+    /* Of a tag, where its name begins and ends; of a heading, how many signs opened it; of a cell, where it
+       begins. */
     Py_ssize_t start, end;
     /* Of a name or key, whether it holds a template; of a name, whether it has text, and a line behind. */
     int has_template, has_text, has_ended;
     /* Whether a term of a list stands before; of what is italic, whether it is to be read again, or is. */
     int has_term, is_refused, is_again;
+    /* Of a table or within it, whether cells of either kind stand on this line; of a cell, whether a bar ends
+       its attributes. */
+    int has_cells, has_headers, may_have_style;
 } Open;
 
 typedef struct {
@@ -89,6 +95,17 @@ static inline int
 is_two(const Scan *scan, Py_ssize_t place, Py_UCS4 character)
 {
     return at(scan, place) == character && at(scan, place + 1) == character;
+}
+
+/* Return how many blanks stand between the beginning of the line and a place; -1 where other text does. */
+static inline Py_ssize_t
+blanks_before(const Scan *scan, Py_ssize_t place)
+{
+    Py_ssize_t start = place;
+    while (start > 0 && at(scan, start - 1) != '\n' && is_space(scan, at(scan, start - 1))) {
+        start--;
+    }
+    return start == 0 || at(scan, start - 1) == '\n' ? place - start : -1;
 }
 
 static inline Open *
@@ -149,6 +166,19 @@ Py_ssize_t behind_scheme(const Scan *scan, Py_ssize_t start);
 
 /* Tell whether a scheme of the tokenizer is spelt here. */
 int is_scheme(const Scan *scan, Py_ssize_t start, Py_ssize_t end, int has_slashes);
+
+/* Return where attributes end, up to the end of a line or a bar; -1 for unusual forms. */
+Py_ssize_t behind_style(const Scan *scan, Py_ssize_t place, Py_UCS4 end);
+
+/* Open a table at the beginning of a line; take a bar or an exclamation mark within one. */
+Step open_wikitable(Scan *scan);
+Step take_in_table(Scan *scan);
+
+static inline int
+is_of_table(Kind kind)
+{
+    return kind == TABLE || kind == ROW || kind == CELL;
+}
 
 /* Take a mark where it stands: braces; a brace, bar or text in the name of a template; the like in the title of a
    link; brackets; a colon; apostrophes; what may open a comment or tag. */

@@ -33,8 +33,11 @@ take_brace(Scan *scan)
         end++;
     }
     const Py_ssize_t length = end - scan->place;
-    if (length > 3 || (length == 1 && at(scan, end) == '|')) {
+    if (length > 3) {
         return UNPROVEN;
+    }
+    if (length == 1 && at(scan, end) == '|') {
+        return open_wikitable(scan);
     }
     if (length == 1) {
         scan->place++;

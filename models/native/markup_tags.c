@@ -39,27 +39,47 @@ behind_blanks(const Scan *scan, Py_ssize_t place)
     return place;
 }
 
-/* Return where the value of an attribute ends, -1 for one of an unusual form. */
+/* Return where the value of an attribute ends, at the latest at a character; -1 for one of an unusual form. */
 static Py_ssize_t
-behind_value(const Scan *scan, Py_ssize_t place)
+behind_value(const Scan *scan, Py_ssize_t place, Py_UCS4 end)
 {
     const Py_UCS4 quote = at(scan, place);
     if (quote == '"' || quote == '\'') {
         for (place++; at(scan, place) != quote; place++) {
-            if (at(scan, place) == 0 || is_one_of(at(scan, place), "\n\\<>{}[]")) {
+            if (at(scan, place) == 0 || at(scan, place) == end || is_one_of(at(scan, place), "\n\\<>{}[]")) {
                 return -1;
             }
         }
         return place + 1;
     }
     const Py_ssize_t start = place;
-    while (!ends_tag(scan, place) && !is_space(scan, at(scan, place))) {
+    while (!ends_tag(scan, place) && !is_space(scan, at(scan, place)) && at(scan, place) != end) {
         if (is_one_of(at(scan, place), "\\<>{}[]\"'=") || at(scan, place) == 0) {
             return -1;
         }
         place++;
     }
     return place > start ? place : -1;
+}
+
+/* Return where an attribute ends, with its value at the latest at a character; -1 for one of an unusual form. */
+static Py_ssize_t
+behind_attribute(const Scan *scan, Py_ssize_t place, Py_UCS4 end)
+{
+    while (behind_name(scan, place) > place || is_one_of(at(scan, place), "-_:.")) {
+        place++;
+    }
+    Py_ssize_t equals = place;
+    while (is_blank(at(scan, equals)) && at(scan, equals) != end) {
+        equals++;
+    }
+    if (at(scan, equals) != '=') {
+        return place;
+    }
+    for (equals++; is_blank(at(scan, equals)) && at(scan, equals) != end;) {
+        equals++;
+    }
+    return behind_value(scan, equals, end);
 }
 
 /* Return where the attributes of a tag end, with the blanks behind them; -1 for unusual forms. */
@@ -74,11 +94,28 @@ behind_attributes(const Scan *scan, Py_ssize_t place)
         if (start == place || !is_letter(at(scan, start))) {
             return -1;
         }
-        for (place = start; behind_name(scan, place) > place || is_one_of(at(scan, place), "-_:.");) {
+        place = behind_attribute(scan, start, 0);
+        if (place < 0) {
+            return -1;
+        }
+    }
+}
+
+Py_ssize_t
+behind_style(const Scan *scan, Py_ssize_t place, Py_UCS4 end)
+{
+    for (;;) {
+        while (at(scan, place) == ' ' || at(scan, place) == '\t') {
             place++;
         }
-        const Py_ssize_t equals = behind_blanks(scan, place);
-        if (at(scan, equals) == '=' && (place = behind_value(scan, behind_blanks(scan, equals + 1))) < 0) {
+        if (at(scan, place) == end) {
+            return place;
+        }
+        if (!is_letter(at(scan, place)) && at(scan, place) != '-') {
+            return -1;
+        }
+        place = behind_attribute(scan, place, end);
+        if (place < 0 || (at(scan, place) != ' ' && at(scan, place) != '\t' && at(scan, place) != end)) {
             return -1;
         }
     }

@@ -37,6 +37,25 @@ PLAIN = [
     *("<br/>", "<br clear=all>", "<li>", "<nowiki>[[", "</nowiki>", "</nowi\u212ai>", "<pre>&lt;</pre >"),
     *("\n;a:b", "\n:;", "\n-----", "\u3000", "\r", "\x1c", "\0", "{", "}", "!", "é", "中"),
 ]
+TABLES = [
+    *("{|\n", "\n{|", '{| class="x"\n', "{|a=b c\n", "\n|}", "\n|}\n", "\n|-\n", "\n|- a=b\n", "\n|----\n"),
+    *(
+        "\n|",
+        "|",
+        "||",
+        "\n!",
+        "!!",
+        "!",
+        "\n|+ x",
+        'style="a:b"',
+        "colspan=2 |",
+        "\n |",
+        "[[a|b]]",
+        "a",
+        "a=b",
+    ),
+    *("http://a|", "<nowiki>|</nowiki>", "\n* x", "\n;a", "\n== h ==\n", "''", "{{a|b}}", "{{", "}}", "<b>"),
+]
 texts = st.lists(st.sampled_from([*MARKUP, *PLAIN]), max_size=30).map("".join)
 
 
@@ -65,6 +84,14 @@ def both(text: str) -> Scanned | None:
 @example("[http://a b\n[[c <ref>[http://d e]</ref>")
 def test_what_is_scanned_has_the_nodes_of_the_tokens(text: str) -> None:
     both(text)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(pieces=st.lists(st.sampled_from(TABLES), max_size=20))
+@example(["{|\n", "\n|", "a=b", "|", "||", "a", "\n!", "a", "!!", "b", "\n|}"])
+def test_tables_that_are_scanned_have_the_nodes_of_the_tokens(pieces: list[str]) -> None:
+    both("{|\n" + "".join(pieces))
+    both("".join(pieces))
 
 
 @settings(max_examples=500, deadline=None)

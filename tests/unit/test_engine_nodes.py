@@ -206,11 +206,11 @@ def test_a_text_is_parsed_once_and_only_where_something_is_asked(monkeypatch: py
 
     for reader in (module, parts):
         monkeypatch.setattr(reader, "tokenized", noted)
-    nodes = module.Parse()(module.KnowParts()("[[a]] <b>c</b> {|"))
+    nodes = module.Parse()(module.KnowParts()("[[a]] <b>c</b> ''''"))
     assert parsed == []
     assert module.NumberOf("Wikilink", int)(nodes) == 1
     assert module.StringsOf("tag_names")(nodes) == ["b"]
-    assert parsed == ["[[a]] <b>c</b> {|"]
+    assert parsed == ["[[a]] <b>c</b> ''''"]
 
 
 def test_two_patterns_that_differ_in_flags_have_two_names() -> None:
