@@ -1,5 +1,6 @@
 """The scorer of models that read revscoring's features, trained here or imported."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,7 +94,7 @@ class RevscoringScorer:
         values = self._features.compute(revision, cache)
         answers = self.answers(self._features.row(values))
         labels = self.info.labels
-        chosen = tuple(label for label, is_chosen in zip(labels, answers.chosen[0], strict=True) if is_chosen)
+        chosen = tuple(itertools.compress(labels, answers.chosen[0].tolist()))
         probability = dict(zip(labels, answers.probabilities[0].tolist(), strict=True))
         features: dict[str, FeatureValue] = {}
         if cache.wants_features:

@@ -1,5 +1,6 @@
 """What every estimator is: arrays in, probabilities out."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -113,4 +114,9 @@ class ConvertedScaler(Struct, frozen=True):
 
 def one_hot(columns: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
     """Return bool[rows, count], true in the given column of each row."""
-    return np.asarray(columns[:, None] == np.arange(count))
+    return _identity(count)[columns]
+
+
+@functools.cache
+def _identity(count: int) -> NDArray[np.bool_]:
+    return np.eye(count, dtype=np.bool_)
