@@ -10,6 +10,7 @@ from models.engine.node_scan_spans import UnprovenMarkup
 from models.engine.node_scan_tags import TagReading
 
 _ARGUMENT: Final = re.compile(r"\{\{\{[^{}\[\]<>|&'\n]+(\}\}\}|\|)")
+_TEMPLATE_NAME: Final = re.compile(r"[^{}\[\]<>|&'\n]+\}\}(?!\})")
 _WORD_BEFORE: Final = re.compile(r"[A-Za-z0-9]*\Z")
 # What characters from here on are, the function in C does not know.
 _UNKNOWN: Final = chr(CHARACTERS)
@@ -32,6 +33,10 @@ class LinkReading(TagReading):
         """Take braces: two open a template, three an argument."""
         behind = self._behind_run("{")
         length = behind - self._place
+        if length == 4 and _TEMPLATE_NAME.match(self._text, behind):
+            # No argument has such a name, so that this is a template in the name of another.
+            length = 2
+            behind = self._place + 2
         if length > 3:
             raise UnprovenMarkup
         if length == 1 and self._text.startswith("|", behind):
@@ -134,21 +139,33 @@ class LinkReading(TagReading):
         self._go_on(behind)
 
     def _open_external_link(self) -> None:
-        """Take the address of a link in brackets, or a bracket alone."""
-        text, behind = self._text, self._place + 1
-        start = -1 if self._top.kind is Kind.CAPTION else spans.behind_scheme(text, behind)
-        end, entities = self._behind_address(start, _ENDS) if start >= 0 else (behind, 0)
-        ending = text[end : end + 1] if start >= 0 else ""
-        if ending in {"", "\n"} or (end == start and ending in {" ", "]"}):
+        """Take a bracket alone, or one with the scheme of an address behind it."""
+        behind = self._place + 1
+        start = -1 if self._top.kind is Kind.CAPTION else spans.behind_scheme(self._text, behind)
+        if start < 0:
             self._place = behind
             return
-        if ending not in {" ", "]"}:
-            raise UnprovenMarkup
-        if text[end] == " ":
-            self._push(Kind.CAPTION, behind)
-        self._nodes.counts["HTMLEntity"] += entities
+        self._push(Kind.ADDRESS, behind).start = start
         self._count("ExternalLink")
-        self._go_on(end + 1)
+        self._go_on(start)
+
+    def _take_in_address(self) -> None:
+        text, place = self._text, self._place
+        character = text[place]
+        if character == "\n" or (place == self._top.start and character in " ]"):
+            self._fail()
+        elif character == " ":
+            self._top.kind = Kind.CAPTION
+            self._go_on(place + 1)
+        elif character == "]":
+            self._open.pop()
+            self._go_on(place + 1)
+        elif character in '[<>"' or text.startswith("''", place):
+            raise UnprovenMarkup
+        elif character == "&" or text.startswith("{{", place):
+            self._takes[character]()
+        else:
+            self._place += 1
 
     def _behind_address(self, start: int, ends: tuple[str, ...]) -> tuple[int, int]:
         """Return where an address ends, and how many entities are in it."""

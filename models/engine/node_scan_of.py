@@ -73,6 +73,8 @@ class _Scan(TableReading):
                 self._take_in_name()
             elif self._top.kind is Kind.TITLE:
                 self._take_in_title()
+            elif self._top.kind is Kind.ADDRESS:
+                self._take_in_address()
             else:
                 mark = _MARK.search(text, self._place)
                 self._place = mark.start() if mark else len(text)

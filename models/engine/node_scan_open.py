@@ -9,8 +9,8 @@ class Kind(Enum):
     """What may be open.
 
     Of a template its name, then the key or value of a parameter; of an internal link its title, then what is
-    shown; of a link to another site its caption; the default of an argument; the body of a tag; a table, a
-    row and a cell of one.
+    shown; of a link to another site in brackets its address, then its caption; the default of an argument;
+    the body of a tag; a table, a row and a cell of one.
     """
 
     OUTSIDE = auto()
@@ -19,6 +19,7 @@ class Kind(Enum):
     VALUE = auto()
     TITLE = auto()
     SHOWN = auto()
+    ADDRESS = auto()
     CAPTION = auto()
     DEFAULT = auto()
     HEADING = auto()
@@ -78,7 +79,7 @@ class Open:
         has_cells: Of a table or within it, whether cells stand on this line.
         has_headers: The same of cells of headers.
         may_have_style: Of a cell, whether a bar ends its attributes.
-        start: Of a cell, where it begins.
+        start: Of a cell and an address, where it begins.
     """
 
     __slots__ = (

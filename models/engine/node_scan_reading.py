@@ -32,7 +32,8 @@ class Reading:
         self._open = [Open(Kind.OUTSIDE, 0, 0, Nodes())]
         self._nodes = Nodes()
         self._is_in_heading = False
-        self._met_end = False
+        # Whether something was open at the end of the text; whether a quote was.
+        self._met_end = self._met_open_quote = False
         # How many characters may still be read again.
         self._patience = _PATIENCE * len(text)
 
@@ -91,7 +92,7 @@ class Reading:
     def _open_italic(self, opened: Open) -> None:
         """Open as italic what was not bold, behind an apostrophe, or what is read again: nothing ended it."""
         is_again = opened.kind is Kind.ITALIC
-        if is_again and len(self._open) > 1:
+        if is_again and (len(self._open) > 1 or self._met_open_quote):
             raise UnprovenMarkup
         self._push(Kind.ITALIC, opened.behind).is_again = is_again
         self._name("i")

@@ -37,7 +37,10 @@ _NAME: Final = re.compile(r"[^{}\[\]<>|=&'#*;:/\-!\n\s]*")
 _PLAIN_NAME: Final = re.compile("[A-Za-z][A-Za-z0-9]*")
 _BLANKS: Final = "[ \t\n]*"
 _VALUE: Final = r"\"[^\"\n\\<>{}\[\]]*\"|'[^'\n\\<>{}\[\]]*'|(?:(?!/>)[^\s\\<>{}\[\]\"'=])+"
-_ATTRIBUTE: Final = re.compile(rf"[ \t\n]+[A-Za-z][A-Za-z0-9\-_:.]*(?:{_BLANKS}={_BLANKS}(?:{_VALUE}))?")
+_OPEN: Final = r"([\"'])(?:(?!/>)[^\s\\<>{}\[\]\"'=])*"
+_ATTRIBUTE: Final = re.compile(
+    rf"[ \t\n]+[A-Za-z][A-Za-z0-9\-_:.]*(?:{_BLANKS}={_BLANKS}(?:{_VALUE}|{_OPEN}))?"
+)
 _TAG_ENDS: Final = re.compile(rf"{_BLANKS}(>|/>)")
 _STYLE_VALUE: Final = r"\"[^\"\n\\<>{}\[\]|]*\"|'[^'\n\\<>{}\[\]|]*'|(?:(?!/>)[^\s\\<>{}\[\]\"'=|])+"
 _STYLE: Final = {
@@ -102,11 +105,12 @@ def behind_comment(text: str, place: int) -> int:
     return end + 3
 
 
-def tag_opening(text: str, start: int) -> tuple[str, int, bool] | None:
+def tag_opening(text: str, start: int) -> tuple[str, int, bool, bool] | None:
     """Read a tag from its name on.
 
     Returns:
-        Its name, where its opening ends, and whether it closes itself; None where no tag begins.
+        Its name, where its opening ends, whether it closes itself, and whether a quote stayed open; None
+        where no tag begins.
 
     Raises:
         UnprovenMarkup: It has an unusual form.
@@ -120,12 +124,18 @@ def tag_opening(text: str, start: int) -> tuple[str, int, bool] | None:
         return None
     if _PLAIN_NAME.fullmatch(name) is None:
         raise UnprovenMarkup
+    met_open_quote = False
     while attribute := _ATTRIBUTE.match(text, end):
         end = attribute.end()
+        if opened := attribute[1]:
+            # Where no such quote follows at all, the tokenizer comes back from the end of the text.
+            if opened in text[attribute.end(1) :]:
+                raise UnprovenMarkup
+            met_open_quote = True
     closing = _TAG_ENDS.match(text, end)
     if closing is None:
         raise UnprovenMarkup
-    return name, closing.end(), closing[1] == "/>"
+    return name, closing.end(), closing[1] == "/>", met_open_quote
 
 
 def behind_style(text: str, place: int, end: str) -> int:

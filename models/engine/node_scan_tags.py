@@ -41,7 +41,11 @@ class TagReading(Reading):
         if opening is None:
             self._place = start
             return
-        name, end, closes_itself = opening
+        name, end, closes_itself, met_open_quote = opening
+        if met_open_quote and self._is_in_heading:
+            raise UnprovenMarkup
+        if met_open_quote:
+            self._met_end = self._met_open_quote = True
         lowered = name.lower()
         if not closes_itself and lowered not in spans.VOID_TAGS:
             body = self._push(Kind.BODY, start)

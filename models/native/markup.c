@@ -282,6 +282,8 @@ scan_all(Scan *scan)
             step = take_in_name(scan);
         } else if (kind == TITLE) {
             step = take_in_title(scan);
+        } else if (kind == ADDRESS) {
+            step = take_in_address(scan);
         } else if (next < 0x80 && is_mark[next]) {
             step = take_mark(scan);
         } else {

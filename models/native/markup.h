@@ -10,10 +10,11 @@
 enum { WORD = 1, SPACE = 2 };
 
 /* What is open at a place: of a template its name, then the key or value of a parameter; of an internal link its
-   title, then what is shown; of a link to another site its caption; the default of an argument; the body of
+   title, then what is shown; of a link to another site in brackets its address, then its caption; the default of an argument; the body of
    a tag; a table, a row and a cell of one. */
 typedef enum {
-    OUTSIDE, NAME, KEY, VALUE, TITLE, SHOWN, CAPTION, DEFAULT, HEADING, BODY, ITALIC, BOLD, TABLE, ROW, CELL
+    OUTSIDE, NAME, KEY, VALUE, TITLE, SHOWN, ADDRESS, CAPTION, DEFAULT, HEADING, BODY, ITALIC, BOLD, TABLE, ROW,
+    CELL
 } Kind;
 
 /* Each takes up to three of the tokenizer's hundred levels. */
@@ -28,8 +29,8 @@ typedef struct {
     Py_ssize_t behind, text_start, levels, names;
     long counts[KINDS];
     int was_in_heading;
-    /* Of a tag, where its name begins and ends; of a heading, how many signs opened it; of a cell, where it
-       begins. */
+    /* Of a tag, where its name begins and ends; of a heading, how many signs opened it; of a cell and an
+       address, where it begins. */
     Py_ssize_t start, end;
     /* Of a name or key, whether it holds a template; of a name, whether it has text, and a line behind. */
     int has_template, has_text, has_ended;
@@ -48,8 +49,8 @@ typedef struct {
     Open open[DEEPEST + 1];
     int depth;
     int is_in_heading;
-    /* Whether something was open at the end of the text. */
-    int met_end;
+    /* Whether something was open at the end of the text; whether a quote was. */
+    int met_end, met_open_quote;
     /* How many characters may still be read again. */
     Py_ssize_t patience;
     long counts[KINDS];
@@ -168,7 +169,7 @@ Py_ssize_t behind_scheme(const Scan *scan, Py_ssize_t start);
 int is_scheme(const Scan *scan, Py_ssize_t start, Py_ssize_t end, int has_slashes);
 
 /* Return where attributes end, up to the end of a line or a bar; -1 for unusual forms. */
-Py_ssize_t behind_style(const Scan *scan, Py_ssize_t place, Py_UCS4 end);
+Py_ssize_t behind_style(Scan *scan, Py_ssize_t place, Py_UCS4 end);
 
 /* Open a table at the beginning of a line; take a bar or an exclamation mark within one. */
 Step open_wikitable(Scan *scan);
@@ -187,6 +188,7 @@ Step take_in_name(Scan *scan);
 Step take_in_title(Scan *scan);
 Step open_wikilink(Scan *scan);
 Step open_external_link(Scan *scan);
+Step take_in_address(Scan *scan);
 Step take_colon(Scan *scan);
 Step take_apostrophes(Scan *scan);
 Step take_lesser(Scan *scan);

@@ -47,7 +47,7 @@ static Step
 open_italic(Scan *scan, const Open *opened)
 {
     const int is_again = opened->kind == ITALIC;
-    if ((is_again && scan->depth > 0) || open_level(scan, ITALIC, opened->behind) != GOES_ON) {
+    if ((is_again && (scan->depth > 0 || scan->met_open_quote)) || open_level(scan, ITALIC, opened->behind) != GOES_ON) {
         return UNPROVEN;
     }
     top(scan)->is_again = is_again;

@@ -24,6 +24,17 @@ open_argument(Scan *scan)
     return go_on(scan, place + 1);
 }
 
+/* Tell whether a template without parameters stands behind four braces, which cannot be an argument then. */
+static int
+begins_template_name(const Scan *scan, Py_ssize_t place)
+{
+    const Py_ssize_t start = place;
+    while (place < scan->text.length && !is_one_of(at(scan, place), "{}[]<>|&'\n")) {
+        place++;
+    }
+    return place > start && is_two(scan, place, '}') && at(scan, place + 2) != '}';
+}
+
 /* Take braces: two open a template, three an argument. */
 Step
 take_brace(Scan *scan)
@@ -32,7 +43,11 @@ take_brace(Scan *scan)
     while (at(scan, end) == '{') {
         end++;
     }
-    const Py_ssize_t length = end - scan->place;
+    Py_ssize_t length = end - scan->place;
+    if (length == 4 && begins_template_name(scan, end)) {
+        length = 2;
+        end = scan->place + 2;
+    }
     if (length > 3) {
         return UNPROVEN;
     }
@@ -142,54 +157,51 @@ open_wikilink(Scan *scan)
     return go_on(scan, behind);
 }
 
-/* Take the address of a link in brackets, or a bracket alone. */
+/* Take a bracket alone, or one with the scheme of an address behind it. */
 Step
 open_external_link(Scan *scan)
 {
-    Py_ssize_t place = top(scan)->kind == CAPTION ? -1 : behind_scheme(scan, scan->place + 1);
-    if (place < 0) {
-        scan->place++;
-        return GOES_ON;
-    }
-    const Py_ssize_t start = place, behind = scan->place + 1;
-    const long entities = scan->counts[ENTITIES];
-    const Py_ssize_t text_start = scan->text_start;
-    while (at(scan, place) != ' ' && at(scan, place) != ']') {
-        const Py_UCS4 next = at(scan, place);
-        if (next == 0 || next == '\n') {
-            scan->counts[ENTITIES] = entities;
-            scan->text_start = text_start;
-            scan->place = behind;
-            return GOES_ON;
-        }
-        if (is_one_of(next, "[<>\"") || is_two(scan, place, '\'')
-            || is_two(scan, place, '{')) {
-            return UNPROVEN;
-        }
-        if (next != '&') {
-            place++;
-            continue;
-        }
-        const Step step = take_entity(scan, place, &place);
-        if (step != GOES_ON) {
-            return step;
-        }
-    }
-    if (place == start) {
+    const Py_ssize_t behind = scan->place + 1;
+    const Py_ssize_t start = top(scan)->kind == CAPTION ? -1 : behind_scheme(scan, behind);
+    if (start < 0) {
         scan->place = behind;
         return GOES_ON;
     }
-    if (at(scan, place) == ' ') {
-        const long with_entities = scan->counts[ENTITIES];
-        scan->counts[ENTITIES] = entities;
-        scan->text_start = text_start;
-        if (open_level(scan, CAPTION, behind) != GOES_ON) {
-            return UNPROVEN;
-        }
-        scan->counts[ENTITIES] = with_entities;
+    if (open_level(scan, ADDRESS, behind) != GOES_ON) {
+        return UNPROVEN;
     }
+    top(scan)->start = start;
     scan->counts[EXTERNAL_LINKS]++;
-    return go_on(scan, place + 1);
+    return go_on(scan, start);
+}
+
+Step
+take_in_address(Scan *scan)
+{
+    const Py_ssize_t place = scan->place;
+    const Py_UCS4 next = at(scan, place);
+    if (next == '\n' || (place == top(scan)->start && (next == ' ' || next == ']'))) {
+        return fail(scan);
+    }
+    if (next == ' ') {
+        top(scan)->kind = CAPTION;
+        return go_on(scan, place + 1);
+    }
+    if (next == ']') {
+        scan->depth--;
+        return go_on(scan, place + 1);
+    }
+    if (is_one_of(next, "[<>\"") || is_two(scan, place, '\'')) {
+        return UNPROVEN;
+    }
+    if (next == '&') {
+        return take_ampersand(scan);
+    }
+    if (is_two(scan, place, '{')) {
+        return take_brace(scan);
+    }
+    scan->place++;
+    return GOES_ON;
 }
 
 /* Tell whether an address without brackets ends here. */

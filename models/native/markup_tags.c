@@ -39,20 +39,35 @@ behind_blanks(const Scan *scan, Py_ssize_t place)
     return place;
 }
 
-/* Return where the value of an attribute ends, at the latest at a character; -1 for one of an unusual form. */
+/* Return where a quoted value ends; -1 for one of an unusual form, 0 where the quote stays open. */
 static Py_ssize_t
-behind_value(const Scan *scan, Py_ssize_t place, Py_UCS4 end)
+behind_quoted(Scan *scan, Py_ssize_t place, Py_UCS4 end)
 {
     const Py_UCS4 quote = at(scan, place);
-    if (quote == '"' || quote == '\'') {
-        for (place++; at(scan, place) != quote; place++) {
-            if (at(scan, place) == 0 || at(scan, place) == end || is_one_of(at(scan, place), "\n\\<>{}[]")) {
-                return -1;
-            }
-        }
-        return place + 1;
+    int is_plain = 1;
+    for (place++; place < scan->text.length && at(scan, place) != quote; place++) {
+        is_plain &= at(scan, place) != end && !is_one_of(at(scan, place), "\n\\<>{}[]");
     }
+    if (place < scan->text.length) {
+        return is_plain ? place + 1 : -1;
+    }
+    /* No such quote follows at all, so the tokenizer comes back from the end of the text. */
+    scan->met_end = scan->met_open_quote = 1;
+    return end == 0 && !scan->is_in_heading ? 0 : -1;
+}
+
+/* Return where the value of an attribute ends, at the latest at a character; -1 for one of an unusual form. */
+static Py_ssize_t
+behind_value(Scan *scan, Py_ssize_t place, Py_UCS4 end)
+{
     const Py_ssize_t start = place;
+    if (is_one_of(at(scan, place), "\"'")) {
+        const Py_ssize_t behind = behind_quoted(scan, place, end);
+        if (behind != 0) {
+            return behind;
+        }
+        place++;
+    }
     while (!ends_tag(scan, place) && !is_space(scan, at(scan, place)) && at(scan, place) != end) {
         if (is_one_of(at(scan, place), "\\<>{}[]\"'=") || at(scan, place) == 0) {
             return -1;
@@ -64,7 +79,7 @@ behind_value(const Scan *scan, Py_ssize_t place, Py_UCS4 end)
 
 /* Return where an attribute ends, with its value at the latest at a character; -1 for one of an unusual form. */
 static Py_ssize_t
-behind_attribute(const Scan *scan, Py_ssize_t place, Py_UCS4 end)
+behind_attribute(Scan *scan, Py_ssize_t place, Py_UCS4 end)
 {
     while (behind_name(scan, place) > place || is_one_of(at(scan, place), "-_:.")) {
         place++;
@@ -84,7 +99,7 @@ behind_attribute(const Scan *scan, Py_ssize_t place, Py_UCS4 end)
 
 /* Return where the attributes of a tag end, with the blanks behind them; -1 for unusual forms. */
 static Py_ssize_t
-behind_attributes(const Scan *scan, Py_ssize_t place)
+behind_attributes(Scan *scan, Py_ssize_t place)
 {
     for (;;) {
         const Py_ssize_t start = behind_blanks(scan, place);
@@ -102,7 +117,7 @@ behind_attributes(const Scan *scan, Py_ssize_t place)
 }
 
 Py_ssize_t
-behind_style(const Scan *scan, Py_ssize_t place, Py_UCS4 end)
+behind_style(Scan *scan, Py_ssize_t place, Py_UCS4 end)
 {
     for (;;) {
         while (at(scan, place) == ' ' || at(scan, place) == '\t') {

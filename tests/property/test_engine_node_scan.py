@@ -56,6 +56,60 @@ TABLES = [
     ),
     *("http://a|", "<nowiki>|</nowiki>", "\n* x", "\n;a", "\n== h ==\n", "''", "{{a|b}}", "{{", "}}", "<b>"),
 ]
+QUOTES = [
+    *(
+        '<b a="x>',
+        '<b a="',
+        "<div x='y”>",
+        "<i c='d",
+        '<ref name="a">',
+        "</ref>",
+        "</b>",
+        "</div>",
+        "</i>",
+        ">",
+    ),
+    *(
+        "''",
+        "'''",
+        "'''''",
+        "''a'''b",
+        "[[",
+        "]]",
+        "[[a|b]]",
+        "{{",
+        "}}",
+        "{{a|b}}",
+        "{{a|",
+        "=",
+        "\n== h ==\n",
+    ),
+    *(
+        "\n==",
+        "== ",
+        "\n",
+        "a",
+        "b c",
+        "[http://a ",
+        "[http://a?{{b}} c]",
+        "[http://a?{{b",
+        "]",
+        "{{{{a}}b}}",
+    ),
+    *(
+        "{{{{a}}b|c}}",
+        "{{{{a|b}}c}}",
+        "{{{{",
+        "}}}}",
+        "<nowiki>",
+        '<!-- " -->',
+        "{|\n",
+        "\n|}",
+        "\n|",
+        "|",
+        '"',
+    ),
+]
 texts = st.lists(st.sampled_from([*MARKUP, *PLAIN]), max_size=30).map("".join)
 
 
@@ -91,6 +145,14 @@ def test_what_is_scanned_has_the_nodes_of_the_tokens(text: str) -> None:
 @example(["{|\n", "\n|", "a=b", "|", "||", "a", "\n!", "a", "!!", "b", "\n|}"])
 def test_tables_that_are_scanned_have_the_nodes_of_the_tokens(pieces: list[str]) -> None:
     both("{|\n" + "".join(pieces))
+    both("".join(pieces))
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(pieces=st.lists(st.sampled_from(QUOTES), max_size=20))
+@example(['<b a="x>', "''a'''b", "</b>", "''"])
+@example(["\n== ", '<b a="', "{{a|", "\n==", "}}"])
+def test_quotes_that_stay_open_leave_the_nodes_of_the_tokens(pieces: list[str]) -> None:
     both("".join(pieces))
 
 
