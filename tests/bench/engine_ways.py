@@ -95,25 +95,41 @@ def naive(models: Sequence[ReferenceModel], revision: Revision, *, is_shared: bo
 
 
 def ours(models: Sequence[ReferenceModel], revision: Revision, extractor: Extractor) -> Answer:
-    """Score as a scoring process of ours does."""
+    """Score as a scoring process of ours does in a backfill, where nobody wants the features back."""
     scorers = [model.scorer for model in models]
+    extraction = _Noting(extractor)
     with _garbage_of_a_scorer():
         began = time.process_time()
-        told = score_revision(scorers, revision, extractor, with_features=True)
+        told = score_revision(scorers, revision, extraction)
         collect_if_much()
         seconds = time.process_time() - began
-    return Answer([features_told(each) for each in told], [_probability(each) for each in told], seconds)
+    return Answer(
+        [extraction.values(model.features) for model in models], list(map(_probability, told)), seconds
+    )
 
 
-def features_told(told: ScoredModel) -> list[Any]:
-    """Return the values of the features that an answer of ours carries.
+class _Noting:
+    """Computes features and notes them, to be compared."""
 
-    Raises:
-        ValueError: It is a failure.
-    """
-    if told.features is None:
-        raise ValueError(f"no features came with {told.outcome}")
-    return list(told.features.values())
+    def __init__(self, extractor: Extractor) -> None:
+        self._extractor = extractor
+        self._noted: Mapping[FeatureSet, Any] = {}
+
+    def extract(self, sets: Sequence[FeatureSet], revision: Revision) -> Mapping[FeatureSet, Any]:
+        """Return what the engine gives."""
+        self._noted = self._extractor.extract(sets, revision)
+        return self._noted
+
+    def values(self, features: FeatureSet) -> list[Any]:
+        """Return the values of a model's features in its order.
+
+        Raises:
+            RevstreamError: There are none.
+        """
+        noted = self._noted[features]
+        if isinstance(noted, RevstreamError):
+            raise noted
+        return list(noted)
 
 
 def warm(models: Sequence[ReferenceModel], revision: Revision, page_chars: int = PAGE_CHARS) -> Extractor:
