@@ -132,14 +132,17 @@ class _Scan(TableReading):
         self._go_on(behind)
 
     def _close_heading(self) -> None:
+        """Close a heading, once it is known that nothing behind it on its line does so."""
         behind = self._behind_run("=")
-        # Anything else may be what ends the heading in place of what stands before.
-        if _BEHIND_HEADING.match(self._text, behind) is None:
+        opened = self._top
+        if opened.is_behind:
             raise UnprovenMarkup
-        opened = self._open.pop()
-        self._nodes.levels.append(min(behind - self._place, opened.level, 6))
-        self._is_in_heading = False
-        self._count("Heading")
+        level = min(behind - self._place, opened.level, 6)
+        if _BEHIND_HEADING.match(self._text, behind):
+            self._end_heading(level, behind)
+            return
+        rest = self._push(Kind.HEADING, behind)
+        rest.is_behind, rest.level = True, level
         self._go_on(behind)
 
     def _take_apostrophes(self) -> None:

@@ -76,6 +76,7 @@ class Open:
         has_term: Whether a term of a list stands before.
         is_refused: Of what is italic, whether something in it was not bold.
         is_again: Of what is italic, whether it is read again for that.
+        is_behind: Of a heading, whether this is only what stands behind it on its line.
         has_cells: Of a table or within it, whether cells stand on this line.
         has_headers: The same of cells of headers.
         may_have_style: Of a cell, whether a bar ends its attributes.
@@ -91,6 +92,7 @@ class Open:
         "has_term",
         "has_text",
         "is_again",
+        "is_behind",
         "is_in_heading",
         "is_refused",
         "kind",
@@ -112,7 +114,7 @@ class Open:
         self.nodes = nodes
         self.is_in_heading = is_in_heading
         self.must_close = self.has_template = self.has_text = self.has_ended = self.has_term = False
-        self.is_refused = self.is_again = False
+        self.is_refused = self.is_again = self.is_behind = False
         self.has_cells = self.has_headers = self.may_have_style = False
         self.level = self.start = 0
         self.tag = ""

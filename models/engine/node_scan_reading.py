@@ -70,13 +70,23 @@ class Reading:
             self._nodes = opened.nodes
             self._place, self._text_start = opened.behind, opened.text_start
             self._is_in_heading = opened.is_in_heading
-            if opened.kind is Kind.BOLD and self._top.kind is Kind.ITALIC:
+            if opened.is_behind:
+                self._end_heading(opened.level, opened.behind)
+            elif opened.kind is Kind.BOLD and self._top.kind is Kind.ITALIC:
                 self._refuse_bold()
             elif opened.kind is Kind.BOLD or opened.is_refused:
                 self._open_italic(opened)
             elif opened.kind in _OF_TEMPLATE and self._top.kind in {Kind.NAME, Kind.TITLE}:
                 continue
             return
+
+    def _end_heading(self, level: int, behind: int) -> None:
+        """Close the heading that was opened last, and go on."""
+        self._open.pop()
+        self._nodes.levels.append(level)
+        self._is_in_heading = False
+        self._count("Heading")
+        self._go_on(behind)
 
     def _refuse_bold(self) -> None:
         """Take what is not bold, in what is italic: as text at first, then as an apostrophe and the end."""

@@ -67,7 +67,7 @@ open_heading(Scan *scan)
     return go_on(scan, end);
 }
 
-/* Tell whether nothing behind a heading, on its line, may be what ends it in place of what stands before. */
+/* Tell whether nothing behind a heading, on its line, opens anything or may be what ends it. */
 static int
 ends_heading(const Scan *scan, Py_ssize_t place)
 {
@@ -86,6 +86,20 @@ ends_heading(const Scan *scan, Py_ssize_t place)
     return 1;
 }
 
+Step
+end_heading(Scan *scan, Py_ssize_t level, Py_ssize_t behind)
+{
+    PyObject *number = PyLong_FromSsize_t(level);
+    const int failed = number == NULL || PyList_Append(scan->levels, number) < 0;
+    Py_XDECREF(number);
+    scan->depth--;
+    scan->is_in_heading = 0;
+    scan->counts[HEADINGS]++;
+    go_on(scan, behind);
+    return failed ? FAILED : GOES_ON;
+}
+
+/* Close a heading, once it is known that nothing behind it on its line does so. */
 static Step
 close_heading(Scan *scan)
 {
@@ -93,18 +107,19 @@ close_heading(Scan *scan)
     while (at(scan, end) == '=') {
         end++;
     }
-    const Py_ssize_t level = Py_MIN(Py_MIN(end - scan->place, top(scan)->start), 6);
-    if (!ends_heading(scan, end)) {
+    if (top(scan)->is_behind) {
         return UNPROVEN;
     }
-    PyObject *number = PyLong_FromSsize_t(level);
-    const int failed = number == NULL || PyList_Append(scan->levels, number) < 0;
-    Py_XDECREF(number);
-    scan->depth--;
-    scan->is_in_heading = 0;
-    scan->counts[HEADINGS]++;
-    go_on(scan, end);
-    return failed ? FAILED : GOES_ON;
+    const Py_ssize_t level = Py_MIN(Py_MIN(end - scan->place, top(scan)->start), 6);
+    if (ends_heading(scan, end)) {
+        return end_heading(scan, level, end);
+    }
+    if (open_level(scan, HEADING, end) != GOES_ON) {
+        return UNPROVEN;
+    }
+    top(scan)->is_behind = 1;
+    top(scan)->start = level;
+    return go_on(scan, end);
 }
 
 static Step

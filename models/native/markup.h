@@ -36,6 +36,8 @@ typedef struct {
     int has_template, has_text, has_ended;
     /* Whether a term of a list stands before; of what is italic, whether it is to be read again, or is. */
     int has_term, is_refused, is_again;
+    /* Of a heading, whether this is only what stands behind it on its line. */
+    int is_behind;
     /* Of a table or within it, whether cells of either kind stand on this line; of a cell, whether a bar ends
        its attributes. */
     int has_cells, has_headers, may_have_style;
@@ -131,6 +133,9 @@ go_on(Scan *scan, Py_ssize_t place)
 
 /* Open something that goes on at a place, also where it turns out to be text. */
 Step open_level(Scan *scan, Kind kind, Py_ssize_t behind);
+
+/* Close the heading that was opened last, and go on. */
+Step end_heading(Scan *scan, Py_ssize_t level, Py_ssize_t behind);
 
 /* Take for text what was opened last, and go on behind its opening. */
 Step fail(Scan *scan);

@@ -70,6 +70,9 @@ fail(Scan *scan)
         scan->text_start = opened.text_start;
         scan->is_in_heading = opened.was_in_heading;
         scan->depth--;
+        if (opened.is_behind) {
+            return end_heading(scan, opened.start, opened.behind);
+        }
         const Kind around = top(scan)->kind;
         if (opened.kind == BOLD && around == ITALIC) {
             return refuse_bold(scan);

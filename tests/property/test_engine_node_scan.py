@@ -26,6 +26,9 @@ PLAIN = [
         "\n== h ==\n",
         "\n=h=\n",
         "== h == <!-- = -->\n",
+        "\n== h == <ref>",
+        "\n== h == {{a|b=c}}",
+        " ==",
         "=== x",
         "'''b'''",
         "''i''",
@@ -134,6 +137,8 @@ def both(text: str) -> Scanned | None:
 @given(text=texts)
 @example("")
 @example("{{a|{{b}}{{c}}=d}}")
+@example("== h == <ref>{{a|b=c}}</ref>\n* d")
+@example("== h == [[a]] ==\n")
 @example("''pywikipedia'''s [[x]]")
 @example("[http://a b\n[[c <ref>[http://d e]</ref>")
 def test_what_is_scanned_has_the_nodes_of_the_tokens(text: str) -> None:
