@@ -77,7 +77,7 @@ def interrupted(process: "subprocess.Popen[str]") -> str:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.communicate(timeout=30)[0]
-    raise AssertionError(f"{_INTERRUPTS_MOST} interrupts did not end {process.args}")
+    raise AssertionError(f"{_INTERRUPTS_MOST} interrupts did not end it")
 
 
 def test_its_stress_test_meets_no_error(server: Program, tmp_path: Path) -> None:
