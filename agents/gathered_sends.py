@@ -14,7 +14,6 @@ from faust.transport.drivers.aiokafka import Producer
 from faust.types import HeadersArg, RecordMetadata
 
 GATHER_SECONDS: Final = 0.05
-_MOST: Final = 500
 
 _Sent = asyncio.Future[RecordMetadata]
 _Arguments = tuple[str, bytes | None, bytes | None, int | None, float | None, HeadersArg | None]

@@ -14,7 +14,7 @@ from agents.kafka_access import NO_SECURITY, KafkaAccess
 from schemas.errors import BrokerUnavailable
 from tables.changelog import TopicRecord
 
-_REQUEST_SECONDS = 5.0
+REQUEST_SECONDS = 5.0
 _DESCRIBED_SECONDS = 30.0
 _PARTITION_FETCH_BYTES = 4 << 20
 _PATIENT_FETCH_BYTES = 1 << 16
@@ -118,7 +118,7 @@ class KafkaTopicReader:
             )
             if not batches and not await self._is_at_end(followed, wanted):
                 batches = await followed.consumer.getmany(
-                    *wanted, timeout_ms=int(_REQUEST_SECONDS * 1000), max_records=limit
+                    *wanted, timeout_ms=int(REQUEST_SECONDS * 1000), max_records=limit
                 )
                 if not batches and not await self._is_at_end(followed, wanted):
                     raise BrokerUnavailable(
@@ -195,7 +195,7 @@ class KafkaTopicReader:
                     group_id=None,
                     enable_auto_commit=False,
                     auto_offset_reset="none",
-                    request_timeout_ms=int(_REQUEST_SECONDS * 1000),
+                    request_timeout_ms=int(REQUEST_SECONDS * 1000),
                     **self._fetching,
                 )
                 await _start(consumer, lambda: _stop(consumer))
@@ -211,13 +211,7 @@ class KafkaTopicReader:
 
     async def _connected_admin(self) -> AIOKafkaAdminClient:
         if self._admin is None:
-            admin = AIOKafkaAdminClient(
-                bootstrap_servers=self._bootstrap,
-                **self._options,
-                request_timeout_ms=int(_REQUEST_SECONDS * 1000),
-            )
-            await _start(admin, admin.close)
-            self._admin = admin
+            self._admin = await started_admin(self._bootstrap, self._options)
         return self._admin
 
     @asynccontextmanager
@@ -231,6 +225,23 @@ class KafkaTopicReader:
                 f"Kafka at {self._bootstrap} does not answer about {what} ({type(error).__name__}: {error}). "
                 "Check the address, that a broker runs, and the settings kafka_…; this is tried again.",
             ) from error
+
+
+async def started_admin(bootstrap: str, options: Mapping[str, Any]) -> AIOKafkaAdminClient:
+    """Return a client that asks brokers, connected; each request may take `REQUEST_SECONDS`.
+
+    Args:
+        bootstrap: ``host:port`` of one or more brokers, separated by commas.
+        options: As of `agents.kafka_access.KafkaAccess.options`.
+
+    Raises:
+        KafkaError: No broker answers.
+    """
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap, **options, request_timeout_ms=int(REQUEST_SECONDS * 1000)
+    )
+    await _start(admin, admin.close)
+    return admin
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -9,9 +9,8 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import KafkaError, for_code
 
 from agents.kafka_access import NO_SECURITY, KafkaAccess
+from agents.topics import REQUEST_SECONDS, started_admin
 from schemas.errors import BrokerUnavailable
-
-_REQUEST_SECONDS: Final = 5.0
 
 
 class _Told(msgspec.Struct):
@@ -48,7 +47,7 @@ class WorkerGroup:
             BrokerUnavailable: The broker does not answer, or refuses to tell.
         """
         try:
-            async with asyncio.timeout(2 * _REQUEST_SECONDS):
+            async with asyncio.timeout(2 * REQUEST_SECONDS):
                 admin = await self._connected()
                 responses = await admin.describe_consumer_groups([self._group_id])
                 groups = [group for response in responses for group in response.to_object()["groups"]]
@@ -70,17 +69,7 @@ class WorkerGroup:
 
     async def _connected(self) -> AIOKafkaAdminClient:
         if self._admin is None:
-            admin = AIOKafkaAdminClient(
-                bootstrap_servers=self._bootstrap,
-                **self._options,
-                request_timeout_ms=int(_REQUEST_SECONDS * 1000),
-            )
-            try:
-                await admin.start()
-            except BaseException:
-                await admin.close()
-                raise
-            self._admin = admin
+            self._admin = await started_admin(self._bootstrap, self._options)
         return self._admin
 
     def _unavailable(self, error: BaseException) -> BrokerUnavailable:
