@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from app.cli_checkpoint import checkpoint
 from app.cli_models import models
 from app.cli_options import (
     ALL,
@@ -20,7 +21,6 @@ from app.cli_options import (
     takes_settings,
 )
 from app.cli_rules import rules
-from app.cli_snapshot import snapshot
 from app.settings import Settings
 from schemas.errors import SettingsError
 
@@ -67,7 +67,7 @@ def worker(settings: Settings) -> None:
     "http_host",
     "http_port",
     "workers",
-    "snapshot_folder",
+    "checkpoint_folder",
     "client_classes",
     "trusted_proxies",
     "cache_seconds",
@@ -148,4 +148,4 @@ def doctor(settings: Settings, as_json: bool) -> None:
 
 main.add_command(models)
 main.add_command(rules)
-main.add_command(snapshot)
+main.add_command(checkpoint)

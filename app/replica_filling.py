@@ -1,4 +1,4 @@
-"""New replicas filled from a snapshot, so that they need not read all of the log."""
+"""New replicas filled from a checkpoint, so that they need not read all of the log."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -8,12 +8,12 @@ from typing import Final
 
 import structlog
 
+from app.checkpoints import CheckpointLoader
 from app.serve import changelog_topics, topic_reader
 from app.settings import Settings
-from app.snapshots import SnapshotLoader
-from batch.snapshot import SnapshotPart, require_undamaged
-from batch.snapshot_rows import read_rows
-from schemas.errors import SnapshotUnusable
+from batch.checkpoint import CheckpointPart, require_undamaged
+from batch.checkpoint_rows import read_rows
+from schemas.errors import CheckpointUnusable
 from schemas.keys import REVISIONS_TABLE
 from tables.changelog import MERGES, TopicRecord, apply
 from tables.replica import Position, Replica
@@ -21,13 +21,13 @@ from tables.replica import Position, Replica
 # Written at once; look-ups wait for it, about 10 ms, where this process answers as well.
 _BATCH_ROWS: Final = 1000
 
-_log = structlog.get_logger("revstream.snapshot")
+_log = structlog.get_logger("revstream.checkpoint")
 
 
 async def fill_replica(settings: Settings, replica: Replica) -> int:
-    """Fill a new replica from the latest snapshot in ``settings.snapshot_folder`` that fits its log.
+    """Fill a new replica from the latest checkpoint in ``settings.checkpoint_folder`` that fits its log.
 
-    What cannot be used is told and left to the changelog, which is read from where the snapshot ends.
+    What cannot be used is told and left to the changelog, which is read from where the checkpoint ends.
 
     Returns:
         How many rows were loaded.
@@ -40,8 +40,8 @@ async def fill_replica(settings: Settings, replica: Replica) -> int:
     topics = changelog_topics(settings.app_id)
     try:
         partitions = len(await reader.partitions(topics[REVISIONS_TABLE]))
-        loader = SnapshotLoader(
-            Path(settings.snapshot_folder),
+        loader = CheckpointLoader(
+            Path(settings.checkpoint_folder),
             app_id=settings.app_id,
             partitions=partitions,
             topics=topics,
@@ -58,15 +58,15 @@ async def fill_replica(settings: Settings, replica: Replica) -> int:
     for part in found.parts:
         try:
             await asyncio.to_thread(require_undamaged, found.path, part)
-        except SnapshotUnusable as error:
-            _log.warning("snapshot_unusable", code=error.code, error=error.message, **error.fields)
+        except CheckpointUnusable as error:
+            _log.warning("checkpoint_unusable", code=error.code, error=error.message, **error.fields)
             continue
         rows += await _fill_part(replica, topics[part.table], found.path, part, written_ms)
     _log.info("replica_filled", path=str(found.path), rows=rows)
     return rows
 
 
-async def _fill_part(replica: Replica, topic: str, path: Path, part: SnapshotPart, written_ms: int) -> int:
+async def _fill_part(replica: Replica, topic: str, path: Path, part: CheckpointPart, written_ms: int) -> int:
     """Write the rows of a part, and last the position that they stand for."""
     prefix, merge = part.table.encode() + b"\0", MERGES[part.table]
     count = 0

@@ -83,7 +83,7 @@ def open_follower(
                 reader,
                 settings.data_dir / f"replica-{number}",
                 changelog_topics(settings.app_id),
-                fill=partial(_fill, settings) if settings.snapshot_folder else None,
+                fill=partial(_fill, settings) if settings.checkpoint_folder else None,
                 changed=changed,
             )
     raise StoreLocked(

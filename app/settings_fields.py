@@ -217,11 +217,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=16,
         ),
     ] = 0
-    snapshot_folder: Annotated[
+    checkpoint_folder: Annotated[
         str,
         Meta(
-            description="Folder that `revstream snapshot write` writes to: partitions that are new here, as "
-            "after the loss of a disk, and new copies of `revstream serve` are filled from the latest one in "
+            description="Folder that `revstream checkpoint write` writes to: partitions that are new here, as after "
+            "the loss of a disk, and new copies of `revstream serve` are filled from the latest one in "
             "it, then from the changelog."
         ),
     ] = ""

@@ -120,8 +120,8 @@ class Worker:
         if not settings.is_embedded:
             self.sharing = Sharing(settings, self.app, self.predictions, self.reader)
             self.metrics.registry.register(ClusterMetrics(self.sharing.status))
-        if settings.snapshot_folder:
-            cast(PromptTables, self.app.tables).recovery.fill = self._load_snapshot
+        if settings.checkpoint_folder:
+            cast(PromptTables, self.app.tables).recovery.fill = self._load_checkpoint
         self._content = open_content(settings)
         self.scoring = self._scoring(self._content)
         self.texts = KnownTexts(settings.content_cache_mb << 20)
@@ -287,11 +287,11 @@ class Worker:
         self.observer.serve_at(self.address)
         _log.info("listening", address=self.address, broker=settings.broker_url)
 
-    async def _load_snapshot(self) -> int:
+    async def _load_checkpoint(self) -> int:
         # Parquet's library takes 0.3 s and 55 MB, and few workers have use for it.
-        from app.snapshots import load_snapshot  # noqa: PLC0415
+        from app.checkpoints import load_checkpoint  # noqa: PLC0415
 
-        return await load_snapshot(self.settings, self.predictions.stores, self.predictions.recovering)
+        return await load_checkpoint(self.settings, self.predictions.stores, self.predictions.recovering)
 
     async def _prepare_topics(self) -> None:
         """Choose the topics to read, and see that all that are needed are there."""

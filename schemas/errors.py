@@ -32,7 +32,7 @@ The tree, with the code that API, events and tables carry::
     │   ├── StoreLocked            store_locked
     │   ├── StoreFull              store_full
     │   ├── StoreFormatUnsupported store_format_unsupported
-    │   └── SnapshotUnusable       snapshot_unusable
+    │   └── CheckpointUnusable       checkpoint_unusable
     ├── EngineError                engine_failed
     │   ├── LogLocked              log_locked
     │   ├── PortInUse              port_in_use
@@ -255,10 +255,10 @@ class StoreFormatUnsupported(StoreError):
     code = "store_format_unsupported"
 
 
-class SnapshotUnusable(StoreError):
-    """A snapshot is damaged, of other tables, or older than what their log keeps."""
+class CheckpointUnusable(StoreError):
+    """A checkpoint is damaged, of other tables, or older than what their log keeps."""
 
-    code = "snapshot_unusable"
+    code = "checkpoint_unusable"
 
 
 class EngineError(RevstreamError):

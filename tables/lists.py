@@ -90,12 +90,13 @@ class PredictionLists:
             ValueError: The ids make no key.
             StoreFormatUnsupported: A row was written by a later version than this one.
         """
-        if self._rows.get(PAGES_TABLE, row_key(wiki_id, page_id)) is None:
-            return None
         if self._is_page_hidden(wiki_id, page_id):
             raise withdrawn(wiki_id, "page", page_id=page_id)
         prefix, rows = page_prefix(wiki_id, page_id), list[PredictionRow]()
         keys = self._rows.listed(prefix, _key(prefix, after), limit + _WITHDRAWN_MOST)
+        # A revision that went to another page may be there before anything is known of that page itself.
+        if not keys and self._rows.get(PAGES_TABLE, row_key(wiki_id, page_id)) is None:
+            return None
         for number, key in enumerate(keys, 1):
             row = self._shown(wiki_id, place_of(key))
             if row is not None and row.page_id == page_id:

@@ -1,4 +1,4 @@
-"""How fast a worker that lost its disk fills its tables: from the changelog, and from a snapshot of it.
+"""How fast a worker that lost its disk fills its tables: from the changelog, and from a checkpoint of it.
 
 ``python -m tests.bench.recovery`` prints JSON. Both are measured in the same run, each by a worker of its own
 with an empty data directory, from the moment that its partitions are known until they are shown. A tenth of
@@ -103,11 +103,11 @@ def recover(folder: Path, flags: list[str], name: str) -> dict[str, float]:
 
 
 def measure(folder: Path, broker: str, partitions: int) -> dict[str, Any]:
-    """Write a snapshot of the changelogs on an engine, and recover without it and with it."""
-    snapshots = folder / "snapshots"
+    """Write a checkpoint of the changelogs on an engine, and recover without it and with it."""
+    checkpoints = folder / "checkpoints"
     common = [f"--broker={broker}", f"--app-id={APP_ID}"]
     began = perf_counter()
-    with Program(folder / "write", "snapshot", "write", f"--into={snapshots}", *common) as writing:
+    with Program(folder / "write", "checkpoint", "write", f"--into={checkpoints}", *common) as writing:
         if writing.process.wait(timeout=WAIT_SECONDS):
             raise SystemExit(writing.stderr)
         manifest = json.loads(writing.stdout)
@@ -115,15 +115,15 @@ def measure(folder: Path, broker: str, partitions: int) -> dict[str, Any]:
     rows = sum(part["rows"] for part in manifest["parts"])
     flags = [*common, f"--partitions={partitions}"]
     alone = recover(folder, flags, "changelog")
-    loaded = recover(folder, [*flags, f"--snapshot-folder={snapshots}"], "snapshot")
+    loaded = recover(folder, [*flags, f"--checkpoint-folder={checkpoints}"], "checkpoint")
     return {
         "rows": rows,
-        "snapshot_write_seconds": seconds,
-        "snapshot_write_rows_per_second": rows / seconds,
-        "snapshot_bytes": sum(path.stat().st_size for path in Path(manifest["path"]).iterdir()),
+        "checkpoint_write_seconds": seconds,
+        "checkpoint_write_rows_per_second": rows / seconds,
+        "checkpoint_bytes": sum(path.stat().st_size for path in Path(manifest["path"]).iterdir()),
         "changelog": alone,
-        "snapshot": loaded,
-        "snapshot_over_changelog": alone["seconds"] / loaded["seconds"],
+        "checkpoint": loaded,
+        "checkpoint_over_changelog": alone["seconds"] / loaded["seconds"],
     }
 
 

@@ -1,4 +1,4 @@
-"""A worker whose tables are gone, on the embedded engine: from the changelog, and from a snapshot of it."""
+"""A worker whose tables are gone, on the embedded engine: from the changelog, and from a checkpoint of it."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
-        self.snapshots = folder / "snapshots"
+        self.checkpoints = folder / "checkpoints"
         self._starts = 0
 
     def program(self, *arguments: str) -> Program:
@@ -34,10 +34,12 @@ class Site:
         )
 
     def worker(self) -> Program:
-        return self.program("worker", LIGHT_MODELS, "--http-port=0", f"--snapshot-folder={self.snapshots}")
+        return self.program(
+            "worker", LIGHT_MODELS, "--http-port=0", f"--checkpoint-folder={self.checkpoints}"
+        )
 
-    def write_snapshot(self) -> dict[str, Any]:
-        with self.program("snapshot", "write", f"--into={self.snapshots}") as writing:
+    def write_checkpoint(self) -> dict[str, Any]:
+        with self.program("checkpoint", "write", f"--into={self.checkpoints}") as writing:
             assert writing.process.wait(timeout=60) == 0, writing.stderr
             written: dict[str, Any] = json.loads(writing.stdout)
         return written
@@ -56,13 +58,13 @@ def taken(program: Program) -> dict[str, Any]:
     return line
 
 
-def test_a_lost_disk_is_filled_from_the_snapshot_and_the_changelog_behind_it(tmp_path: Path) -> None:
+def test_a_lost_disk_is_filled_from_the_checkpoint_and_the_changelog_behind_it(tmp_path: Path) -> None:
     site = Site(tmp_path)
     flags = (LIGHT_MODELS, "--http-port=0", "--pace-events-per-second=0")
     with site.program("run", *flags) as run:
         run.until(lambda: len(shown(run)) >= REVISIONS)
         # While it runs and scores on: the rest comes from the changelog.
-        first = site.write_snapshot()
+        first = site.write_checkpoint()
         run.until(lambda: "source has ended" in run.stderr)
         run.until(lambda: NOTHING_LEFT in run.get("/metrics").body.decode())
         run.stop()
@@ -80,7 +82,7 @@ def test_a_lost_disk_is_filled_from_the_snapshot_and_the_changelog_behind_it(tmp
         assert taken(again)["rows_loaded"] == loaded > 0
         again.stop()
 
-    latest = site.write_snapshot()
+    latest = site.write_checkpoint()
     site.lose_disk()
     with site.worker() as quick:
         assert answers(quick, rev_ids) == expected
@@ -97,17 +99,17 @@ def test_a_lost_disk_is_filled_from_the_snapshot_and_the_changelog_behind_it(tmp
     site.lose_disk()
     with site.worker() as warned:
         assert answers(warned, rev_ids) == expected
-        told = [line for line in warned.logged if line["event"] == "snapshot_unusable"]
-        assert [line["code"] for line in told] == ["snapshot_unusable"]
+        told = [line for line in warned.logged if line["event"] == "checkpoint_unusable"]
+        assert [line["code"] for line in told] == ["checkpoint_unusable"]
         assert taken(warned)["rows_loaded"] == taken(quick)["rows_loaded"] - part["rows"]
         warned.stop()
 
 
 @pytest.mark.parametrize("missing", ["folder", "manifest"])
-def test_without_a_snapshot_the_changelog_is_enough(tmp_path: Path, missing: str) -> None:
+def test_without_a_checkpoint_the_changelog_is_enough(tmp_path: Path, missing: str) -> None:
     site = Site(tmp_path)
     if missing == "manifest":
-        (site.snapshots / "snapshot=2026-11-22T05-00-00Z").mkdir(parents=True)
+        (site.checkpoints / "checkpoint=2026-11-22T05-00-00Z").mkdir(parents=True)
     with site.program("run", LIGHT_MODELS, "--http-port=0", "--pace-events-per-second=0") as run:
         run.until(lambda: len(shown(run)) >= REVISIONS)
         run.stop()
@@ -116,6 +118,6 @@ def test_without_a_snapshot_the_changelog_is_enough(tmp_path: Path, missing: str
         kept = answers(again, shown(run)[:REVISIONS])
         assert sum(b'"scores"' in body for body in kept.values()) > REVISIONS / 2
         assert taken(again)["rows_loaded"] == 0
-        told = [line for line in again.logged if line["event"] == "snapshot_unusable"]
+        told = [line for line in again.logged if line["event"] == "checkpoint_unusable"]
         assert len(told) == (missing == "manifest")
         again.stop()

@@ -138,7 +138,8 @@ async def test_markup_made_to_be_slow_ends_within_the_limit_and_delays_no_other(
                 meanwhile += 1
             [answer] = await hostile
             outcomes[markup] = answer.outcome
-            assert meanwhile > 5
+            # What is scored in time may be done before any other is.
+            assert meanwhile > 5 or _is_scored([answer])
             await until(lambda: pool.status().alive == 2)
         status = pool.status()
     failures = [outcome for outcome in outcomes.values() if isinstance(outcome, ScoreFailure)]

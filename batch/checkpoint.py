@@ -1,8 +1,8 @@
-"""Snapshots below one folder: files of rows, and a manifest that says what they stand for.
+"""Checkpoints below one folder: files of rows, and a manifest that says what they stand for.
 
-A snapshot is a folder ``snapshot=2026-11-22T05-00-00Z`` with one Parquet file for each partition of each
+A checkpoint is a folder ``checkpoint=2026-11-22T05-00-00Z`` with one Parquet file for each partition of each
 table, and ``manifest.json``. It is made under a name that begins with a dot, and renamed when all of it is on
-the disk: whatever has the name of a snapshot is whole.
+the disk: whatever has the name of a checkpoint is whole.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ import msgspec
 import rocksdict
 from msgspec import Struct
 
-from batch.snapshot_rows import read_rows
-from schemas.errors import SnapshotUnusable, StoreError
+from batch.checkpoint_rows import read_rows
+from schemas.errors import CheckpointUnusable, StoreError
 from tables.partition_files import index_files, named, partition_options
 from tables.row_index import index_keys
 
 FORMAT_VERSION: Final = 1
-_PREFIX: Final = "snapshot="
+_PREFIX: Final = "checkpoint="
 _UNDONE_PREFIX: Final = ".undone-"
 _MANIFEST: Final = "manifest.json"
 
 
-class SnapshotPart(Struct, frozen=True):
+class CheckpointPart(Struct, frozen=True):
     """One partition of one table.
 
     Attributes:
@@ -49,7 +49,7 @@ class SnapshotPart(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """What a snapshot stands for.
+    """What a checkpoint stands for.
 
     Attributes:
         app_id: Of the application whose tables these are.
@@ -57,17 +57,17 @@ class Manifest(Struct, frozen=True):
         log_identity: Of the log that the offsets are of.
         created_dt: When it was begun.
         parts: One a partition.
-        format_version: Of the snapshot.
+        format_version: Of the checkpoint.
     """
 
     app_id: str
     partitions: int
     log_identity: str
     created_dt: datetime
-    parts: Sequence[SnapshotPart]
+    parts: Sequence[CheckpointPart]
     format_version: int = FORMAT_VERSION
 
-    def part(self, table: str, partition: int) -> SnapshotPart | None:
+    def part(self, table: str, partition: int) -> CheckpointPart | None:
         """Return a part; None where there is none."""
         for one in self.parts:
             if (one.table, one.partition) == (table, partition):
@@ -76,10 +76,10 @@ class Manifest(Struct, frozen=True):
 
 
 class Draft:
-    """A snapshot that is being made.
+    """A checkpoint that is being made.
 
     Args:
-        folder: Of snapshots; made where absent.
+        folder: Of checkpoints; made where absent.
         created_dt: Names it.
     """
 
@@ -91,10 +91,10 @@ class Draft:
         self.path.mkdir(parents=True)
 
     def finish(self, manifest: Manifest) -> Path:
-        """Write the manifest and give the snapshot its name.
+        """Write the manifest and give the checkpoint its name.
 
         Raises:
-            SnapshotUnusable: One of that second is there already.
+            CheckpointUnusable: One of that second is there already.
         """
         (self.path / _MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
         for path in (*self.path.iterdir(), self.path):
@@ -102,8 +102,8 @@ class Draft:
         try:
             self.path.rename(self._final)
         except OSError as error:
-            raise SnapshotUnusable(
-                f"The snapshot {self._final} cannot be given its name ({error.strerror}). Was another made "
+            raise CheckpointUnusable(
+                f"The checkpoint {self._final} cannot be given its name ({error.strerror}). Was another made "
                 "in the same second? Write it again.",
                 path=str(self._final),
             ) from error
@@ -115,25 +115,25 @@ class Draft:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def snapshots(folder: Path) -> list[Path]:
-    """Return the snapshots below a folder, the latest first."""
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints below a folder, the latest first."""
     if not folder.is_dir():
         return []
     return sorted((path for path in folder.iterdir() if path.name.startswith(_PREFIX)), reverse=True)
 
 
 def prune(folder: Path, keep: int) -> list[Path]:
-    """Delete all snapshots but the latest, and what was left of those that were never finished.
+    """Delete all checkpoints but the latest, and what was left of those that were never finished.
 
     Args:
-        folder: Of snapshots.
+        folder: Of checkpoints.
         keep: How many stay, at least 0.
 
     Returns:
         What was deleted.
     """
     undone = [path for path in folder.iterdir() if path.name.startswith(_UNDONE_PREFIX)]
-    gone = [*snapshots(folder)[keep:], *undone]
+    gone = [*checkpoints(folder)[keep:], *undone]
     for path in gone:
         # Under its own name it must be whole, to whoever looks meanwhile.
         dying = path.with_name(_UNDONE_PREFIX + path.name.removeprefix(_UNDONE_PREFIX))
@@ -143,20 +143,20 @@ def prune(folder: Path, keep: int) -> list[Path]:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return the manifest of a snapshot.
+    """Return the manifest of a checkpoint.
 
     Raises:
-        SnapshotUnusable: It cannot be read, or is of another format.
+        CheckpointUnusable: It cannot be read, or is of another format.
     """
     try:
         manifest = msgspec.json.decode((path / _MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
-        raise SnapshotUnusable(
-            f"The manifest of {path} cannot be read ({error}). Write a new snapshot.", path=str(path)
+        raise CheckpointUnusable(
+            f"The manifest of {path} cannot be read ({error}). Write a new checkpoint.", path=str(path)
         ) from error
     if manifest.format_version != FORMAT_VERSION:
-        raise SnapshotUnusable(
-            f"The snapshot {path} has format {manifest.format_version}, and this version reads "
+        raise CheckpointUnusable(
+            f"The checkpoint {path} has format {manifest.format_version}, and this version reads "
             f"{FORMAT_VERSION}. Write a new one.",
             path=str(path),
         )
@@ -164,18 +164,18 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def require_fit(path: Path, manifest: Manifest, *, app_id: str, partitions: int, log_identity: str) -> None:
-    """Raise unless a snapshot is of these tables.
+    """Raise unless a checkpoint is of these tables.
 
     Raises:
-        SnapshotUnusable: It is of another application, number of partitions, or log.
+        CheckpointUnusable: It is of another application, number of partitions, or log.
     """
     found = (manifest.app_id, manifest.partitions, manifest.log_identity)
     wanted = (app_id, partitions, log_identity)
     for what, one, other in zip(("app_id", "partitions", "log"), found, wanted, strict=True):
         if one != other:
-            raise SnapshotUnusable(
-                f"The snapshot {path} is of {what} {one}, and the tables are of {what} {other}. Set "
-                "snapshot_folder to the folder of their snapshots, or write one.",
+            raise CheckpointUnusable(
+                f"The checkpoint {path} is of {what} {one}, and the tables are of {what} {other}. Set "
+                "checkpoint_folder to the folder of their checkpoints, or write one.",
                 path=str(path),
             )
 
@@ -186,38 +186,38 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def require_undamaged(path: Path, part: SnapshotPart) -> None:
+def require_undamaged(path: Path, part: CheckpointPart) -> None:
     """Raise unless the file of a part is what its manifest says. Blocks for the disk.
 
     Raises:
-        SnapshotUnusable: The file is absent or damaged.
+        CheckpointUnusable: The file is absent or damaged.
     """
     source = path / part.file
     try:
         found = file_sha256(source)
     except OSError as error:
-        raise SnapshotUnusable(
-            f"The file {source} of a snapshot cannot be read ({error.strerror}). Write a new snapshot.",
+        raise CheckpointUnusable(
+            f"The file {source} of a checkpoint cannot be read ({error.strerror}). Write a new checkpoint.",
             path=str(source),
         ) from error
     if found != part.sha256:
-        raise SnapshotUnusable(
-            f"The file {source} of a snapshot has sha256 {found}, and its manifest says {part.sha256}: it "
-            "was changed or damaged. Write a new snapshot.",
+        raise CheckpointUnusable(
+            f"The file {source} of a checkpoint has sha256 {found}, and its manifest says {part.sha256}: it "
+            "was changed or damaged. Write a new checkpoint.",
             path=str(source),
         )
 
 
-def write_sst(path: Path, part: SnapshotPart, target: Path) -> None:
+def write_sst(path: Path, part: CheckpointPart, target: Path) -> None:
     """Write the rows of a part as a file that RocksDB takes in whole. Blocks; meant for a process of its own.
 
     Args:
-        path: Of the snapshot.
+        path: Of the checkpoint.
         part: Not empty.
         target: The file to write; those of its index come beside it.
 
     Raises:
-        SnapshotUnusable: The file is absent, damaged, or not what the manifest says.
+        CheckpointUnusable: The file is absent, damaged, or not what the manifest says.
         StoreError: The target cannot be written.
     """
     require_undamaged(path, part)

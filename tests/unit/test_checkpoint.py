@@ -1,4 +1,4 @@
-"""Snapshots of the tables as Parquet."""
+"""Checkpoints of the tables as Parquet."""
 
 import asyncio
 import random
@@ -15,19 +15,19 @@ from structlog.testing import capture_logs
 
 from agents.embedded.log import Log, NewRecord
 from agents.embedded.topics import EmbeddedTopicReader
+from app.checkpoints import CheckpointLoader, Usable, write_checkpoint
 from app.serve import changelog_topics
 from app.settings import Settings, load_settings
-from app.snapshots import SnapshotLoader, Usable, write_snapshot
-from batch.snapshot import Draft, Manifest, prune, read_manifest, snapshots, write_sst
-from batch.snapshot_rows import read_rows, write_rows
-from schemas.errors import SnapshotUnusable
+from batch.checkpoint import Draft, Manifest, checkpoints, prune, read_manifest, write_sst
+from batch.checkpoint_rows import read_rows, write_rows
+from schemas.errors import CheckpointUnusable
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow, ScoreFailure, Withdrawal
 from tables.codec import encode_row
 from tables.partition_files import OFFSET_KEY, open_partition
 from tests.rows import REV_DT, binary, row, stored
 
-APP_ID = "snapshots"
+APP_ID = "checkpoints"
 PARTITIONS = 2
 TOPICS = changelog_topics(APP_ID)
 HIDDEN = Withdrawal(is_hidden=True, acted_dt=REV_DT + timedelta(days=1), source_offset=9)
@@ -60,13 +60,13 @@ class Tables:
         self.log.transact([NewRecord(TOPICS[table], partition, 1000, key, encoded) for table, key in records])
 
     def write(self) -> tuple[Path, Manifest]:
-        return asyncio.run(write_snapshot(self.settings, self.folder / "snapshots"))
+        return asyncio.run(write_checkpoint(self.settings, self.folder / "checkpoints"))
 
     def usable(self, *, app_id: str = APP_ID, partitions: int = PARTITIONS) -> Usable | None:
         async def look() -> Usable | None:
             reader = EmbeddedTopicReader(self.settings.log_path)
-            loader = SnapshotLoader(
-                self.folder / "snapshots",
+            loader = CheckpointLoader(
+                self.folder / "checkpoints",
                 app_id=app_id,
                 partitions=partitions,
                 topics=TOPICS,
@@ -93,7 +93,7 @@ def rows_of(path: Path, manifest: Manifest, table: str, partition: int = 0) -> d
     return dict(read_rows(path / part.file))
 
 
-def test_a_snapshot_holds_the_last_row_of_each_key_and_the_offset_behind_it(tables: Tables) -> None:
+def test_a_checkpoint_holds_the_last_row_of_each_key_and_the_offset_behind_it(tables: Tables) -> None:
     tables.put(revision(1))
     tables.put(revision(2))
     later = replace(revision(1), scores=revision(1).scores[:1])
@@ -113,7 +113,7 @@ def test_a_snapshot_holds_the_last_row_of_each_key_and_the_offset_behind_it(tabl
         (PAGES_TABLE, 1): 1,
     }
     assert read_manifest(path) == manifest
-    assert snapshots(path.parent) == [path]
+    assert checkpoints(path.parent) == [path]
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
@@ -154,11 +154,11 @@ def test_what_is_hidden_has_no_scores_in_the_columns_and_comes_back_whole(tables
     assert rows_of(path, manifest, PAGES_TABLE)[row_key("enwiki", 9)] == encode_row(hidden_page)
 
 
-def test_the_next_snapshot_says_the_same_whether_or_not_it_builds_on_the_one_before(tables: Tables) -> None:
+def test_the_next_checkpoint_says_the_same_whether_or_not_it_builds_on_the_one_before(tables: Tables) -> None:
     for rev_id in range(1, 200):
         tables.put(revision(rev_id, page_id=rev_id % 5), partition=rev_id % 2)
     first, _ = tables.write()
-    renamed = first.with_name("snapshot=2020-01-01T00-00-00Z")
+    renamed = first.with_name("checkpoint=2020-01-01T00-00-00Z")
     first.rename(renamed)
     for rev_id in random.sample(range(1, 300), 50):
         tables.put(replace(revision(rev_id, page_id=rev_id % 5), scores=()), partition=rev_id % 2)
@@ -192,15 +192,15 @@ def test_a_damaged_file_is_refused(tables: Tables, tmp_path: Path) -> None:
     data = bytearray((path / part.file).read_bytes())
     data[len(data) // 2] ^= 1
     (path / part.file).write_bytes(data)
-    with pytest.raises(SnapshotUnusable, match="sha256"):
+    with pytest.raises(CheckpointUnusable, match="sha256"):
         write_sst(path, part, tmp_path / "rows.sst")
     (path / part.file).unlink()
-    with pytest.raises(SnapshotUnusable, match="cannot be read"):
+    with pytest.raises(CheckpointUnusable, match="cannot be read"):
         write_sst(path, part, tmp_path / "rows.sst")
     assert not (tmp_path / "rows.sst").exists()
 
 
-def test_a_snapshot_of_other_tables_is_told_and_left_alone(tables: Tables, tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_tables_is_told_and_left_alone(tables: Tables, tmp_path: Path) -> None:
     tables.put(revision(1))
     path, manifest = tables.write()
     assert tables.usable() is not None
@@ -211,7 +211,7 @@ def test_a_snapshot_of_other_tables_is_told_and_left_alone(tables: Tables, tmp_p
         assert found is None, what
     with capture_logs() as logs:
         assert tables.usable(app_id="other") is None
-    assert [(one["event"], one["code"]) for one in logs] == [("snapshot_unusable", "snapshot_unusable")]
+    assert [(one["event"], one["code"]) for one in logs] == [("checkpoint_unusable", "checkpoint_unusable")]
     (path / "manifest.json").write_bytes(msgspec.json.encode(replace(manifest, log_identity="another")))
     assert tables.usable() is None
     (path / "manifest.json").write_bytes(msgspec.json.encode(replace(manifest, format_version=99)))
@@ -232,13 +232,13 @@ def test_parts_beyond_what_the_log_holds_are_told_and_left_out(tables: Tables) -
     assert len(logs) == 2
 
 
-def test_nothing_half_written_has_the_name_of_a_snapshot(tmp_path: Path) -> None:
+def test_nothing_half_written_has_the_name_of_a_checkpoint(tmp_path: Path) -> None:
     draft = Draft(tmp_path, datetime(2026, 11, 22, 5, tzinfo=UTC))
     write_rows(draft.path / "revisions-0000.parquet", [], set())
-    assert snapshots(tmp_path) == []
+    assert checkpoints(tmp_path) == []
     path = draft.finish(Manifest(APP_ID, 1, "log", REV_DT, []))
-    assert path.name == "snapshot=2026-11-22T05-00-00Z"
-    assert snapshots(tmp_path) == [path]
+    assert path.name == "checkpoint=2026-11-22T05-00-00Z"
+    assert checkpoints(tmp_path) == [path]
 
 
 def test_pruning_keeps_the_latest(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Verbs of ``revstream snapshot``."""
+"""Verbs of ``revstream checkpoint``."""
 
 # ruff: noqa: PLC0415 - verbs import what they need when they run, so that `--help` answers at once.
 import asyncio
@@ -11,38 +11,38 @@ from app.settings import Settings
 
 
 @click.group(no_args_is_help=True)
-def snapshot() -> None:
+def checkpoint() -> None:
     """Write the tables as Parquet, from which workers that lost their disk recover."""
 
 
-@snapshot.command()
+@checkpoint.command()
 @click.option(
     "--into",
     "folder",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of snapshots; workers find it by snapshot_folder.",
+    help="Folder of checkpoints; workers find it by checkpoint_folder.",
 )
 @takes_settings("data_dir", "app_id", "broker", *KAFKA, *LOGGING)
 def write(settings: Settings, folder: Path) -> None:
-    """Write a snapshot of all partitions, while workers run or not; print its manifest."""
+    """Write a checkpoint of all partitions, while workers run or not; print its manifest."""
     import orjson
     from msgspec import to_builtins
 
-    from app.snapshots import write_snapshot
+    from app.checkpoints import write_checkpoint
 
-    path, manifest = asyncio.run(write_snapshot(settings, folder))
+    path, manifest = asyncio.run(write_checkpoint(settings, folder))
     document = {"path": str(path), **to_builtins(manifest)}
     click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
 
-@snapshot.command()
+@checkpoint.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--keep", type=click.IntRange(0), default=1, show_default=True, help="How many stay.")
 @takes_settings(*LOGGING)
 def prune(_: Settings, folder: Path, keep: int) -> None:
-    """Delete all snapshots but the latest, and print what was deleted."""
-    from batch.snapshot import prune as prune_snapshots
+    """Delete all checkpoints but the latest, and print what was deleted."""
+    from batch.checkpoint import prune as prune_checkpoints
 
-    for path in prune_snapshots(folder, keep):
+    for path in prune_checkpoints(folder, keep):
         click.echo(path)

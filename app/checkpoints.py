@@ -1,4 +1,4 @@
-"""Snapshots of the tables: written from their changelogs, and loaded into partitions that lost their disk."""
+"""Checkpoints of the tables: written from their changelogs, loaded into partitions that lost their disk."""
 
 import asyncio
 import contextlib
@@ -16,18 +16,18 @@ from msgspec import Struct
 
 from app.serve import changelog_topics, topic_reader
 from app.settings import Settings
-from batch.snapshot import (
+from batch.checkpoint import (
+    CheckpointPart,
     Draft,
     Manifest,
-    SnapshotPart,
+    checkpoints,
     file_sha256,
     read_manifest,
     require_fit,
-    snapshots,
     write_sst,
 )
-from batch.snapshot_rows import Page, write_rows
-from schemas.errors import BrokerUnavailable, SettingsError, SnapshotUnusable
+from batch.checkpoint_rows import Page, write_rows
+from schemas.errors import BrokerUnavailable, CheckpointUnusable, SettingsError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables.changelog import TopicReader
 from tables.copies import Copy
@@ -37,23 +37,23 @@ _READ_RECORDS: Final = 5000
 _READ_SECONDS: Final = 1.0
 _PROCESSES_MOST: Final = 4
 
-_log = structlog.get_logger("revstream.snapshot")
+_log = structlog.get_logger("revstream.checkpoint")
 
 
 # Writing
 
 
-async def write_snapshot(settings: Settings, folder: Path) -> tuple[Path, Manifest]:
-    """Write a snapshot of the tables of an application, whether or not its workers run.
+async def write_checkpoint(settings: Settings, folder: Path) -> tuple[Path, Manifest]:
+    """Write a checkpoint of the tables of an application, whether or not its workers run.
 
-    1. Note where each changelog ends: the snapshot stands for what lies below.
-    2. Fill files from the snapshot before, where it fits, and from the changelog behind it.
+    1. Note where each changelog ends: the checkpoint stands for what lies below.
+    2. Fill files from the checkpoint before, where it fits, and from the changelog behind it.
     3. Write them as Parquet, pages first: what hides a page hides its revisions.
-    4. Write the manifest, and give the snapshot its name.
+    4. Write the manifest, and give the checkpoint its name.
 
     Args:
         settings: Name the application, its log and its partitions.
-        folder: Of snapshots.
+        folder: Of checkpoints.
 
     Returns:
         Where it lies, and its manifest.
@@ -72,7 +72,7 @@ async def write_snapshot(settings: Settings, folder: Path) -> tuple[Path, Manife
         if len(counts) != 1:
             raise SettingsError(f"The changelogs of {settings.app_id} have {counts} partitions.")
         (partitions,) = counts
-        loader = SnapshotLoader(
+        loader = CheckpointLoader(
             folder, app_id=settings.app_id, partitions=partitions, topics=topics, reader=reader
         )
         draft = Draft(folder, created_dt)
@@ -97,7 +97,7 @@ async def write_snapshot(settings: Settings, folder: Path) -> tuple[Path, Manife
                     finally:
                         copy.close()
                     parts.append(part)
-                    _log.info("snapshot_part", table=table, partition=partition, rows=part.rows)
+                    _log.info("checkpoint_part", table=table, partition=partition, rows=part.rows)
             manifest = Manifest(settings.app_id, partitions, identity, created_dt, parts)
             path = draft.finish(manifest)  # 4
             undo.pop_all()
@@ -121,24 +121,24 @@ async def _catch_up(copy: Copy, reader: TopicReader, topic: str, partition: int,
 
 def _write_part(
     folder: Path, table: str, partition: int, copy: Copy, hidden: set[Page]
-) -> tuple[SnapshotPart, set[Page]]:
+) -> tuple[CheckpointPart, set[Page]]:
     name = f"{table}-{partition:04d}.parquet"
     count, found = write_rows(folder / name, copy.rows(), hidden)
     sha256 = file_sha256(folder / name)
-    return SnapshotPart(table, partition, copy.next_offset, count, name, sha256), found
+    return CheckpointPart(table, partition, copy.next_offset, count, name, sha256), found
 
 
 # Loading
 
 
 class Usable(Struct, frozen=True):
-    """A snapshot that fits the tables and their log, and the parts of it that the log carries on."""
+    """A checkpoint that fits the tables and their log, and the parts of it that the log carries on."""
 
     path: Path
-    parts: Sequence[SnapshotPart]
+    parts: Sequence[CheckpointPart]
     created_dt: datetime
 
-    def part(self, table: str, partition: int) -> SnapshotPart | None:
+    def part(self, table: str, partition: int) -> CheckpointPart | None:
         """Return a part that has rows; None where there is none."""
         for one in self.parts:
             if (one.table, one.partition) == (table, partition) and one.rows:
@@ -146,11 +146,11 @@ class Usable(Struct, frozen=True):
         return None
 
 
-class SnapshotLoader:
-    """Fills new partitions from the latest snapshot that fits.
+class CheckpointLoader:
+    """Fills new partitions from the latest checkpoint that fits.
 
     Args:
-        folder: Of snapshots.
+        folder: Of checkpoints.
         app_id: Of the application.
         partitions: Of each table.
         topics: Table name to the topic that is its changelog.
@@ -173,8 +173,8 @@ class SnapshotLoader:
         self._reader = reader
 
     async def usable(self) -> Usable | None:
-        """Return the latest snapshot, as far as it can be used; None where it cannot. Says why not."""
-        for path in snapshots(self._folder)[:1]:
+        """Return the latest checkpoint, as far as it can be used; None where it cannot. Says why not."""
+        for path in checkpoints(self._folder)[:1]:
             try:
                 manifest = read_manifest(path)
                 require_fit(
@@ -186,11 +186,11 @@ class SnapshotLoader:
                 )
                 parts = [part async for part in self._carried_on(path, manifest)]
                 return Usable(path, parts, manifest.created_dt)
-            except (SnapshotUnusable, BrokerUnavailable) as error:
+            except (CheckpointUnusable, BrokerUnavailable) as error:
                 _tell(error)
         return None
 
-    async def _carried_on(self, path: Path, manifest: Manifest) -> AsyncIterator[SnapshotPart]:
+    async def _carried_on(self, path: Path, manifest: Manifest) -> AsyncIterator[CheckpointPart]:
         for table, topic in self._topics.items():
             starts, ends = await self._reader.starts(topic), await self._reader.ends(topic)
             for part in manifest.parts:
@@ -200,11 +200,11 @@ class SnapshotLoader:
                     yield part
                 else:
                     _tell(
-                        SnapshotUnusable(
-                            f"The snapshot {path} ends at offset {part.next_offset} of partition "
+                        CheckpointUnusable(
+                            f"The checkpoint {path} ends at offset {part.next_offset} of partition "
                             f"{part.partition} of {topic}, and the log holds {starts[part.partition]} to "
                             f"{ends[part.partition]}: what lies between is lost, or the log was made anew. "
-                            "The changelog alone is read. Write a new snapshot.",
+                            "The changelog alone is read. Write a new checkpoint.",
                             path=str(path),
                             partition=part.partition,
                         )
@@ -237,32 +237,32 @@ class SnapshotLoader:
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _load(self, executor: Executor, path: Path, store: CommittedStore, part: SnapshotPart) -> int:
+    async def _load(self, executor: Executor, path: Path, store: CommittedStore, part: CheckpointPart) -> int:
         place = store.partition_path(part.partition)
         sst = place.with_name(f"{place.name}.sst")
         try:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(executor, write_sst, path, part, sst)
-        except SnapshotUnusable as error:
+        except CheckpointUnusable as error:
             _tell(error)
             return 0
         # No waiting from here on: whoever takes the partition away cancels us before.
         store.ingest(part.partition, sst, part.next_offset)
-        _log.info("snapshot_loaded", table=part.table, partition=part.partition, rows=part.rows)
+        _log.info("checkpoint_loaded", table=part.table, partition=part.partition, rows=part.rows)
         return part.rows
 
 
-async def load_snapshot(
+async def load_checkpoint(
     settings: Settings, stores: Mapping[str, CommittedStore], partitions: Iterable[int]
 ) -> int:
-    """Fill those of a worker's partitions that are new from ``settings.snapshot_folder``.
+    """Fill those of a worker's partitions that are new from ``settings.checkpoint_folder``.
 
     Returns:
         How many rows were loaded.
     """
     reader = topic_reader(settings)
-    loader = SnapshotLoader(
-        Path(settings.snapshot_folder),
+    loader = CheckpointLoader(
+        Path(settings.checkpoint_folder),
         app_id=settings.app_id,
         partitions=settings.partitions,
         topics=changelog_topics(settings.app_id),
@@ -274,5 +274,5 @@ async def load_snapshot(
         await reader.close()
 
 
-def _tell(error: SnapshotUnusable | BrokerUnavailable) -> None:
-    _log.warning("snapshot_unusable", code=error.code, error=error.message, **error.fields)
+def _tell(error: CheckpointUnusable | BrokerUnavailable) -> None:
+    _log.warning("checkpoint_unusable", code=error.code, error=error.message, **error.fields)

@@ -1,4 +1,4 @@
-"""`revstream serve` with a snapshot: a new replica is filled from it, and from the log behind it."""
+"""`revstream serve` with a checkpoint: a new replica is filled from it, and from the log behind it."""
 
 import json
 from pathlib import Path
@@ -6,35 +6,35 @@ from pathlib import Path
 import pytest
 
 from agents.embedded.log import Log
+from app.checkpoints import write_checkpoint
 from app.serve import changelog_topics
 from app.settings import Settings
-from app.snapshots import write_snapshot
 from tests.integration.test_serve import PARTITIONS, settings_for, write
 from tests.programs import Program
 
 
 class Site:
-    """A log, a snapshot of its first rows, and rows behind it."""
+    """A log, a checkpoint of its first rows, and rows behind it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.snapshots = folder / "snapshots"
+        self.checkpoints = folder / "checkpoints"
         self.settings: Settings = settings_for(folder, 0)
         self.log = Log(self.settings.log_path)
         write(self.log, self.settings, *range(1, 101))
 
-    async def write_snapshot(self) -> Path:
-        path, _ = await write_snapshot(self.settings, self.snapshots)
+    async def write_checkpoint(self) -> Path:
+        path, _ = await write_checkpoint(self.settings, self.checkpoints)
         return path
 
     def trim(self, *, ahead: int = 0) -> None:
-        """Have the log forget what the snapshot holds, and some of what came after it."""
+        """Have the log forget what the checkpoint holds, and some of what came after it."""
         for topic in changelog_topics(self.settings.app_id).values():
             for partition in range(PARTITIONS):
                 self.log.trim(topic, partition, before_offset=50 + ahead)
 
     def program(self, *options: str) -> Program:
-        arguments = (f"--data-dir={self.folder}", f"--snapshot-folder={self.snapshots}", "--http-port=0")
+        arguments = (f"--data-dir={self.folder}", f"--checkpoint-folder={self.checkpoints}", "--http-port=0")
         return Program(self.folder / "program", "serve", *arguments, "--log-format=json", *options)
 
 
@@ -43,13 +43,13 @@ def statuses(program: Program, *rev_ids: int) -> set[int]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_new_replica_has_the_rows_of_the_snapshot_and_of_the_log_behind_it(
+async def test_a_new_replica_has_the_rows_of_the_checkpoint_and_of_the_log_behind_it(
     tmp_path: Path, workers: int
 ) -> None:
     site = Site(tmp_path)
-    await site.write_snapshot()
+    await site.write_checkpoint()
     write(site.log, site.settings, *range(201, 211))
-    # Nothing but the snapshot has them any more.
+    # Nothing but the checkpoint has them any more.
     site.trim()
     with site.program(f"--workers={workers}") as program:
         program.until_answered("/readyz")
@@ -67,9 +67,9 @@ async def test_a_new_replica_has_the_rows_of_the_snapshot_and_of_the_log_behind_
     site.log.close()
 
 
-async def test_what_a_snapshot_cannot_give_comes_from_the_log(tmp_path: Path) -> None:
+async def test_what_a_checkpoint_cannot_give_comes_from_the_log(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    path = await site.write_snapshot()
+    path = await site.write_checkpoint()
     manifest = json.loads((path / "manifest.json").read_bytes())
     with (path / manifest["parts"][0]["file"]).open("r+b") as file:
         file.seek(100)
@@ -77,14 +77,14 @@ async def test_what_a_snapshot_cannot_give_comes_from_the_log(tmp_path: Path) ->
     with site.program() as program:
         program.until_answered("/readyz")
         assert statuses(program, *range(1, 101)) == {200}
-        assert [line["event"] for line in program.logged].count("snapshot_unusable") == 1
+        assert [line["event"] for line in program.logged].count("checkpoint_unusable") == 1
         assert program.stop() == 0
     site.log.close()
 
 
-async def test_a_snapshot_that_the_log_does_not_carry_on_is_not_used(tmp_path: Path) -> None:
+async def test_a_checkpoint_that_the_log_does_not_carry_on_is_not_used(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    await site.write_snapshot()
+    await site.write_checkpoint()
     write(site.log, site.settings, *range(201, 221))
     site.trim(ahead=5)
     with site.program() as program:
@@ -100,7 +100,7 @@ async def test_a_replica_that_is_filled_once_the_log_can_be_reached_is_not_ready
     tmp_path: Path,
 ) -> None:
     site = Site(tmp_path)
-    await site.write_snapshot()
+    await site.write_checkpoint()
     site.log.close()
     away = site.settings.log_path.with_name("away")
     site.settings.log_path.rename(away)
