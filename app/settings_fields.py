@@ -220,8 +220,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     checkpoint_folder: Annotated[
         str,
         Meta(
-            description="Folder that `revstream checkpoint write` writes to: partitions that are new here, as after "
-            "the loss of a disk, and new copies of `revstream serve` are filled from the latest one in "
+            description="Folder that `revstream checkpoint write` writes to: partitions new here, as "
+            "after the loss of a disk, and new copies of `revstream serve` are filled from the latest one in "
             "it, then from the changelog."
         ),
     ] = ""
