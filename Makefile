@@ -9,7 +9,7 @@ DICTIONARIES := libenchant-2-2 hunspell-ar hunspell-cs hunspell-de-at hunspell-d
   hunspell-en-gb hunspell-en-us hunspell-es hunspell-fr hunspell-it hunspell-nl hunspell-pl hunspell-pt-br \
   hunspell-pt-pt hunspell-ro hunspell-ru hunspell-sv hunspell-uk myspell-et myspell-fa myspell-he aspell-ar
 
-.PHONY: run test check lint types format docs dictionaries test-dictionaries test-7z kafka kafka-tools test-clients bench-tools lock clean help
+.PHONY: run test check lint types format docs dictionaries test-dictionaries test-7z test-browser kafka kafka-tools test-clients bench-tools lock clean help
 
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help: ## Say what each target does.
 run: $(STAMP) ## Start everything on the embedded engine and feed it the bundled sample.
 	@exec $(BIN)/revstream run $(ARGS)
 
-test: $(STAMP) kafka-tools test-dictionaries test-clients test-7z ## Check style, types and borders, then run every test.
+test: $(STAMP) kafka-tools test-dictionaries test-clients test-7z test-browser ## Check style, types and borders, then run every test.
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -54,6 +54,11 @@ test-7z:
 	@command -v 7zz >/dev/null || command -v 7z >/dev/null || { \
 	  packages="7zip"; $(INSTALL) "for dumps packed as 7z"; } || { \
 	  echo "Tests of dumps packed as 7z are skipped: install 7zip." >&2; test -z "$$REQUIRE_SHARED"; }
+
+test-browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  packages="chromium"; $(INSTALL) "for tests of pages"; } || { \
+	  echo "Tests of pages are skipped: install chromium." >&2; test -z "$$REQUIRE_BROWSER"; }
 
 bench-tools: $(STAMP) ## Install what benchmarks compare us with, and the load generator.
 	@packages=; \

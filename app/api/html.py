@@ -9,8 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 _STYLE = """
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { margin: 0 auto; max-width: 60rem; padding: 1rem; }
+:root { --ground: #fff; --ink: #1b1b1f; --link: #0b57d0; color-scheme: light dark; }
+@media (prefers-color-scheme: dark) { :root { --ground: #16161a; --ink: #e6e6ea; --link: #8ab4f8; } }
+:root { background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+body { margin: 0 auto; max-width: 60rem; overflow-wrap: anywhere; padding: 1rem; }
+a { color: var(--link); }
 nav a { margin-right: 1rem; }
 a:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible {
   outline: 3px solid Highlight; outline-offset: 2px;
@@ -23,7 +26,7 @@ input[type=text] { box-sizing: border-box; width: 100%; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; }
 caption { font-weight: 600; padding: .5rem 0; text-align: left; }
-th, td { border: 1px solid GrayText; padding: .3rem .6rem; text-align: left; vertical-align: top; }
+th, td { overflow-wrap: normal; border: 1px solid GrayText; padding: .3rem .6rem; text-align: left; vertical-align: top; }
 [role=alert] { border-left: .4rem solid #c33; padding: .5rem 1rem; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
