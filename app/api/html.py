@@ -26,7 +26,8 @@ input[type=text] { box-sizing: border-box; width: 100%; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; }
 caption { font-weight: 600; padding: .5rem 0; text-align: left; }
-th, td { overflow-wrap: normal; border: 1px solid GrayText; padding: .3rem .6rem; text-align: left; vertical-align: top; }
+th, td { border: 1px solid GrayText; padding: .3rem .6rem; text-align: left; vertical-align: top; }
+th, td { overflow-wrap: normal; }
 [role=alert] { border-left: .4rem solid #c33; padding: .5rem 1rem; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
