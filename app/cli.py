@@ -7,6 +7,7 @@ import sys
 import click
 
 from app.cli_checkpoint import checkpoint
+from app.cli_loadtest import loadtest
 from app.cli_models import models
 from app.cli_options import (
     ALL,
@@ -146,6 +147,7 @@ def doctor(settings: Settings, as_json: bool) -> None:
         sys.exit(FAILED)
 
 
+main.add_command(loadtest)
 main.add_command(models)
 main.add_command(rules)
 main.add_command(checkpoint)
