@@ -1,6 +1,7 @@
 """What is said and counted of each event."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, TextIO
 
@@ -13,6 +14,7 @@ from schemas.page_change import PageChange
 from schemas.prediction import Score, ScoredModel
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
+_DELAY_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200)
 
 
 class StreamObserver:
@@ -63,6 +65,12 @@ class StreamObserver:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._delay_seconds = Histogram(
+            "revstream_event_delay_seconds",
+            "From the production of an event (`meta.dt`) to its end here, by the clocks of two machines.",
+            buckets=_DELAY_SECONDS,
+            registry=registry,
+        )
 
     def event_handled(self, report: EventReport) -> None:
         """Count and log an event."""
@@ -74,6 +82,8 @@ class StreamObserver:
             self._log_unscored(report)
             return
         self._scoring_seconds.observe(report.scoring_seconds)
+        if change.meta_dt is not None:
+            self._delay_seconds.observe(max(0.0, (datetime.now(UTC) - change.meta_dt).total_seconds()))
         for one in report.scored:
             self._count(self._scores, change.wiki_id, one.model.model_name, _code(one))
         if self._logs_events:

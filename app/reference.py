@@ -26,6 +26,7 @@ from app.processes.board import Board
 from app.processes.metrics import ProcessesMetrics
 from app.settings import SETTINGS
 from app.stream_metrics import StreamMetrics, StreamStatus
+from app.table_metrics import TableMetrics
 from app.text_metrics import TextMetrics
 from models.pool import PoolLimits, ScoringPool
 from models.work import load_work
@@ -70,6 +71,7 @@ def metrics() -> str:
     ours.watch_reader(lambda: Freshness(is_ready=True, reasons=(), age_seconds=0.0))
     StreamObserver(ours.registry)
     ours.registry.register(FeedMetrics(FeedStatus))
+    ours.registry.register(TableMetrics(dict))
     ours.registry.register(TextMetrics(KnownTexts(0).status))
     ours.registry.register(OnDemandMetrics(OnDemandStatus))
     ours.registry.register(ClusterMetrics(ClusterStatus))

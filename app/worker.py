@@ -50,6 +50,7 @@ from app.source import open_settings_source
 from app.stream_app import PromptTables
 from app.stream_config import stream_app
 from app.stream_metrics import StreamMetrics
+from app.table_metrics import TableMetrics
 from app.text_metrics import TextMetrics
 from app.windows import Windows
 from schemas.errors import RevstreamError
@@ -112,6 +113,7 @@ class Worker:
         self.app.after_stop = self._stop
         places = None if settings.is_embedded else places_topic(settings.app_id)
         self.predictions = Predictions(self.app, partitions=settings.partitions, places_topic=places)
+        self.metrics.registry.register(TableMetrics(self.predictions.file_status))
         self.rows = WorkerRows(self.predictions)
         self.reader = PredictionReader(self.rows)
         self.feed = self._open_feed()

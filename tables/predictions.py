@@ -16,6 +16,7 @@ from schemas.errors import StoreError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, place_key, place_partition, row_key
 from schemas.prediction import PredictionRow
 from tables.codec import decode_row, encode_row, row_head
+from tables.file_status import FileStatus
 from tables.merge import merge_page, merge_revision
 from tables.row_index import Arrival, Stream
 from tables.store import CommittedStore
@@ -302,6 +303,14 @@ class Predictions:
             Stream(table, partition): offset
             for table, store in self.stores.items()
             for partition, offset in store.heads().items()
+        }
+
+    def file_status(self) -> Mapping[Stream, FileStatus]:
+        """Return the state of the files of each partition that is open here."""
+        return {
+            Stream(table, partition): files
+            for table, store in self.stores.items()
+            for partition, files in store.file_status().items()
         }
 
     def floor(self, stream: Stream) -> int:

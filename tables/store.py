@@ -19,6 +19,7 @@ import rocksdict
 from faust.stores import rocksdb
 from faust.types import TP, EventT, RecordMetadata
 
+from tables.file_status import FileStatus, file_status
 from tables.partition_files import OFFSET_KEY, ingest_rows, named
 from tables.row_index import Arrival, Indexer, Stream, arrived, has_index, listed
 from tables.row_index_files import begin_arrivals, open_indexed
@@ -317,6 +318,10 @@ class CommittedStore(rocksdb.Store):
     def partitions(self) -> list[int]:
         """Return the partitions that are open here."""
         return sorted(self._dbs)
+
+    def file_status(self) -> dict[int, FileStatus]:
+        """Return the state of the files by partition that is open here."""
+        return {partition: file_status(db) for partition, db in sorted(self._dbs.items())}
 
     @property
     def recovering(self) -> frozenset[int]:

@@ -2,10 +2,12 @@
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from agents.pipeline import EventReport
@@ -73,6 +75,19 @@ def test_times_are_measured_of_what_took_them(registry: CollectorRegistry) -> No
     assert registry.get_sample_value("revstream_scoring_seconds_sum") == pytest.approx(0.2)
     assert registry.get_sample_value("revstream_event_seconds_count") == 2
     assert (registry.get_sample_value("revstream_event_seconds_sum") or 0) >= 0.3
+
+
+def test_the_delay_of_an_event_counts_from_its_production(registry: CollectorRegistry) -> None:
+    observer = StreamObserver(registry)
+    late = report(binary(0.2))
+    produced_dt = datetime.now(UTC) - timedelta(seconds=7)
+    observer.event_handled(replace(late, change=replace(change(), meta_dt=produced_dt)))
+    # A clock that is ahead of ours.
+    observer.event_handled(replace(late, change=replace(change(), meta_dt=produced_dt + timedelta(hours=1))))
+    observer.event_handled(replace(late, change=replace(change(), meta_dt=None)))
+    assert registry.get_sample_value("revstream_event_delay_seconds_count") == 2
+    assert (registry.get_sample_value("revstream_event_delay_seconds_sum") or 0) >= 7
+    assert registry.get_sample_value("revstream_event_delay_seconds_bucket", {"le": "0.1"}) == 1
 
 
 def test_an_event_is_one_line_with_its_ids_and_without_texts_and_users(
