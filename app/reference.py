@@ -19,6 +19,7 @@ from app.cluster.metrics import ClusterMetrics, ClusterStatus
 from app.feed import FeedStatus
 from app.feed_metrics import FeedMetrics
 from app.metrics import Metrics
+from app.model_monitor import ModelMonitor
 from app.observer import StreamObserver
 from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
 from app.pool_metrics import PoolMetrics
@@ -30,6 +31,7 @@ from app.table_metrics import TableMetrics
 from app.text_metrics import TextMetrics
 from models.pool import PoolLimits, ScoringPool
 from models.work import load_work
+from schemas.catalogue import Catalogue
 from schemas.errors import RevstreamError
 from tables.reader import Freshness
 
@@ -72,6 +74,7 @@ def metrics() -> str:
     StreamObserver(ours.registry)
     ours.registry.register(FeedMetrics(FeedStatus))
     ours.registry.register(TableMetrics(dict))
+    ours.registry.register(ModelMonitor(Catalogue({}, {})))
     ours.registry.register(TextMetrics(KnownTexts(0).status))
     ours.registry.register(OnDemandMetrics(OnDemandStatus))
     ours.registry.register(ClusterMetrics(ClusterStatus))

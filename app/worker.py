@@ -39,6 +39,7 @@ from app.kafka_access import kafka_access
 from app.kafka_topics import choose_topics, declare
 from app.logging import event_logger
 from app.metrics import Metrics
+from app.model_monitor import ModelMonitor, Observers
 from app.observer import StreamObserver
 from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
 from app.on_demand_works import OnDemandWorks
@@ -102,7 +103,6 @@ class Worker:
         self._working: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self.metrics = Metrics()
-        self.metrics.registry.register(PoolMetrics(scorers.pool.status))
         self._held = contextlib.ExitStack()
         self._listener: socket.socket | None = None
         self._api_stop = asyncio.Event()
@@ -113,7 +113,6 @@ class Worker:
         self.app.after_stop = self._stop
         places = None if settings.is_embedded else places_topic(settings.app_id)
         self.predictions = Predictions(self.app, partitions=settings.partitions, places_topic=places)
-        self.metrics.registry.register(TableMetrics(self.predictions.file_status))
         self.rows = WorkerRows(self.predictions)
         self.reader = PredictionReader(self.rows)
         self.feed = self._open_feed()
@@ -127,7 +126,6 @@ class Worker:
         self._content = open_content(settings)
         self.scoring = self._scoring(self._content)
         self.texts = KnownTexts(settings.content_cache_mb << 20)
-        self.metrics.registry.register(TextMetrics(self.texts.status))
         self.observer = StreamObserver(
             self.metrics.registry,
             screen=sys.stdout if takes_source else None,
@@ -135,6 +133,14 @@ class Worker:
             # On a terminal the scores themselves are shown.
             logs_events=not (takes_source and sys.stderr.isatty()),
         )
+        self.monitor = ModelMonitor(self.catalogue)
+        for collector in (
+            PoolMetrics(scorers.pool.status),
+            TableMetrics(self.predictions.file_status),
+            TextMetrics(self.texts.status),
+            self.monitor,
+        ):
+            self.metrics.registry.register(collector)
         self.rules = open_rules(settings, self.catalogue)
         settle = settle_with_commit if settings.is_embedded else settle_by_delivery
         self.circuits = Circuits(pause_seconds=settings.wiki_pause_seconds)
@@ -169,7 +175,7 @@ class Worker:
             settle=settle,
             retries=retries,
             rules=self.rules,
-            observer=self.observer,
+            observer=Observers(self.observer, self.monitor),
             erases=settings.is_embedded,
             heed=self.on_demand.heed,
         )
