@@ -8,70 +8,83 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Final, Literal, cast
 
 import zstandard
 
+from batch.locations import held_here, open_location
+from batch.seven_zip import MAGIC, open_seven_zip
 from schemas.errors import SourceError
 
+Source = Path | str | BinaryIO
+Packing = Literal["plain", "bz2", "gz", "xz", "lzma", "zst", "7z"]
+
+_MAGICS: Final[tuple[tuple[bytes, Packing], ...]] = (
+    (b"BZh", "bz2"),
+    (b"\x1f\x8b", "gz"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x5d\0\0", "lzma"),
+    (b"\x28\xb5\x2f\xfd", "zst"),
+    # A frame that only carries notes, as some packers put first.
+    (b"\x50\x2a\x4d\x18", "zst"),
+    (MAGIC, "7z"),
+)
 _MAGIC_BYTES = 6
-_SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
 
 
 @contextmanager
-def open_unpacked(source: Path | BinaryIO) -> Iterator[BinaryIO]:
+def open_unpacked(source: Source) -> Iterator[BinaryIO]:
     """Open a file or a stream for reading, unpacked.
 
-    The first bytes tell the packing (bz2 with any number of streams, gzip, xz, lzma, zstd), never the name:
-    files are renamed more often than repacked.
+    The first bytes tell the packing (bz2 with any number of streams, gzip, xz, lzma, zstd, 7z), never the
+    name: files are renamed more often than repacked.
 
     Args:
-        source: A path, or a binary stream, which is left open at the end.
+        source: A path, an address (`batch.locations`), or a binary stream, which is left open at the end.
+            A 7z archive that is no file on this machine is copied to a temporary file first.
 
     Yields:
         The plain bytes, by ``read`` or by line. Both may raise what `unpacking_errors` lists.
 
     Raises:
-        SourceError: The file is missing, is a folder, may not be read, or is a 7z archive.
+        SourceError: The file is missing, is a folder or may not be read; or is a 7z archive, and there is no
+            program for those.
     """
     with ExitStack() as stack:
-        if isinstance(source, Path):
-            try:
-                packed: IO[bytes] = stack.enter_context(source.open("rb"))
-            except OSError as error:
-                raise SourceError(
-                    f"cannot open {source}: {error.strerror}; check the path and its permissions",
-                    path=str(source),
-                ) from error
+        if isinstance(source, Path | str):
+            packed: IO[bytes] = stack.enter_context(open_location(str(source)))
         else:
             packed = source
         if not isinstance(packed, io.BufferedReader):
             packed = io.BufferedReader(cast(io.RawIOBase, packed))
             # The caller's stream stays open: only the wrapper is given up.
             stack.callback(packed.detach)
-        unpacked = _unpack(packed, source)
+        packing = packing_of(packed.peek(_MAGIC_BYTES))
+        if packing == "7z":
+            archive = stack.enter_context(held_here(packed if not isinstance(source, Path | str) else source))
+            yield stack.enter_context(open_seven_zip(archive))
+            return
+        unpacked = _unpack(packed, packing)
         if unpacked is not packed:
             stack.enter_context(unpacked)
         yield cast(BinaryIO, unpacked)
 
 
-def _unpack(packed: "io.BufferedReader[Any]", source: Path | BinaryIO) -> IO[bytes]:
-    magic = packed.peek(_MAGIC_BYTES)[:_MAGIC_BYTES]
-    if magic.startswith(b"BZh"):
+def packing_of(beginning: bytes) -> Packing:
+    """Tell how a file is packed by its first six bytes or more."""
+    return next((packing for magic, packing in _MAGICS if beginning.startswith(magic)), "plain")
+
+
+def _unpack(packed: "io.BufferedReader[Any]", packing: Packing) -> IO[bytes]:
+    if packing == "bz2":
         return bz2.BZ2File(packed)
-    if magic.startswith(b"\x1f\x8b"):
+    if packing == "gz":
         return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
-    if magic.startswith((b"\xfd7zXZ\0", b"\x5d\0\0")):
+    if packing in {"xz", "lzma"}:
         return lzma.LZMAFile(packed)
-    if magic.startswith(b"\x28\xb5\x2f\xfd"):
+    if packing == "zst":
         reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True, closefd=False)
         return io.BufferedReader(cast(io.RawIOBase, reader), buffer_size=1 << 18)
-    if magic == _SEVEN_ZIP:
-        raise SourceError(
-            f"{source_name(source)} is a 7z archive, which is not read yet; unpack it first "
-            "(7zz x -so FILE.7z > FILE.xml), or pack it as bz2 or zst",
-            path=source_name(source),
-        )
     return packed
 
 
@@ -111,6 +124,6 @@ def unpacking_errors() -> tuple[type[Exception], ...]:
     return (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
 
-def source_name(source: Path | BinaryIO) -> str:
+def source_name(source: Source) -> str:
     """Return what messages call a source: its path, or the name of the stream."""
-    return str(source) if isinstance(source, Path) else str(getattr(source, "name", "<stream>"))
+    return str(source) if isinstance(source, Path | str) else str(getattr(source, "name", "<stream>"))

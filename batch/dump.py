@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
-from batch.compression import open_unpacked, source_name, unpacking_errors
+from batch.compression import Source, open_unpacked, source_name, unpacking_errors
 from batch.dump_revision import DumpPage, DumpRevision, DumpSite, DumpUser
 from schemas.errors import SourceError
 
 _CHUNK_BYTES = 1 << 18
+_FIRST_BYTES = 1 << 14
+_HEAD_BYTES = 1 << 20
+_PAGE = b"<page"
 _DELETED = "deleted"
 
 
-def read_dump(source: Path | BinaryIO, *, max_text_bytes: int | None = None) -> Iterator[DumpRevision]:
+def read_dump(source: Source, *, max_text_bytes: int | None = None) -> Iterator[DumpRevision]:
     """Read the revisions of a dump in the order of the file, one in memory at a time.
 
     Reads export-0.3 to 0.11, plain, bz2 (multistream too), gz, xz, lzma or zst, and several documents in a
@@ -30,24 +32,90 @@ def read_dump(source: Path | BinaryIO, *, max_text_bytes: int | None = None) -> 
     Raises:
         SourceError: The file cannot be opened, unpacked or parsed; the message has line and column.
     """
-    name = source_name(source)
     with open_unpacked(source) as stream:
-        reader = _Reader(name, max_text_bytes)
-        while True:
-            try:
-                chunk = stream.read(_CHUNK_BYTES)
-            except unpacking_errors() as error:
-                raise SourceError(
-                    f"{name} cannot be unpacked after {reader.fed_bytes} bytes of XML ({error}); it is cut "
-                    "off or damaged: fetch it again and compare its checksum",
-                    path=name,
-                ) from error
+        yield from read_plain(stream, source_name(source), max_text_bytes=max_text_bytes)
+
+
+def read_plain(
+    stream: BinaryIO, name: str, *, max_text_bytes: int | None = None, head: bytes = b"", tail: bytes = b""
+) -> Iterator[DumpRevision]:
+    """Read the revisions of plain XML, as `read_dump` does.
+
+    Args:
+        stream: Where it comes from.
+        name: What messages call it.
+        max_text_bytes: Texts larger than this are dropped and marked; None keeps all.
+        head: What stands before the stream: the beginning of the document that the stream is a piece of.
+        tail: What stands after it: the end of that document.
+
+    Yields:
+        Every revision that is complete, also those before a defect.
+
+    Raises:
+        SourceError: It cannot be unpacked or parsed; the message has line and column, from the head's first.
+    """
+    reader = _Reader(name, max_text_bytes)
+    chunk = head
+    is_end = False
+    while True:
+        if chunk:
             failure = reader.feed(chunk)
             yield from reader.take()
             if failure is not None:
                 raise failure
-            if not chunk:
-                return
+        if is_end:
+            break
+        try:
+            chunk = stream.read(_CHUNK_BYTES)
+        except unpacking_errors() as error:
+            raise SourceError(
+                f"{name} cannot be unpacked after {reader.fed_bytes} bytes of XML ({error}); it is cut "
+                "off or damaged: fetch it again and compare its checksum",
+                path=name,
+            ) from error
+        if not chunk:
+            chunk, is_end = tail, True
+    failure = reader.feed(b"")
+    yield from reader.take()
+    if failure is not None:
+        raise failure
+
+
+def read_site(source: Source) -> DumpSite:
+    """Return what the beginning of a dump says about its wiki; nothing is known where it says nothing.
+
+    Raises:
+        SourceError: The file cannot be opened, or its beginning cannot be unpacked or parsed.
+    """
+    head = read_head(source)
+    reader = _Reader(source_name(source), None)
+    failure = reader.feed(head)
+    if failure is not None:
+        raise failure
+    return reader.site
+
+
+def read_head(source: Source) -> bytes:
+    """Return the XML before the first page of a dump, at most a megabyte of it.
+
+    Raises:
+        SourceError: The file cannot be opened, or its beginning cannot be unpacked.
+    """
+    head = b""
+    with open_unpacked(source) as stream:
+        try:
+            while len(head) < _HEAD_BYTES and (piece := stream.read(_FIRST_BYTES)):
+                begin = max(len(head) - len(_PAGE), 0)
+                head += piece
+                if (end := head.find(_PAGE, begin)) >= 0:
+                    return head[:end]
+        except unpacking_errors() as error:
+            raise SourceError(
+                f"the beginning of {source_name(source)} cannot be unpacked ({error}); it is cut off or "
+                "damaged: fetch it again and compare its checksum",
+                path=source_name(source),
+            ) from error
+    return head
 
 
 class _Reader:
@@ -79,7 +147,7 @@ class _Reader:
 
     def _begin(self) -> None:
         """Start a document."""
-        self._site = DumpSite()
+        self.site = DumpSite()
         self._page: DumpPage | None = None
         self._scope: dict[str, Any] = {}
         self._outer: list[dict[str, Any]] = []
@@ -157,7 +225,7 @@ class _Reader:
             self._scope[name + "@"] = attributes
         if name in self._closers:
             if name == "mediawiki":
-                self._site = DumpSite(schema_version=attributes.get("version"))
+                self.site = DumpSite(schema_version=attributes.get("version"))
             elif name == "page":
                 self._page = None
             self._outer.append(self._scope)
@@ -186,11 +254,11 @@ class _Reader:
         self._scope["names"] = closed.get("names", {})
 
     def _close_site(self, closed: dict[str, Any]) -> None:
-        self._site = DumpSite(
+        self.site = DumpSite(
             wiki_id=closed.get("dbname"),
             site_name=closed.get("sitename"),
             base_url=closed.get("base"),
-            schema_version=self._site.schema_version,
+            schema_version=self.site.schema_version,
             namespaces=closed.get("names", {}),
         )
 
@@ -203,9 +271,9 @@ class _Reader:
     def _close_revision(self, fields: dict[str, Any]) -> None:
         # The scope is the page's again, whose own elements all stand before its revisions.
         if self._page is None:
-            self._page = _page(self._scope, self._site)
+            self._page = _page(self._scope, self.site)
         text, is_too_large = self._text(fields)
-        self._ready.append(_revision(self._site, self._page, fields, text, is_too_large))
+        self._ready.append(_revision(self.site, self._page, fields, text, is_too_large))
 
     def _text(self, fields: dict[str, Any]) -> tuple[str | None, bool]:
         text: str | None = fields.get("text")

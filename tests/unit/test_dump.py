@@ -253,13 +253,6 @@ def test_a_huge_text_out_of_a_small_file_takes_little_memory() -> None:
     assert peak_bytes < 12 << 20
 
 
-def test_a_7z_archive_is_refused_with_the_cure(tmp_path: Path) -> None:
-    path = tmp_path / "dump.xml.7z"
-    path.write_bytes(b"7z\xbc\xaf\x27\x1c" + b"\0" * 60)
-    with pytest.raises(SourceError, match="7zz x -so"):
-        list(read_dump(path))
-
-
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.xml", tmp_path):
         with pytest.raises(SourceError, match=str(path)):
