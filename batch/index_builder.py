@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import zstandard
 
-from batch.compression import open_unpacked, unpacking_errors
 from batch.dump import read_dump
 from batch.dump_revision import DumpPage, DumpRevision
 from batch.local_index import LAYOUT, TextState
+from batch.user_facts import listed_row
+from batch.user_facts_file import read_users
 from schemas.errors import SourceError, StoreFull
-from schemas.revision import RevisionUser
 
 _FORMAT = 1
 _LEVEL = 3
@@ -114,32 +113,9 @@ def _write(partial: Path, dump: Path, users: Path | None, max_text_bytes: int) -
 
 
 def _write_users(database: sqlite3.Connection, users: Path) -> None:
-    decoder = msgspec.json.Decoder(RevisionUser)
-    number = 0
-    with open_unpacked(users) as stream:
-        try:
-            for line in stream:
-                number += 1
-                user = decoder.decode(line)
-                registration = user.registration_dt and user.registration_dt.isoformat()
-                database.execute(
-                    "INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?)",
-                    (user.user_text, user.user_id, "|".join(sorted(user.groups)), registration),
-                )
-        except msgspec.DecodeError as error:
-            raise SourceError(
-                f"line {number} of {users} is not a user: {error}; expected JSON like "
-                '{"user_id":1,"user_text":"Name","groups":["bot"],"registration_dt":"2020-01-01T00:00:00Z"}',
-                path=str(users),
-                line=number,
-            ) from error
-        except unpacking_errors() as error:
-            raise SourceError(
-                f"{users} cannot be unpacked after line {number} ({error}); it is cut off or damaged: "
-                "fetch or write it again",
-                path=str(users),
-                line=number,
-            ) from error
+    database.executemany(
+        "INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?)", map(listed_row, read_users(users))
+    )
 
 
 def _write_revisions(database: sqlite3.Connection, dump: Path, max_text_bytes: int) -> dict[str, str]:

@@ -51,6 +51,9 @@ class RevisionUser(Struct, frozen=True):
         registration_dt: When the account was made; None for those without one, or where unknown.
         is_known: False where the source has no groups and registration (dumps), so that the features
             which read them take their declared defaults.
+        lacks_groups: The source knows the registration and not the groups. Features that read groups take
+            their defaults.
+        lacks_registration: The other way round.
     """
 
     user_id: int | None
@@ -58,6 +61,8 @@ class RevisionUser(Struct, frozen=True):
     groups: tuple[str, ...] = ()
     registration_dt: datetime | None = None
     is_known: bool = True
+    lacks_groups: bool = False
+    lacks_registration: bool = False
 
 
 class Revision(Struct, frozen=True):
