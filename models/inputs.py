@@ -9,6 +9,7 @@ texts (``registration``, ``registration_str``); both are given.
 import importlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import IntFlag
 from typing import Any
 
 from schemas.errors import ParentNotFound, RevisionDeleted
@@ -20,6 +21,7 @@ _PREFIX = "datasource.revision."
 _PARENT = _PREFIX + "parent."
 _USER = _PREFIX + "user."
 _ACCOUNT = _USER + "info."
+_GROUPS = _ACCOUNT + "groups"
 _SECONDS = len("2026-11-01T00:00:00")
 _OF_PARENT_TEXT = frozenset({f"{_PARENT}text", f"{_PARENT}byte_length"})
 
@@ -29,9 +31,27 @@ def injectable() -> frozenset[str]:
     return frozenset(_EXTRACTORS)
 
 
+class Gaps(IntFlag):
+    """What is not known of an editor's account, or what features read of it."""
+
+    NONE = 0
+    GROUPS = 1
+    REGISTRATION = 2
+    ALL = 3
+
+
 def reads_account(roots: frozenset[str]) -> bool:
     """Tell whether any of these datasources is known only of an account: groups, registration."""
-    return any(name.startswith(_ACCOUNT) for name in roots)
+    return bool(read_of_account(roots))
+
+
+def read_of_account(roots: frozenset[str]) -> Gaps:
+    """Return what of an account these datasources tell."""
+    read = Gaps.NONE
+    for name in roots:
+        if name.startswith(_ACCOUNT):
+            read |= Gaps.GROUPS if name == _GROUPS else Gaps.REGISTRATION
+    return read
 
 
 def values(revision: Revision, roots: frozenset[str]) -> Mapping[str, Any]:
@@ -66,10 +86,19 @@ def values(revision: Revision, roots: frozenset[str]) -> Mapping[str, Any]:
     return {name: _EXTRACTORS[name](revision) for name in roots}
 
 
-def is_account_unknown(revision: Revision) -> bool:
-    """Tell whether the editor has an account of which nothing is known: groups, registration."""
+def account_gaps(revision: Revision) -> Gaps:
+    """Return what is not known of the editor's account; nothing for those who have none."""
     user = revision.user
-    return user is not None and not user.is_known and has_account(user)
+    if user is None or not has_account(user):
+        return Gaps.NONE
+    if not user.is_known:
+        return Gaps.ALL
+    gaps = Gaps.NONE
+    if user.lacks_groups:
+        gaps |= Gaps.GROUPS
+    if user.lacks_registration:
+        gaps |= Gaps.REGISTRATION
+    return gaps
 
 
 def has_account(user: RevisionUser) -> bool:
@@ -131,7 +160,7 @@ _EXTRACTORS: Mapping[str, Extract] = {
     f"{_PREFIX}page.namespace.name": lambda revision: _split_title(revision)[0],
     f"{_USER}id": _of_user(lambda user: user.user_id or 0),
     f"{_USER}text": _of_user(lambda user: user.user_text),
-    f"{_ACCOUNT}groups": _of_account(lambda user: list(user.groups)),
+    _GROUPS: _of_account(lambda user: list(user.groups)),
     f"{_ACCOUNT}registration_str": _of_account(lambda user: _timestamp(user.registration_dt)),
     f"{_ACCOUNT}registration": _of_account(lambda user: _date(user.registration_dt)),
 }

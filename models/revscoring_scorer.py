@@ -106,6 +106,10 @@ class RevscoringScorer:
         """Return the features that the score of a revision rests on; None where it cannot be scored."""
         return self._features if revision.content_model in self._content_models else None
 
+    def missing_of(self, revision: Revision) -> tuple[str, ...]:
+        """Return the printed names of the features that read what is not known of the editor's account."""
+        return self._features.base.missing(revision)
+
     def feature_values(self, revision: Revision, cache: FeatureCache) -> dict[str, FeatureValue]:
         """Compute the features of one revision, in the model's order, by printed name.
 

@@ -98,6 +98,19 @@ def score_revision(
     return [_scored(scorer, revision, cache, with_features=with_features) for scorer in scorers]
 
 
+def features_missing(scorer: Scorer, revision: Revision) -> tuple[str, ...]:
+    """Return which features of a model have no true value for a revision, since its source lacks facts.
+
+    Dumps do not know groups and registration of an editor. The model's declared values stand in, or those of
+    an account without groups and registration: such a score is not what a wiki's own facts would have given.
+
+    Returns:
+        Printed names as `Scorer.score` gives features, in the order of the model; empty where all is known.
+    """
+    missing_of = getattr(scorer, "missing_of", None)
+    return () if missing_of is None else missing_of(revision)
+
+
 def require_content_model(content_models: Sequence[str], revision: Revision) -> None:
     """Refuse a revision whose content model is not among those a model reads.
 

@@ -36,7 +36,7 @@ class Extractor:
 
     def __init__(self, pages: PageMemory | None = None) -> None:
         self.pages = PageMemory(PAGE_CHARS) if pages is None else pages
-        self._plans: dict[tuple[tuple[FeatureSet, ...], bool], Plan] = {}
+        self._plans: dict[tuple[tuple[FeatureSet, ...], inputs.Gaps], Plan] = {}
         self._equal: dict[Hashable, FeatureSet] = {}
         self._first: dict[FeatureSet, FeatureSet] = {}
 
@@ -94,7 +94,7 @@ class Extractor:
     def _run(
         self, sets: tuple[FeatureSet, ...], revision: Revision, roots: Mapping[str, Any]
     ) -> Sequence[Any]:
-        plan = self._plan(sets, is_unknown=inputs.is_account_unknown(revision))
+        plan = self._plan(sets, inputs.account_gaps(revision))
         page = (revision.wiki_id, revision.page_id, plan)
         kept = self.pages.recall(page)
         text = roots.get(TEXT)
@@ -111,11 +111,11 @@ class Extractor:
             self.pages.keep(page, text, worth_keeping)
         return values
 
-    def _plan(self, sets: tuple[FeatureSet, ...], *, is_unknown: bool) -> Plan:
-        plan = self._plans.get((sets, is_unknown))
+    def _plan(self, sets: tuple[FeatureSet, ...], gaps: inputs.Gaps) -> Plan:
+        plan = self._plans.get((sets, gaps))
         if plan is None:
-            features = [bound.feature for each in sets for bound in each.asked(is_unknown=is_unknown)]
-            plan = self._plans[sets, is_unknown] = Plan(features, rules(features))
+            features = [bound.feature for each in sets for bound in each.asked(gaps)]
+            plan = self._plans[sets, gaps] = Plan(features, rules(features))
         return plan
 
 

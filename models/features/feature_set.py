@@ -28,6 +28,7 @@ from schemas.revision import Revision
 _TYPES: dict[str, type[bool] | type[int] | type[float]] = {"bool": bool, "int": int, "float": float}
 # A client's own value may stand in it.
 _CAUSE_CHARACTERS = 1000
+_ALL_GAPS = tuple(map(inputs.Gaps, range(inputs.Gaps.ALL + 1)))
 Values = list[FeatureValue | list[float]]
 Outcome = Values | RevstreamError
 """What came of computing the features of one model."""
@@ -59,14 +60,16 @@ class FeatureSet:
         self._types = tuple(map(_type_of, self.bound))
         self._names = tuple(spec.name for spec in self.specs)
         self._has_vectors = object in self._types
-        # Where nothing is known of an editor's account, the manifest may give a feature's value itself.
-        self._asked = (self.bound, tuple(bound for spec, bound in self._pairs() if _is_asked(spec)))
-        self._types_asked = tuple(tuple(map(_type_of, asked)) for asked in self._asked)
-        self._given = tuple(
-            (place, spec.unknown_user_value)
-            for place, spec in enumerate(self.specs)
-            if spec.unknown_user_value is not None
+        # Where something is not known of an editor's account, the manifest may give a feature's value itself.
+        self._is_given = tuple(
+            tuple(_is_given(spec, bound, gaps) for spec, bound in self._pairs()) for gaps in _ALL_GAPS
         )
+        self._asked = tuple(
+            tuple(bound for bound, given in zip(self.bound, is_given, strict=True) if not given)
+            for is_given in self._is_given
+        )
+        self._types_asked = tuple(tuple(map(_type_of, asked)) for asked in self._asked)
+        self._given = tuple(tuple(self._given_values(is_given)) for is_given in self._is_given)
         self._packed = struct.Struct(f"{len(self.specs)}d").pack
         self._roots_asked = tuple(
             frozenset[str]().union(*(bound.roots for bound in asked)) for asked in self._asked
@@ -131,15 +134,30 @@ class FeatureSet:
 
     def computed_of(self, revision: Revision) -> tuple[BoundFeature, ...]:
         """Return the features that are computed of a revision; the manifest gives the others."""
-        return self.asked(is_unknown=inputs.is_account_unknown(revision))
+        return self.asked(inputs.account_gaps(revision))
 
-    def asked(self, *, is_unknown: bool) -> tuple[BoundFeature, ...]:
-        """Return the features that are computed where the editor's account is known, or is not."""
-        return self._asked[is_unknown]
+    def asked(self, gaps: inputs.Gaps) -> tuple[BoundFeature, ...]:
+        """Return the features that are computed where this is not known of the editor's account."""
+        return self._asked[gaps]
+
+    def missing(self, revision: Revision) -> tuple[str, ...]:
+        """Return the printed names of the features that read what is not known of the editor's account.
+
+        Their values are the manifest's, or follow from an account without groups or registration: they are
+        not what a source that knows would have given.
+        """
+        gaps = inputs.account_gaps(revision)
+        if not gaps:
+            return ()
+        is_given = self._is_given[gaps]
+        pairs = zip(self.bound, self._names, is_given, strict=True)
+        return tuple(
+            name for bound, name, given in pairs if given or inputs.read_of_account(bound.roots) & gaps
+        )
 
     def roots_of(self, revision: Revision) -> frozenset[str]:
         """Return the printed names of the datasources that these read."""
-        return self._roots_asked[inputs.is_account_unknown(revision)]
+        return self._roots_asked[inputs.account_gaps(revision)]
 
     def solve(self, revision: Revision) -> Outcome:
         """Compute the features by revscoring's own solver."""
@@ -155,22 +173,27 @@ class FeatureSet:
         except RevstreamError as error:
             return error
 
+    def _given_values(self, is_given: Sequence[bool]) -> Iterator[tuple[int, FeatureValue]]:
+        for place, (spec, given) in enumerate(zip(self.specs, is_given, strict=True)):
+            if given and spec.unknown_user_value is not None:
+                yield place, spec.unknown_user_value
+
     def _pairs(self) -> Iterator[Pair]:
         return zip(self.specs, self.bound, strict=True)
 
     def _filled(self, raw: Sequence[Any], revision: Revision) -> Values:
-        is_unknown = inputs.is_account_unknown(revision)
+        gaps = inputs.account_gaps(revision)
         values: Values
-        if self._is_plain(raw, self._types_asked[is_unknown]):
+        if self._is_plain(raw, self._types_asked[gaps]):
             values = list(raw)
-            for place, value in self._given if is_unknown else ():
+            for place, value in self._given[gaps]:
                 values.insert(place, value)
             return values
         given = frozenset(map(canonical, revision.injected or ()))
         computed = iter(raw)
         values = []
-        for spec, bound in self._pairs():
-            if is_unknown and spec.unknown_user_value is not None:
+        for spec, bound, is_given in zip(self.specs, self.bound, self._is_given[gaps], strict=True):
+            if is_given and spec.unknown_user_value is not None:
                 values.append(spec.unknown_user_value)
                 continue
             value = next(computed)
@@ -272,8 +295,11 @@ def _type_of(bound: BoundFeature) -> type:
     return object if bound.is_vector else _TYPES[bound.returns]
 
 
-def _is_asked(spec: FeatureSpec) -> bool:
-    return spec.unknown_user_value is None
+def _is_given(spec: FeatureSpec, bound: BoundFeature, gaps: inputs.Gaps) -> bool:
+    """Tell whether the manifest gives the value where this is not known of an account."""
+    # What reads neither by name reads the account by an older one.
+    read = inputs.read_of_account(bound.roots) or inputs.Gaps.ALL
+    return spec.unknown_user_value is not None and bool(read & gaps)
 
 
 def _solved(bound: BoundFeature, revision: Revision, cache: FeatureCache) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.inputs import has_account
+from models.inputs import Gaps, account_gaps, has_account
 from models.kinds.wikitext_outline import Outline, outline
 from models.manifest import FeatureSpec
 from models.scoring import FeatureCache
@@ -85,6 +85,7 @@ class _Feature(Struct, frozen=True):
     returns: str
     compute: Callable[[Edit], FeatureValue]
     is_of_account: bool = False
+    """It reads groups."""
 
 
 class EditFeatures:
@@ -128,13 +129,19 @@ class EditFeatures:
         edit = cache.values.get(Edit)
         if edit is None:
             edit = cache.values[Edit] = edit_of(revision)
-        is_unknown = not edit.user.is_known and has_account(edit.user)
+        lacks_groups = bool(account_gaps(revision) & Gaps.GROUPS)
         return {
             spec.name: spec.unknown_user_value
-            if is_unknown and FEATURES[spec.name].is_of_account and spec.unknown_user_value is not None
+            if lacks_groups and FEATURES[spec.name].is_of_account and spec.unknown_user_value is not None
             else FEATURES[spec.name].compute(edit)
             for spec in self._specs
         }
+
+    def missing(self, revision: Revision) -> tuple[str, ...]:
+        """Return the names of the features that read what is not known of the editor's account."""
+        if not account_gaps(revision) & Gaps.GROUPS:
+            return ()
+        return tuple(spec.name for spec in self._specs if FEATURES[spec.name].is_of_account)
 
     def row(self, values: dict[str, FeatureValue]) -> NDArray[np.float64]:
         """Return what was computed as float64[1, columns]; booleans are 0 and 1."""

@@ -40,6 +40,10 @@ class Features(Protocol):
         """Return what was computed as float64[1, columns]; booleans are 0 and 1."""
         ...
 
+    def missing(self, revision: Revision) -> tuple[str, ...]:
+        """Return the names of the features that read what is not known of the editor's account."""
+        ...
+
     def by_name(self, values: Any) -> dict[str, FeatureValue]:
         """Return what was computed by name."""
         ...

@@ -57,6 +57,10 @@ class TabularScorer:
         is_read = self._features.is_planned and revision.content_model in self._content_models
         return self._features if is_read else None
 
+    def missing_of(self, revision: Revision) -> tuple[str, ...]:
+        """Return the names of the features that read what is not known of the editor's account."""
+        return self._features.missing(revision)
+
     def predict(self, rows: Floats) -> Floats:
         """Return probabilities for rows of feature values, the same bits as for each row alone.
 

@@ -143,7 +143,7 @@ async def extract(
             continue
         user = revision.user
         is_account = user is not None and inputs.has_account(user)
-        if is_account and user is not None and not user.is_known:
+        if inputs.account_gaps(revision):
             row[reads_account] = math.nan
         of_accounts.append(is_account)
         rows.append(row)

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from models.artefact import Artefact
+from models.engine.extractor import Extractor
 from models.revscoring_scorer import RevscoringScorer
-from models.scoring import FeatureCache, Scorer, score_revision
+from models.scoring import FeatureCache, Scorer, features_missing, score_revision
 from models.store import PACKAGED_MODELS, ModelStore
 from schemas.errors import ModelCorrupt, ModelIncompatible
 from schemas.prediction import FeatureValue, Score, ScoreFailure
@@ -102,6 +103,41 @@ def test_where_the_source_knows_no_accounts_the_declared_values_stand_in(reverte
     values = features_of(reverted, edit(user=RevisionUser(9, "Someone", is_known=False)))
     assert {name: values[name] for name in declared} == declared
     assert values[IS_ANON] is False
+
+
+def test_of_an_account_known_in_part_only_what_is_not_known_is_declared(reverted: Scorer) -> None:
+    specs = {spec.name: spec for spec in STORE.open("enwiki-reverted").manifest.features}
+    made = datetime(2020, 12, 31, 23, 0, tzinfo=UTC)
+    groups_told = edit(user=RevisionUser(9, "Bot", ("bot",), lacks_registration=True))
+    date_told = edit(user=RevisionUser(9, "Bot", (), made, lacks_groups=True))
+    by_groups, by_date = features_of(reverted, groups_told), features_of(reverted, date_told)
+    assert (by_groups[IN_GROUP], by_groups[SECONDS]) == (True, specs[SECONDS].unknown_user_value)
+    assert (by_date[IN_GROUP], by_date[SECONDS]) == (specs[IN_GROUP].unknown_user_value, 3600)
+    assert features_missing(reverted, groups_told) == (SECONDS,)
+    assert features_missing(reverted, date_told) == (IN_GROUP,)
+
+
+@pytest.mark.parametrize("with_engine", [True, False])
+def test_the_engine_and_revscoring_agree_on_accounts_known_in_part(
+    reverted: Scorer, with_engine: bool
+) -> None:
+    extractor = Extractor() if with_engine else None
+    for lacks in ({"lacks_groups": True}, {"lacks_registration": True}, {"is_known": False}, {}):
+        revision = edit(user=RevisionUser(9, "Bot", ("bot",), datetime(2015, 1, 1, tzinfo=UTC), **lacks))
+        [answer] = score_revision([reverted], revision, extractor, with_features=True)
+        assert answer == score_revision([reverted], revision, with_features=True)[0]
+
+
+def test_where_accounts_are_not_known_the_features_that_read_them_are_named(reverted: Scorer) -> None:
+    unknown = edit(user=RevisionUser(9, "Someone", is_known=False))
+    assert set(features_missing(reverted, unknown)) == {IN_GROUP, SECONDS}
+    assert features_missing(reverted, EDIT) == ()
+    assert features_missing(reverted, edit(user=RevisionUser(None, "192.0.2.1", is_known=False))) == ()
+    assert features_missing(reverted, edit(user=None)) == ()
+    assert features_missing(STORE.load("langid"), unknown) == ()
+    assert features_missing(STORE.load("revertrisk-small"), unknown) == ("edit.user.is_trusted",)
+    dated = edit(user=RevisionUser(9, "Someone", (), lacks_registration=True))
+    assert features_missing(STORE.load("revertrisk-small"), dated) == ()
 
 
 @pytest.mark.parametrize(
