@@ -5,7 +5,7 @@ import gzip
 import io
 import lzma
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -146,6 +146,85 @@ def test_utf_16_is_read() -> None:
     assert read(document.encode("utf-16"))[0].text == "tëst\n<two>"
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("2024-02-29T12:00:01Z", 1),
+        ("2024-02-29T12:00:01.5Z", 1.5),
+        ("2024-02-29T13:30:01+01:30", 1),
+        ("2024-02-29T12:00:01", 1),
+        ("20240229120001", 1),
+        ("\n 2024-02-29T12:00:01Z ", 1),
+    ],
+)
+def test_times_are_read_as_programs_write_them(written: str, seconds: float) -> None:
+    (found,) = read(revision(f"<id>1</id><timestamp>{written}</timestamp><text>t</text>"))
+    assert found.rev_dt == datetime(2024, 2, 29, 12, tzinfo=UTC) + timedelta(seconds=seconds)
+    assert found.rev_dt.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("inside", "text"),
+    [
+        ("a&#x1F600;\U0001f600b", "a\U0001f600\U0001f600b"),
+        ("a\r\nb\rc&#13;d", "a\nb\nc\rd"),
+        ("a<!-- no -->b<?pi no?>c", "abc"),
+        ("<![CDATA[<b>&amp;]]>&lt;", "<b>&amp;<"),
+        ("&quot;&apos;&#9;", "\"'\t"),
+        ("\u2028\ufeff\x85", "\u2028\ufeff\x85"),
+    ],
+)
+def test_what_xml_admits_in_a_text_is_read(inside: str, text: str) -> None:
+    assert read(revision(f'<id>1</id><text xml:space="preserve">{inside}</text>'))[0].text == text
+
+
+@pytest.mark.parametrize("inside", ["\x01", "&#1;", "&#xD83D;&#xDE00;", "\ufffe", "&nbsp;", "<b", "]]>"])
+def test_what_xml_does_not_admit_is_an_error_with_its_place(inside: str) -> None:
+    with pytest.raises(SourceError, match=r"line 1, column \d+, byte \d+ of the XML"):
+        read(revision(f"<id>1</id><text>{inside}</text>"))
+
+
+@pytest.mark.parametrize("before", ["\ufeff", "\n\n ", '\r\n<?xml version="1.0"?>\n<!-- made by hand -->'])
+def test_what_stands_before_the_document_does_no_harm(before: str) -> None:
+    assert len(read(before + DOCUMENT)) == 1
+
+
+def test_elements_that_extensions_add_are_passed_over() -> None:
+    threading = (
+        "<DiscussionThreading><ThreadSubject>S</ThreadSubject><ThreadID>9</ThreadID><id>8</id>"
+        "</DiscussionThreading><restrictions>edit=sysop</restrictions><flow><board/></flow>"
+    )
+    (found,) = read(DOCUMENT.replace("<revision>", threading + "<revision>"))
+    assert (found.page.page_id, found.rev_id, found.text) == (2, 7, "one\n<two>")
+
+
+def test_a_page_without_ids_is_read() -> None:
+    (found,) = read(DOCUMENT.replace("<id>2</id>", "").replace("<id>7</id>", ""))
+    assert (found.page.page_id, found.rev_id, found.user) == (None, None, DumpUser(3, "Ann"))
+
+
+def test_pages_without_a_document_around_them_are_read() -> None:
+    assert [one.rev_id for one in read(PAGE + "\n" + PAGE)] == [7, 7]
+
+
+def test_the_case_of_a_namespace_does_not_matter() -> None:
+    document = DOCUMENT.replace("<ns>1</ns>", "").replace("Talk:Tea", "talk:Tea")
+    assert read(document)[0].page.namespace_id == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        (f"{HEAD}<logitem><id>1</id></logitem></mediawiki>", "entries of the wiki's log"),
+        ("<feed><doc><title>A</title></doc></feed>", "a document of <feed>"),
+        ("<html></html>", "a document of <html>"),
+    ],
+)
+def test_another_kind_of_document_says_what_it_is(document: str, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        read(document)
+
+
 def test_a_stream_of_the_caller_stays_open() -> None:
     stream = io.BytesIO(bz2.compress(DOCUMENT.encode()))
     assert len(list(read_dump(stream))) == 1
@@ -237,6 +316,20 @@ def test_a_text_above_the_limit_is_dropped_and_marked() -> None:
     assert [one.is_text_too_large for one in found] == [False, True, True]
     assert found[0].text == "ä" * 500
     assert found[2].text is None
+
+
+def test_nothing_but_a_text_may_be_larger_than_the_limit() -> None:
+    document = revision(f"<id>1</id><comment>{'a' * 900_000}</comment><text>t</text>")
+    assert len(read(document)) == 1
+    with pytest.raises(SourceError, match="in the element <comment>"):
+        read(document, max_text_bytes=1000)
+
+
+@pytest.mark.parametrize("begin", ["<text bytes='", "<!-- ", "<?pi "])
+def test_what_never_ends_is_given_up(begin: str) -> None:
+    stream = io.BytesIO(bz2.compress((HEAD + begin).encode() + b"a" * (40 << 20)))
+    with pytest.raises(SourceError, match="without an end"):
+        list(read_dump(stream, max_text_bytes=1 << 20))
 
 
 def test_a_huge_text_out_of_a_small_file_takes_little_memory() -> None:
