@@ -32,7 +32,8 @@ The tree, with the code that API, events and tables carry::
     │   ├── StoreLocked            store_locked
     │   ├── StoreFull              store_full
     │   ├── StoreFormatUnsupported store_format_unsupported
-    │   └── CheckpointUnusable       checkpoint_unusable
+    │   ├── CheckpointUnusable     checkpoint_unusable
+    │   └── SnapshotUnusable       snapshot_unusable
     ├── EngineError                engine_failed
     │   ├── LogLocked              log_locked
     │   ├── PortInUse              port_in_use
@@ -259,6 +260,12 @@ class CheckpointUnusable(StoreError):
     """A checkpoint is damaged, of other tables, or older than what their log keeps."""
 
     code = "checkpoint_unusable"
+
+
+class SnapshotUnusable(StoreError):
+    """A snapshot is damaged, unfinished, of another format, or its name is taken."""
+
+    code = "snapshot_unusable"
 
 
 class EngineError(RevstreamError):
