@@ -44,6 +44,17 @@ _PARTITIONS: Final = (
     pa.field("wiki_id", pa.string(), nullable=False),
     pa.field("model_name", pa.string(), nullable=False),
 )
+# Made to be read once, and soon: by wiki and model, which alone need statistics.
+_OPTIONS: Final[dict[str, Any]] = {
+    "compression": "lz4",
+    "write_statistics": [field.name for field in _PARTITIONS],
+    "use_dictionary": [
+        *(field.name for field in (*_PARTITIONS, *MIXED_SCHEMA) if field.type == pa.string()),
+        "prediction.list.element",
+        "probability.key_value.key",
+        "features_missing.list.element",
+    ],
+}
 
 
 class OutcomeCount(Struct, frozen=True, order=True):
@@ -119,7 +130,7 @@ def write_chunk(path: Path, rows: Sequence[SnapshotRow]) -> ChunkSummary:
     summary = ChunkSummary(len(rows), _counts(rows), tuple(groups))
     features = [pa.field(one.name, FEATURE_TYPES[one.type]) for one in known]
     schema = pa.schema([*_PARTITIONS, *MIXED_SCHEMA, *features], {_SUMMARY: msgspec.json.encode(summary)})
-    with appears_whole(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+    with appears_whole(path) as beside, pq.ParquetWriter(beside, schema, **_OPTIONS) as writer:
         for group, (table, by_feature) in zip(groups, made, strict=True):
             names = [pa.repeat(pa.scalar(name), group.rows) for name in (group.wiki_id, group.model_name)]
             values = [_column(by_feature.get(one.feature), one, group.rows) for one in known]

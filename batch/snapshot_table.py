@@ -22,7 +22,6 @@ FEATURE_TYPES: Final = {
 
 _TYPE_NAMES: Final = tuple(FEATURE_TYPES)
 _PYTHON_TYPES: Final = ((bool, "boolean"), (int, "long"), (float, "double"))
-_LONGS: Final = range(-(1 << 63), 1 << 63)
 _KINDS: Final = {str(kind): kind for kind in ScoreKind}
 
 
@@ -90,7 +89,7 @@ def mixed_table(rows: Sequence[SnapshotRow]) -> Any:
         "is_bot": [row.is_bot for row in rows],
         "model_version": [row.model.model_version for row in rows],
         "model_sha512": [row.model.model_sha512 for row in rows],
-        "kind": [None if one is None else one.kind.value for one in made],
+        "kind": [None if one is None else one.kind for one in made],
         "features_missing": [row.features_missing for row in rows],
         "scored_dt": [row.scored_dt for row in rows],
         "event_id": [row.event_id for row in rows],
@@ -127,33 +126,40 @@ def _probabilities(made: Sequence[Score | None], kind: Any) -> Any:
 def feature_arrays(rows: Sequence[SnapshotRow]) -> tuple[list[FeatureColumn], list[Any]]:
     """Return the features of rows of one model as columns, each of the narrowest type that holds all."""
     found = [row.features for row in rows]
-    names = tuple(dict.fromkeys(chain.from_iterable(filter(None, found))))
-    if not names:
+    first = next(filter(None, found), None)
+    if first is None:
         return [], []
-    if len({tuple(each) for each in found if each}) == 1:
+    names = list(first)
+    if all(list(each) == names for each in found if each):
         nothing = dict.fromkeys(names)
         values: Iterable[Any] = zip(*((each or nothing).values() for each in found), strict=True)
     else:
+        names = list(dict.fromkeys(chain.from_iterable(filter(None, found))))
         values = ([None if each is None else each.get(name) for each in found] for name in names)
     columns, arrays = [], []
     for name, column in zip(names, values, strict=True):
-        kind, alike = _type_of(column), column
-        if kind in {"double", "string"}:
-            whole = float if kind == "double" else str
-            alike = [None if value is None else whole(value) for value in column]
+        kind, array = _feature_array(column)
         columns.append(FeatureColumn(name, kind))
-        arrays.append(pa.array(alike, FEATURE_TYPES[kind]))
+        arrays.append(array)
     return columns, arrays
 
 
-def _type_of(values: Sequence[FeatureValue | None]) -> str:
+def _feature_array(values: Sequence[FeatureValue | None]) -> tuple[str, Any]:
+    kinds = set(map(type, values)) - {type(None)}
     found = "boolean"
-    for kind in set(map(type, values)) - {type(None)}:
-        name = next((name for python, name in _PYTHON_TYPES if issubclass(kind, python)), "string")
-        found = wider(found, name)
-    if found == "long" and not all(value is None or value in _LONGS for value in values):
-        return "double"
-    return found
+    for kind in kinds:
+        found = wider(
+            found, next((name for type_, name in _PYTHON_TYPES if issubclass(kind, type_)), "string")
+        )
+    try:
+        return found, pa.array(values, FEATURE_TYPES[found])
+    except OverflowError:  # More than 64 bits.
+        return "double", pa.array([None if value is None else float(value) for value in values])
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # Of several types.
+        whole: Any = {"long": int, "double": float, "string": str}[found]
+        return found, pa.array(
+            [None if value is None else whole(value) for value in values], FEATURE_TYPES[found]
+        )
 
 
 # From Arrow
