@@ -1,6 +1,6 @@
 """Rows and snapshots for tests of what a backfill writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def snapshot_row(
     page_id: int = 7,
     model_name: str = "damaging",
     model_version: str = "1.0.0",
-    features: dict[str, FeatureValue] | None = None,
+    features: Mapping[str, FeatureValue] | None = None,
     scored_after: timedelta = timedelta(hours=1),
 ) -> SnapshotRow:
     outcome = binary(0.25) if outcome is None else outcome

@@ -8,7 +8,7 @@ import pytest
 from batch.snapshot_rows import OutcomeCount, chunk_summary, read_chunk, write_chunk
 from batch.snapshot_table import FeatureColumn
 from schemas.errors import SnapshotUnusable
-from schemas.prediction import Score, ScoreKind
+from schemas.prediction import FeatureValue, Score, ScoreKind
 from tests.rows import REV_DT, binary, model_id
 from tests.snapshots import FAILURE, snapshot_row
 
@@ -52,8 +52,8 @@ def test_what_only_a_live_row_knows_comes_back_as_well(tmp_path: Path) -> None:
 
 
 def test_features_are_columns_of_the_narrowest_type_that_holds_their_values(tmp_path: Path) -> None:
-    first = {"feature.a": True, "words": 3, "feature.c": 1, "lang": "de"}
-    second = {"feature.a": False, "words": 4, "feature.c": 0.1 + 0.2, "lang": "en"}
+    first: dict[str, FeatureValue] = {"feature.a": True, "words": 3, "feature.c": 1, "lang": "de"}
+    second: dict[str, FeatureValue] = {"feature.a": False, "words": 4, "feature.c": 0.1 + 0.2, "lang": "en"}
     other = {"feature.c": 2, "feature.d": 1 << 70}
     rows = [
         snapshot_row(1, features=first),
