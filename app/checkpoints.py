@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from datetime import UTC, datetime
+from itertools import product
 from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
@@ -62,46 +64,110 @@ async def write_checkpoint(settings: Settings, folder: Path) -> tuple[Path, Mani
         BrokerUnavailable: The log cannot be read, or has no tables of that application.
         StoreError: The disk is full, or rows are of a later version.
     """
-    reader = topic_reader(settings)
-    topics = changelog_topics(settings.app_id)
     created_dt = datetime.now(UTC)
-    try:
-        identity = await reader.identity()
-        ends = {table: await reader.ends(topic) for table, topic in topics.items()}  # 1
-        counts = {len(each) for each in ends.values()}
-        if len(counts) != 1:
-            raise SettingsError(f"The changelogs of {settings.app_id} have {counts} partitions.")
-        (partitions,) = counts
-        loader = CheckpointLoader(
-            folder, app_id=settings.app_id, partitions=partitions, topics=topics, reader=reader
-        )
+    async with ended_tables(settings) as tables:  # 1
         draft = Draft(folder, created_dt)
         with contextlib.ExitStack() as undo, tempfile.TemporaryDirectory(dir=draft.path.parent) as scratch:
             undo.callback(draft.discard)
-            former = await loader.usable()
             parts = []
-            for partition in range(partitions):
-                hidden: set[Page] = set()
-                for table in (PAGES_TABLE, REVISIONS_TABLE):
-                    copy = Copy(Path(scratch) / f"{table}-{partition}.db")
-                    try:
-                        earlier = None if former is None else former.part(table, partition)
-                        if former is not None and earlier is not None:
-                            sst = copy.path.with_suffix(".sst")
-                            await asyncio.to_thread(write_sst, former.path, earlier, sst)
-                            copy.ingest(sst, earlier.next_offset)
-                        await _catch_up(copy, reader, topics[table], partition, ends[table][partition])
-                        part, hidden = await asyncio.to_thread(
-                            _write_part, draft.path, table, partition, copy, hidden
-                        )
-                    finally:
-                        copy.close()
+            hidden: set[Page] = set()
+            async with contextlib.aclosing(tables.copies(Path(scratch), folder)) as copies:
+                async for table, partition, copy in copies:  # 2
+                    # A partition's revisions follow its pages.
+                    known = hidden if table == REVISIONS_TABLE else set()
+                    part, hidden = await asyncio.to_thread(  # 3
+                        _write_part, draft.path, table, partition, copy, known
+                    )
                     parts.append(part)
                     _log.info("checkpoint_part", table=table, partition=partition, rows=part.rows)
-            manifest = Manifest(settings.app_id, partitions, identity, created_dt, parts)
+            manifest = Manifest(settings.app_id, tables.partitions, tables.identity, created_dt, parts)
             path = draft.finish(manifest)  # 4
             undo.pop_all()
         return path, manifest
+
+
+class EndedTables:
+    """The tables of an application as they were when this was made, read from their changelogs.
+
+    Args:
+        app_id: Of the application.
+        reader: Of the log.
+        identity: Of the log.
+        ends: Table name to where each partition of its changelog ended.
+
+    Attributes:
+        partitions: Of each table.
+
+    Raises:
+        SettingsError: The tables are not of the same number of partitions.
+    """
+
+    def __init__(
+        self, app_id: str, reader: TopicReader, identity: str, ends: Mapping[str, Mapping[int, int]]
+    ) -> None:
+        counts = {len(each) for each in ends.values()}
+        if len(counts) != 1:
+            raise SettingsError(f"The changelogs of {app_id} have {counts} partitions.")
+        (self.partitions,) = counts
+        self.identity = identity
+        self.ends = ends
+        self._app_id = app_id
+        self._reader = reader
+
+    async def copies(
+        self, scratch: Path, checkpoint_folder: Path | None
+    ) -> AsyncGenerator[tuple[str, int, Copy], None]:
+        """Yield table, partition and rows of all partitions, one at a time; a partition's pages come first.
+
+        Args:
+            scratch: Folder for the copies, each of which goes away when the next is asked for.
+            checkpoint_folder: Of checkpoints, the latest of which spares reading what it stands for.
+
+        Raises:
+            BrokerUnavailable: The log cannot be read.
+            StoreError: The disk is full.
+        """
+        topics = changelog_topics(self._app_id)
+        former = None
+        if checkpoint_folder is not None:
+            loader = CheckpointLoader(
+                checkpoint_folder,
+                app_id=self._app_id,
+                partitions=self.partitions,
+                topics=topics,
+                reader=self._reader,
+            )
+            former = await loader.usable()
+        for partition, table in product(range(self.partitions), (PAGES_TABLE, REVISIONS_TABLE)):
+            copy = Copy(scratch / f"{table}-{partition}.db")
+            try:
+                earlier = None if former is None else former.part(table, partition)
+                if former is not None and earlier is not None:
+                    sst = copy.path.with_suffix(".sst")
+                    await asyncio.to_thread(write_sst, former.path, earlier, sst)
+                    copy.ingest(sst, earlier.next_offset)
+                await _catch_up(copy, self._reader, topics[table], partition, self.ends[table][partition])
+                yield table, partition, copy
+            finally:
+                copy.close()
+                shutil.rmtree(copy.path, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def ended_tables(settings: Settings) -> AsyncIterator[EndedTables]:
+    """Note where the changelogs of an application end, and give its tables as they were then.
+
+    Args:
+        settings: Name the application and its log.
+
+    Raises:
+        BrokerUnavailable: The log cannot be read, or has no tables of that application.
+    """
+    reader = topic_reader(settings)
+    try:
+        identity = await reader.identity()
+        ends = {table: await reader.ends(topic) for table, topic in changelog_topics(settings.app_id).items()}
+        yield EndedTables(settings.app_id, reader, identity, ends)
     finally:
         await reader.close()
 

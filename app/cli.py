@@ -22,6 +22,7 @@ from app.cli_options import (
     takes_settings,
 )
 from app.cli_rules import rules
+from app.cli_snapshot import snapshot
 from app.settings import Settings
 from schemas.errors import SettingsError
 
@@ -151,3 +152,4 @@ main.add_command(loadtest)
 main.add_command(models)
 main.add_command(rules)
 main.add_command(checkpoint)
+main.add_command(snapshot)

@@ -33,6 +33,7 @@ from models.pool import PoolLimits, ScoringPool
 from models.work import load_work
 from schemas.catalogue import Catalogue
 from schemas.errors import RevstreamError
+from schemas.snapshot_columns import ERROR_COLUMNS, PARTITION_COLUMNS, SCORE_COLUMNS, Column
 from tables.reader import Freshness
 
 README: Final = Path(__file__).resolve().parent.parent / "README.md"
@@ -105,12 +106,35 @@ def error_codes() -> str:
     return _table(("code", "meaning", "worth a retry"), rows)
 
 
+def columns() -> str:
+    """Return the columns of a snapshot, of scores and of errors, as a Markdown table."""
+    both = dict.fromkeys((*PARTITION_COLUMNS, *SCORE_COLUMNS, *ERROR_COLUMNS))
+    rows = (
+        (
+            f"`{column.name}`",
+            f"{column.type.value}{', nullable' if column.is_nullable else ''}",
+            _datasets(column),
+            column.meaning,
+        )
+        for column in both
+    )
+    return _table(("column", "type", "of", "meaning"), rows)
+
+
+def _datasets(column: Column) -> str:
+    if column in PARTITION_COLUMNS:
+        return "folders"
+    of = [name for name, ones in (("scores", SCORE_COLUMNS), ("errors", ERROR_COLUMNS)) if column in ones]
+    return ", ".join(of)
+
+
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands,
     "settings": settings,
     "endpoints": endpoints,
     "metrics": metrics,
     "error codes": error_codes,
+    "columns": columns,
 }
 
 
