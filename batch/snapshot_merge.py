@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
 from msgspec import Struct
 
+from batch.snapshot_database import open_database
 from batch.snapshot_rows import chunk_summary
 from batch.snapshot_table import MIXED_SCHEMA, FeatureColumn, merged_features
 from batch.snapshot_writer import SORTED_BY
@@ -59,11 +59,7 @@ class ChunkMerge:
         self, chunks: Sequence[Path], scratch: Path, *, memory_bytes: int, threads: int | None = None
     ) -> None:
         self.groups = _groups(chunks)
-        config: dict[str, Any] = {"memory_limit": f"{memory_bytes}B", "temp_directory": str(scratch)}
-        if threads is not None:
-            config["threads"] = threads
-        self._database = duckdb.connect(":memory:", config=config)
-        self._database.execute("SET TimeZone = 'UTC'")
+        self._database = open_database(scratch, memory_bytes=memory_bytes, threads=threads)
         self._left_out: int = 0
 
     def __enter__(self) -> "ChunkMerge":

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from batch.snapshot_database import open_database
 from batch.snapshot_files import file_sha256
 from batch.snapshot_manifest import (
     MANIFEST,
@@ -103,10 +103,11 @@ def verify_snapshot(
             sound.append(file)
     findings += _checked_order(path, sound)
     if len(sound) == len(manifest.files):  # 4
-        with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            config: dict[str, Any] = {"memory_limit": f"{memory_bytes}B", "temp_directory": folder}
-            with duckdb.connect(":memory:", config=config) as database:
-                findings += _checked_values(database, path, manifest)
+        with (
+            tempfile.TemporaryDirectory(dir=scratch) as folder,
+            open_database(Path(folder), memory_bytes=memory_bytes) as database,
+        ):
+            findings += _checked_values(database, path, manifest)
     return findings
 
 
