@@ -22,7 +22,7 @@ _FORMAT = 1
 _LEVEL = 3
 _INSERT_REVISION = "INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # parentid came with export-0.7. Before it, the revision above in the same page is the parent.
-_VERSIONS_WITHOUT_PARENT = frozenset(f"0.{minor}" for minor in range(1, 7))
+VERSIONS_WITHOUT_PARENT = frozenset(f"0.{minor}" for minor in range(1, 7))
 
 
 def build_index(dump: Path, users: Path | None, cache_dir: Path, *, max_text_bytes: int) -> Path:
@@ -136,7 +136,7 @@ def _write_revisions(database: sqlite3.Connection, dump: Path, max_text_bytes: i
                 "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (page_id, page.page_title, page.namespace_id)
             )
         parent_id = revision.rev_parent_id
-        if revision.site.schema_version in _VERSIONS_WITHOUT_PARENT:
+        if revision.site.schema_version in VERSIONS_WITHOUT_PARENT:
             parent_id = previous_rev_id
         previous_rev_id = rev_id
         user = revision.user
@@ -152,7 +152,7 @@ def _write_revisions(database: sqlite3.Connection, dump: Path, max_text_bytes: i
                 user and user.user_text,
                 revision.comment or "",
                 revision.content_model,
-                _text_state(revision),
+                text_state(revision),
                 0 if text is None else len(text),
                 None if text is None else packer.compress(text),
             ),
@@ -163,7 +163,8 @@ def _write_revisions(database: sqlite3.Connection, dump: Path, max_text_bytes: i
     return facts | {"revision_count": str(count)}
 
 
-def _text_state(revision: DumpRevision) -> TextState:
+def text_state(revision: DumpRevision) -> TextState:
+    """Return what became of the text of a revision."""
     if revision.is_text_hidden:
         return TextState.HIDDEN
     if revision.is_text_too_large:

@@ -39,6 +39,7 @@ The tree, with the code that API, events and tables carry::
     │   ├── PortInUse              port_in_use
     │   └── BrokerUnavailable      broker_unavailable       (retryable)
     ├── SourceError                source_invalid
+    ├── BackfillRefused            backfill_refused
     ├── OutputInvalid              output_invalid
     └── RequestError
         ├── RequestInvalid         request_invalid
@@ -297,6 +298,12 @@ class SourceError(RevstreamError):
     """The event source named by ``--source`` cannot be read."""
 
     code = "source_invalid"
+
+
+class BackfillRefused(RevstreamError):
+    """A backfill is not begun or gone on with: its plan does not fit."""
+
+    code = "backfill_refused"
 
 
 class OutputInvalid(RevstreamError):
