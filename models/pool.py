@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from models.pool_call import PoolCall
 from models.pool_crew import Crew, pickled
 from models.pool_held import Held
-from models.pool_messages import Answer, Done, Load, Ready, Work
+from models.pool_messages import Answer, Done, Load, Ready, Told, Work
 from models.pool_process import ScoringProcess
 from models.pool_queue import PoolQueue
 from models.pool_status import KillReason, PoolLimits, PoolObserver, PoolStatus
@@ -212,7 +212,7 @@ class ScoringPool:
 
     def _on_answer(self, process: ScoringProcess, answer: Answer) -> None:
         held = self._busy.get(process)
-        if held is None or isinstance(answer, Ready):
+        if held is None or isinstance(answer, Ready | Told):
             # Nobody asked for this: the process has gone wrong, and its death is settled like any other.
             process.kill()
             return

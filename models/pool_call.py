@@ -121,23 +121,11 @@ class PoolCall:
 
     def fail_cpu(self, limit_seconds: float) -> None:
         """Answer that the CPU budget was spent."""
-        self.fail(
-            CpuLimitExceeded(
-                f"scoring {self._subject} took more than {limit_seconds:g} s of CPU time and was ended; its "
-                "text is likely made to be slow to parse: leave it unscored, or raise the CPU limit per "
-                "revision and score it again"
-            )
-        )
+        self.fail(cpu_limit_exceeded(self._subject, limit_seconds))
 
     def fail_memory(self, limit_bytes: int) -> None:
         """Answer that the memory was spent."""
-        self.fail(
-            MemoryLimitExceeded(
-                f"scoring {self._subject} took more than {limit_bytes / (1 << 20):g} MiB of memory and "
-                "was ended; its text is likely made to fill it: leave it unscored, or raise the memory limit "
-                "per revision and score it again"
-            )
-        )
+        self.fail(memory_limit_exceeded(self._subject, limit_bytes))
 
     def fail_crashed(self, death: str) -> None:
         """Answer that every try ended with a dead process.
@@ -145,13 +133,7 @@ class PoolCall:
         Args:
             death: How the last one died, as ``was ended by SIGKILL``.
         """
-        self.fail(
-            ScorerCrashed(
-                f"the process that scored {self._subject} {death}, and so in each of {self.deaths} tries; "
-                "memory likely ran out, or a C library failed (then its stack is in the worker's log): give "
-                "the machine more memory or fewer scoring processes, and score it again"
-            )
-        )
+        self.fail(scorer_crashed(self._subject, death, self.deaths))
 
     def _fail_encoding(self) -> None:
         """Answer that the revision cannot be sent to a process."""
@@ -179,6 +161,43 @@ class PoolCall:
     @property
     def _subject(self) -> str:
         return f"{self.job.revision.wiki_id} revision {self.job.revision.rev_id}"
+
+
+def cpu_limit_exceeded(subject: str, limit_seconds: float) -> CpuLimitExceeded:
+    """Return what is recorded of a revision that spent its CPU budget.
+
+    Args:
+        subject: ``enwiki revision 1``.
+        limit_seconds: The budget.
+    """
+    return CpuLimitExceeded(
+        f"scoring {subject} took more than {limit_seconds:g} s of CPU time and was ended; its text is likely "
+        "made to be slow to parse: leave it unscored, or raise the CPU limit per revision and score it again"
+    )
+
+
+def memory_limit_exceeded(subject: str, limit_bytes: int) -> MemoryLimitExceeded:
+    """Return what is recorded of a revision that took too much memory, see `cpu_limit_exceeded`."""
+    return MemoryLimitExceeded(
+        f"scoring {subject} took more than {limit_bytes / (1 << 20):g} MiB of memory and was ended; its text "
+        "is likely made to fill it: leave it unscored, or raise the memory limit per revision and score it "
+        "again"
+    )
+
+
+def scorer_crashed(subject: str, death: str, deaths: int) -> ScorerCrashed:
+    """Return what is recorded of a revision each try of which ended with a dead process.
+
+    Args:
+        subject: As for `cpu_limit_exceeded`.
+        death: How the last one died, as ``was ended by SIGKILL``.
+        deaths: How many tries there were.
+    """
+    return ScorerCrashed(
+        f"the process that scored {subject} {death}, and so in each of {deaths} tries; memory likely ran out, "
+        "or a C library failed (then its stack is in the worker's log): give the machine more memory or fewer "
+        "scoring processes, and score it again"
+    )
 
 
 def typed_error(failed: Failed) -> RevstreamError:

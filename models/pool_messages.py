@@ -94,6 +94,20 @@ class Done(Struct, frozen=True, tag=True):
     fallbacks: dict[str, int] = {}
 
 
+class Told(Struct, frozen=True, tag=True):
+    """What a work that serves by itself answers, see ``models.pool_worker.Serves``.
+
+    Attributes:
+        body: In words of its own.
+        cpu_seconds: What it took.
+        memory_bytes: Held after it.
+    """
+
+    body: bytes
+    cpu_seconds: float
+    memory_bytes: int
+
+
 class Failed(Struct, frozen=True, tag=True):
     """Loading or scoring raised.
 
@@ -113,7 +127,7 @@ class Failed(Struct, frozen=True, tag=True):
 
 
 Order = Load | Fork | End
-Answer = Ready | Done | Failed
+Answer = Ready | Done | Told | Failed
 
 
 def _plain(value: object) -> Any:

@@ -55,6 +55,22 @@ class LoadsInChild(Protocol):
         """
 
 
+@runtime_checkable
+class Serves(Protocol):
+    """A Work that is told other things than revisions, and answers with ``Told`` and ``Failed``."""
+
+    def serve(self, parent: "Connection", cpu_limit_seconds: float) -> None:
+        """Answer each message; its process ends once the parent has gone.
+
+        Args:
+            parent: Gives messages, and takes one answer for each.
+            cpu_limit_seconds: Budget of a revision, see `allow`.
+
+        Raises:
+            ParentGone: The parent closed its end.
+        """
+
+
 class ParentGone(Exception):
     """The parent closed its end: there is nothing left to do."""
 
@@ -126,14 +142,17 @@ def _serve(parent: Connection, work: Work, cpu_limit_seconds: float) -> None:
             return
     memory = OwnMemory()
     parent.send(Ready(os.getpid(), memory.read()))
+    if isinstance(work, Serves):
+        work.serve(parent, cpu_limit_seconds)
+        return
     jobs = Decoder(Job)
     tidy_seconds = 0.0
     while True:
         message = parent.receive()
         parent.send(_score(work, jobs, message, cpu_limit_seconds, memory, tidy_seconds=tidy_seconds))
-        began = _cpu_seconds()
+        began = cpu_seconds()
         _tidy(parent)
-        tidy_seconds = _cpu_seconds() - began
+        tidy_seconds = cpu_seconds() - began
 
 
 def _tidy(parent: Connection) -> None:
@@ -174,27 +193,32 @@ def _score(
     after the revision before is told with this one's time, as an interpreter left alone would tidy up amid
     the work, but is not of its budget.
     """
-    signal.setitimer(signal.ITIMER_PROF, cpu_limit_seconds)
-    began = _cpu_seconds() - tidy_seconds
+    allow(cpu_limit_seconds)
+    began = cpu_seconds() - tidy_seconds
     subject = "a revision"
     try:
         job = jobs.decode(message)
         subject = f"{job.revision.wiki_id} revision {job.revision.rev_id}"
         scored = work(job.revision, job.artefacts, job.with_features)
         if len(scored) == len(job.artefacts):
-            return framed(Done(scored, _cpu_seconds() - began, memory.read(), FALLBACKS.take()))
+            return framed(Done(scored, cpu_seconds() - began, memory.read(), FALLBACKS.take()))
         miscount = FeatureError(
             f"scoring {subject} gave {len(scored)} answers for {len(job.artefacts)} models; this is a defect "
             "of the scorer: report it"
         )
-        return framed(failed(miscount, "", _cpu_seconds() - began, memory.read()))
+        return framed(failed(miscount, "", cpu_seconds() - began, memory.read()))
     except Exception as error:
-        return framed(failed(error, f"scoring {subject}", _cpu_seconds() - began, memory.read()))
+        return framed(failed(error, f"scoring {subject}", cpu_seconds() - began, memory.read()))
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        allow(0)
 
 
-def _cpu_seconds() -> float:
+def allow(seconds: float) -> None:
+    """Let the kernel end this process after so much CPU time from now; 0 for never."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def cpu_seconds() -> float:
     """Return the CPU time of this process so far, in seconds.
 
     While a timer of CPU time runs, the process's own clock stands still between the kernel's ticks.
