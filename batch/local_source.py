@@ -8,11 +8,10 @@ from pathlib import Path
 import zstandard
 
 from batch.index_builder import build_index
-from batch.local_index import DumpIndex, IndexedRevision, IndexedText, TextState
+from batch.local_index import DumpIndex, IndexedRevision, IndexedText
+from batch.refusals import Refusals
 from schemas.errors import (
-    ContentTooLarge,
     ParentNotFound,
-    RevisionDeleted,
     RevisionNotFound,
     RevstreamError,
     SourceError,
@@ -61,6 +60,7 @@ class DumpRevisionSource:
         self._wiki_id = wiki_id
         self._users_path = users_path if users_path is not None else users_beside(path)
         self._max_text_bytes = max_text_bytes
+        self._refusals = Refusals(path.name, max_text_bytes)
         self._index: DumpIndex | None = None
         self._failure: RevstreamError | None = None
         self._thread = ThreadPoolExecutor(1, "dump-source")
@@ -161,7 +161,7 @@ class DumpRevisionSource:
                 wiki_id=request.wiki_id,
                 rev_id=request.rev_id,
             )
-        self._check_text(found.text, request)
+        self._refusals.require_text(found.text, request.wiki_id, request.rev_id)
         parent_id = found.rev_parent_id or request.rev_parent_id
         if parent_id is None:
             return found, None
@@ -180,42 +180,8 @@ class DumpRevisionSource:
         return ParentRevision(found.text(zstandard.ZstdDecompressor()), found.rev_dt)
 
     def _text_of_parent(self, index: DumpIndex, request: RevisionRequest, parent_id: int) -> IndexedText:
-        parent = index.text(parent_id)
-        if parent is None or parent.state in (TextState.HIDDEN, TextState.LEFT_OUT):
-            why = "is not in" if parent is None else "has no readable text in"
-            raise ParentNotFound(
-                f"revision {parent_id}, the parent of {request.rev_id}, {why} {self._path.name}: it is "
-                "hidden or deleted, or the dump has current revisions only",
-                wiki_id=request.wiki_id,
-                rev_id=request.rev_id,
-                rev_parent_id=parent_id,
-            )
-        self._check_text(parent, request)
-        return parent
-
-    def _check_text(self, found: IndexedText, request: RevisionRequest) -> None:
-        """Raise what it means that a text is not there."""
-        if found.state is TextState.HIDDEN:
-            raise RevisionDeleted(
-                f"the text of revision {found.rev_id} is hidden in {self._path.name}: an administrator "
-                "deleted or suppressed it",
-                wiki_id=request.wiki_id,
-                rev_id=request.rev_id,
-            )
-        if found.state is TextState.TOO_LARGE:
-            raise ContentTooLarge(
-                f"the text of revision {found.rev_id} is larger than the limit of {self._max_text_bytes} "
-                "bytes; raise the limit if it should be scored",
-                wiki_id=request.wiki_id,
-                rev_id=request.rev_id,
-            )
-        if found.state is TextState.LEFT_OUT:
-            raise RevisionNotFound(
-                f"{self._path.name} gives no text of revision {found.rev_id}: it is a stub dump; use "
-                "one with page content",
-                wiki_id=request.wiki_id,
-                rev_id=request.rev_id,
-            )
+        found = index.text(parent_id)
+        return self._refusals.require_parent(found, request.wiki_id, request.rev_id, parent_id)
 
 
 def _revision(
