@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from app.cli_backfill import backfill
 from app.cli_checkpoint import checkpoint
 from app.cli_loadtest import loadtest
 from app.cli_models import models
@@ -153,3 +154,4 @@ main.add_command(models)
 main.add_command(rules)
 main.add_command(checkpoint)
 main.add_command(snapshot)
+main.add_command(backfill)

@@ -194,9 +194,9 @@ def scorer_crashed(subject: str, death: str, deaths: int) -> ScorerCrashed:
         deaths: How many tries there were.
     """
     return ScorerCrashed(
-        f"the process that scored {subject} {death}, and so in each of {deaths} tries; memory likely ran out, "
-        "or a C library failed (then its stack is in the worker's log): give the machine more memory or fewer "
-        "scoring processes, and score it again"
+        f"the process that scored {subject} {death}, and so in each of {deaths} tries; memory likely ran "
+        "out, or a C library failed (then its stack is in the worker's log): give the machine more memory or "
+        "fewer scoring processes, and score it again"
     )
 
 

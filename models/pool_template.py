@@ -183,6 +183,8 @@ def _settle(parent_pid: int, niceness: int) -> None:
     prefer_to_die(400)
     for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # 4
         os.environ[name] = "1"
+    # Of pyarrow, which asks nothing of it: its memory comes from another allocator.
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
     gc.disable()  # 5
 
 

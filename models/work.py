@@ -11,7 +11,7 @@ from models.engine.extractor import Extractor
 from models.features.definitions import Definition
 from models.manifest import Manifest
 from models.pool_messages import Work
-from models.scoring import Scorer, score_revision
+from models.scoring import Scorer, features_missing, score_revision
 from models.store import ModelStore
 from models.trial import trial_revision
 from schemas.errors import ModelCorrupt
@@ -63,6 +63,10 @@ class ArtefactWork:
             self.load_in_child()
         chosen = [self._scorers[name] for name in wanted]
         return score_revision(chosen, revision, self._extractor, with_features=with_features)
+
+    def missing(self, artefact: str, revision: Revision) -> tuple[str, ...]:
+        """Return the features of a model that have no true value, see ``models.scoring.features_missing``."""
+        return features_missing(self._scorers[artefact], revision)
 
     def load_in_child(self) -> None:
         """Load what cannot be shared between processes, see ``models.pool_worker.LoadsInChild``.

@@ -1,7 +1,7 @@
 """Cuts what is read of a part into chunks, the same ones each time."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -71,7 +71,7 @@ class Chunker:
         self._revisions: list[ChunkRevision] = []
         self._chars = 0
 
-    def cut(self, revisions: Iterable[DumpRevision]) -> Iterator[Chunk]:
+    def cut(self, revisions: Iterable[DumpRevision]) -> Generator[Chunk, None, None]:
         """Yield the chunks of a part. Call it once.
 
         Args:

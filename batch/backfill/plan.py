@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from batch.backfill.filters import Filters
+from batch.dump_inputs import DumpRange
 from schemas.catalogue import ModelInfo
 from schemas.errors import BackfillRefused
 from schemas.prediction import ModelId
@@ -39,19 +40,17 @@ class PlannedInput(Struct, frozen=True, kw_only=True):
 
 
 class PlannedPart(Struct, frozen=True, kw_only=True):
-    """A range of bytes of an input that can be read by itself.
+    """A piece of an input that can be read by itself.
 
     Attributes:
         number: From 0, in the order of the inputs.
         source: Place of the input.
-        begin: First byte.
-        end: Byte behind the last; None for the end of the file.
+        range: Its bytes.
     """
 
     number: int
     source: int
-    begin: int
-    end: int | None
+    range: DumpRange
 
 
 class PlannedModel(Struct, frozen=True, kw_only=True):

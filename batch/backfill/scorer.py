@@ -1,0 +1,226 @@
+"""What a scoring process of a backfill does: score chunk after chunk, and write the rows of each."""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from batch.backfill.chunk import Chunk, ChunkDone, ChunkTask
+from batch.backfill.place import Place
+from batch.backfill.plan import PlannedModel
+from batch.backfill.subjects import Subject, UserLookup, is_bot, subject_of
+from batch.refusals import Refusals
+from batch.snapshot_rows import write_chunk
+from models.engine.fallbacks import FALLBACKS
+from models.pool_messages import Told
+from models.pool_worker import Connection, allow, collect_if_much, cpu_seconds, failed
+from models.process_memory import OwnMemory
+from models.store import ModelStore
+from models.trial import trial_revision
+from models.work import ArtefactWork
+from schemas.errors import ContentModelUnsupported, RevstreamError
+from schemas.prediction import Score, ScoredModel, ScoreFailure, ScoreKind
+from schemas.revision import Revision
+from schemas.snapshot_row import SnapshotRow
+
+
+class ScorerSetup(Struct, frozen=True, kw_only=True):
+    """What a scoring process is to know beside its models.
+
+    Attributes:
+        folders: Where artefacts lie.
+        models: Of all wikis.
+        with_features: Whether rows have the features.
+        max_text_bytes: Size from which the reader dropped texts.
+        scored_dt: What rows say.
+        places: Folder where processes say which revision they are at.
+        open_users: Opens what tells of users; called once in each process.
+    """
+
+    folders: tuple[Path, ...]
+    models: tuple[PlannedModel, ...]
+    with_features: bool
+    max_text_bytes: int
+    scored_dt: datetime
+    places: Path
+    open_users: Callable[[], UserLookup]
+
+
+def load_chunk_work(setup: ScorerSetup) -> "ChunkWork":
+    """Load the models and return what scores chunks with them. The template of the pool calls it.
+
+    Raises:
+        ModelError: An artefact is missing, damaged, replaced since, or asks for what is not here.
+    """
+    hashes = {model.artefact: model.id.model_sha512 for model in setup.models}
+    _warm_writer(setup)
+    return ChunkWork(ArtefactWork(ModelStore(setup.folders), tuple(hashes), hashes), setup)
+
+
+def _warm_writer(setup: ScorerSetup) -> None:
+    """Write a row that nobody reads: what that imports is shared by all processes that are forked."""
+    trial, model = trial_revision("wikitext"), setup.models[0]
+    row = SnapshotRow(
+        wiki_id=trial.wiki_id,
+        page_id=trial.page_id,
+        rev_id=trial.rev_id,
+        rev_parent_id=trial.rev_parent_id,
+        rev_dt=trial.rev_dt,
+        namespace_id=trial.namespace_id,
+        is_bot=None,
+        model=model.id,
+        outcome=Score(ScoreKind.BINARY, ("true",), {"false": 0.0, "true": 1.0}),
+        features_missing=(),
+        features=None,
+        scored_dt=setup.scored_dt,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        write_chunk(Path(folder) / "trial", [row])
+
+
+class ChunkWork:
+    """Scores chunks, see ``models.pool_worker.Serves``.
+
+    Args:
+        work: Scores a revision.
+        setup: As above.
+    """
+
+    def __init__(self, work: ArtefactWork, setup: ScorerSetup) -> None:
+        self._work = work
+        self._setup = setup
+        self._models: dict[str, tuple[PlannedModel, ...]] = {}
+
+    def __call__(
+        self, revision: Revision, artefacts: tuple[str, ...], with_features: bool, /
+    ) -> list[ScoredModel]:
+        """Score one revision, see ``models.pool_messages.Work``."""
+        return self._work(revision, artefacts, with_features)
+
+    def load_in_child(self) -> None:
+        """Load what cannot be shared between processes, see ``models.pool_worker.LoadsInChild``."""
+        self._work.load_in_child()
+
+    def serve(self, parent: Connection, cpu_limit_seconds: float) -> None:
+        """Score the chunks that come, and tell of each what came of it."""
+        tasks = msgspec.msgpack.Decoder(ChunkTask)
+        chunks = msgspec.msgpack.Decoder(Chunk)
+        memory = OwnMemory()
+        place = Place(self._setup.places, os.getpid())
+        users = self._setup.open_users()
+        while True:
+            message = parent.receive()
+            began = cpu_seconds()
+            subject = "a chunk"
+            try:
+                task = tasks.decode(message)
+                chunk = chunks.decode(task.chunk)
+                subject = f"chunk {chunk.number} of part {chunk.part}"
+                scoring = _Scoring(self._work, self._setup, chunk, task.settled, users)
+                phases = {"receive": cpu_seconds() - began}
+                rows: list[SnapshotRow] = []
+                for at in range(len(chunk.revisions)):
+                    place.write(at, memory.read())
+                    allow(cpu_limit_seconds)
+                    rows += scoring.rows(at)
+                    allow(0)
+                    collect_if_much()
+                place.write(-1, memory.read())
+                scored = cpu_seconds()
+                phases["score"] = scored - began - phases["receive"]
+                write_chunk(Path(task.path), rows)
+                phases["write"] = cpu_seconds() - scored
+                done = ChunkDone(len(chunk.revisions), len(rows), _failures(rows), phases, FALLBACKS.take())
+                answer = Told(msgspec.msgpack.encode(done), cpu_seconds() - began, memory.read())
+                parent.send(answer)
+            except (RevstreamError, OSError, ValueError) as error:
+                allow(0)
+                parent.send(failed(error, f"scoring {subject}", cpu_seconds() - began, memory.read()))
+
+
+class _Scoring:
+    """Scores the revisions of one chunk."""
+
+    def __init__(
+        self,
+        work: ArtefactWork,
+        setup: ScorerSetup,
+        chunk: Chunk,
+        settled: Mapping[int, ScoreFailure],
+        users: UserLookup,
+    ) -> None:
+        self._work = work
+        self._setup = setup
+        self._chunk = chunk
+        self._settled = settled
+        self._users = users
+        self._refusals = Refusals(chunk.source, setup.max_text_bytes)
+        self._models = [model for model in setup.models if model.wiki_id == chunk.wiki_id]
+
+    def rows(self, place: int) -> Iterator[SnapshotRow]:
+        """Yield a row of a revision for each model."""
+        subject = subject_of(self._chunk, place, users=self._users, refusals=self._refusals)
+        revision = subject.revision
+        told = self._told(subject, self._settled.get(place))
+        bot = is_bot(revision.user)
+        for model in self._models:
+            one = told[model.artefact]
+            is_scored = not isinstance(one.outcome, ScoreFailure)
+            yield SnapshotRow(
+                wiki_id=revision.wiki_id,
+                page_id=revision.page_id,
+                rev_id=revision.rev_id,
+                rev_parent_id=revision.rev_parent_id,
+                rev_dt=revision.rev_dt,
+                namespace_id=revision.namespace_id,
+                is_bot=bot,
+                model=model.id,
+                outcome=one.outcome,
+                features_missing=self._work.missing(model.artefact, revision) if is_scored else None,
+                features=one.features,
+                scored_dt=self._setup.scored_dt,
+            )
+
+    def _told(self, subject: Subject, settled: ScoreFailure | None) -> dict[str, ScoredModel]:
+        """Return by artefact what its model says."""
+        told: dict[str, ScoredModel] = {}
+        asked: list[str] = []
+        for model in self._models:
+            failure = _failure(model, subject, settled)
+            if failure is None:
+                asked.append(model.artefact)
+            else:
+                told[model.artefact] = ScoredModel(model.id, failure)
+        names = tuple(dict.fromkeys(asked))
+        if names:
+            scored = self._work(subject.revision, names, self._setup.with_features)
+            told |= zip(names, scored, strict=True)
+        return told
+
+
+def _failure(model: PlannedModel, subject: Subject, settled: ScoreFailure | None) -> ScoreFailure | None:
+    """Return why a model is not asked; None where it is.
+
+    As a worker has it, a model that does not read such content says so first, whatever else is wrong.
+    """
+    revision = subject.revision
+    if model.content_models and revision.content_model not in model.content_models:
+        return ScoreFailure(
+            ContentModelUnsupported.code,
+            f"revision {revision.rev_id} of {revision.wiki_id} holds {revision.content_model!r}, but the "
+            f"model reads {', '.join(model.content_models)} only; it cannot score this page",
+        )
+    if model.reads_content:
+        refusal = subject.refusal or (None if model.reads_text_alone else subject.parent_refusal)
+        if refusal is not None:
+            return ScoreFailure(refusal.code, refusal.message)
+    return settled
+
+
+def _failures(rows: Sequence[SnapshotRow]) -> dict[str, int]:
+    return Counter(row.outcome.code for row in rows if isinstance(row.outcome, ScoreFailure))
