@@ -16,7 +16,7 @@ from batch.backfill.planning import Wish, make_plan
 from batch.backfill.run import PartDone, PartFiles, Progress, run_parts
 from batch.backfill.scorer import ScorerSetup
 from batch.backfill.team import Team
-from batch.backfill.users import nobody_known
+from batch.backfill.users import opener, write_users
 from batch.snapshot_draft import SnapshotDraft
 from batch.snapshot_manifest import SnapshotInput, SnapshotModel, SnapshotOrigin
 from models.pool_status import PoolLimits
@@ -77,8 +77,10 @@ def begin(draft: SnapshotDraft, wish: Wish, models: Mapping[str, Mapping[str, Mo
     plan = make_plan(wish, models, before=before)
     if before is not None:
         require_same(before, plan)
-        return before
-    write_plan(draft.path, plan)
+        plan = before
+    else:
+        write_plan(draft.path, plan)
+    write_users(plan, draft.path)
     return plan
 
 
@@ -105,7 +107,7 @@ async def score_parts(
 ) -> None:
     """Score some parts of a plan with processes of this machine, see `run_parts`."""
     with tempfile.TemporaryDirectory(prefix="revstream-backfill-") as places:
-        team = Team(_setup(plan, means, Path(places)), means.limits, niceness=means.niceness)
+        team = Team(_setup(plan, means, files.folder, Path(places)), means.limits, niceness=means.niceness)
         try:
             await run_parts(plan, parts, files, team, processes=means.processes, progress=progress)
         finally:
@@ -123,7 +125,8 @@ async def trial(plan: Plan, chunks: Sequence[Chunk], folder: Path, means: Means)
     """
     places = folder / "places"
     places.mkdir()
-    team = Team(_setup(plan, means, places), means.limits, niceness=means.niceness)
+    write_users(plan, folder)
+    team = Team(_setup(plan, means, folder, places), means.limits, niceness=means.niceness)
     seconds, revisions = 0.0, 0
     try:
         member = await team.join()
@@ -168,7 +171,7 @@ def origin_of(plan: Plan, parts: Mapping[int, PartDone]) -> SnapshotOrigin:
     )
 
 
-def _setup(plan: Plan, means: Means, places: Path) -> ScorerSetup:
+def _setup(plan: Plan, means: Means, folder: Path, places: Path) -> ScorerSetup:
     return ScorerSetup(
         folders=means.model_folders,
         models=plan.models,
@@ -176,5 +179,5 @@ def _setup(plan: Plan, means: Means, places: Path) -> ScorerSetup:
         max_text_bytes=plan.max_text_bytes,
         scored_dt=plan.created_dt,
         places=places,
-        open_users=nobody_known,
+        open_users=opener(plan, folder),
     )

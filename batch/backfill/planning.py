@@ -13,7 +13,8 @@ from batch.backfill.chunks import LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES
 from batch.backfill.filters import Filters
 from batch.backfill.plan import Plan, PlannedInput, PlannedModel, PlannedPart
 from batch.dump_inputs import DumpInput, list_inputs, split_input
-from batch.locations import is_remote
+from batch.local_source import users_beside
+from batch.locations import find_files, is_remote
 from schemas.catalogue import ModelInfo
 from schemas.errors import BackfillRefused, ModelNotFound, SourceError, WikiUnknown
 
@@ -33,7 +34,7 @@ class Wish(Struct, frozen=True, kw_only=True):
         wikis: Of those that the sources hold; all if empty.
         model_names: Of those that the wikis have; all if empty.
         filters: Which revisions.
-        users: Sources of groups and registrations.
+        users: Sources of groups and registrations; if empty, what lies beside the dumps.
         with_features: Whether rows have the features.
         max_text_bytes: A larger text is a failure.
     """
@@ -79,6 +80,7 @@ def make_plan(
             f"no dump is of {', '.join(wish.wikis)}: there are dumps of {there}; name others, or leave the "
             "wikis out",
         )
+    users = _users(wish, taken)
     known = {} if before is None else {(one.url, one.state): one.sha256 for one in before.inputs}
     inputs = tuple(_planned(one, known) for one in taken)
     parts = [(source, piece) for source, one in enumerate(taken) for piece in split_input(one, PART_BYTES)]
@@ -91,13 +93,27 @@ def make_plan(
         ),
         models=tuple(_models(sorted({one.wiki_id for one in inputs}), wish.model_names, models)),
         filters=wish.filters,
-        users=tuple((source, _state(source)) for source in wish.users),
+        users=users,
         with_features=wish.with_features,
         max_text_bytes=wish.max_text_bytes,
         chunk_bytes=_chunk_bytes(one.size_bytes for one in inputs),
         code_version=version("revstream"),
         created_dt=datetime.now(UTC).replace(microsecond=0),
     )
+
+
+def _users(wish: Wish, inputs: Sequence[DumpInput]) -> tuple[tuple[str, str], ...]:
+    """Return the sources of what is known of users, with their states: those beside the dumps by default."""
+    sources = wish.users
+    if not sources:
+        beside = (users_beside(Path(one.url)) for one in inputs if not is_remote(one.url))
+        sources = tuple(dict.fromkeys(str(path) for path in beside if path is not None))
+    if sources and len({one.wiki_id for one in inputs}) > 1:
+        raise BackfillRefused(
+            f"the users of {', '.join(sources)} are those of one wiki, and the dumps are of several: "
+            "backfill each wiki by itself, see --only-wiki"
+        )
+    return tuple((found.url, _state(found.url)) for source in sources for found in find_files(source)[0])
 
 
 def _models(

@@ -87,7 +87,7 @@ class PartFiles:
 
     def __init__(self, folder: Path, chunk_path: Callable[[int, int], Path]) -> None:
         self.chunk_path = chunk_path
-        self._folder = folder
+        self.folder = folder
 
     def read(self, part: int) -> PartDone | None:
         """Return what is kept of a part; None where it is not done."""
@@ -107,7 +107,7 @@ class PartFiles:
         beside.replace(path)
 
     def _path(self, part: int) -> Path:
-        return self._folder / f"plan-part-{part:06d}.json"
+        return self.folder / f"plan-part-{part:06d}.json"
 
 
 async def run_parts(
