@@ -202,15 +202,17 @@ def _score(
         scored = work(job.revision, job.artefacts, job.with_features)
         if len(scored) == len(job.artefacts):
             return framed(Done(scored, cpu_seconds() - began, memory.read(), FALLBACKS.take()))
-        miscount = FeatureError(
-            f"scoring {subject} gave {len(scored)} answers for {len(job.artefacts)} models; this is a defect "
-            "of the scorer: report it"
-        )
-        return framed(failed(miscount, "", cpu_seconds() - began, memory.read()))
+        error = FeatureError(miscount(f"scoring {subject}", len(scored), len(job.artefacts)))
+        return framed(failed(error, "", cpu_seconds() - began, memory.read()))
     except Exception as error:
         return framed(failed(error, f"scoring {subject}", cpu_seconds() - began, memory.read()))
     finally:
         allow(0)
+
+
+def miscount(action: str, answers: int, models: int) -> str:
+    """Return what is told of a work that gave another number of answers than it was asked for."""
+    return f"{action} gave {answers} answers for {models} models; this is a defect of the scorer: report it"
 
 
 def allow(seconds: float) -> None:

@@ -2,7 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,12 @@ from batch.backfill.cutting import encode_chunk
 from batch.backfill.plan import Plan, PlannedPart, read_plan, require_same, write_plan
 from batch.backfill.planning import Wish, make_plan
 from batch.backfill.run import PartDone, PartFiles, Progress, run_parts
-from batch.backfill.scorer import ScorerSetup
+from batch.backfill.scorer import ScorerSetup, load_chunk_work
 from batch.backfill.team import Team
 from batch.backfill.users import opener, write_users
 from batch.snapshot_draft import SnapshotDraft
 from batch.snapshot_manifest import SnapshotInput, SnapshotModel, SnapshotOrigin
+from models.pool_messages import Work
 from models.pool_status import PoolLimits
 from schemas.catalogue import ModelInfo
 
@@ -53,12 +55,14 @@ class Means(Struct, frozen=True, kw_only=True):
         processes: That score.
         limits: What a revision may take.
         niceness: Of the processes, added to this one's.
+        load: Loads what the processes do.
     """
 
     model_folders: tuple[Path, ...]
     processes: int
     limits: PoolLimits = PoolLimits()
     niceness: int = 5
+    load: Callable[[ScorerSetup], Work] = load_chunk_work
 
 
 def begin(draft: SnapshotDraft, wish: Wish, models: Mapping[str, Mapping[str, ModelInfo]]) -> Plan:
@@ -107,7 +111,7 @@ async def score_parts(
 ) -> None:
     """Score some parts of a plan with processes of this machine, see `run_parts`."""
     with tempfile.TemporaryDirectory(prefix="revstream-backfill-") as places:
-        team = Team(_setup(plan, means, files.folder, Path(places)), means.limits, niceness=means.niceness)
+        team = _team(plan, means, files.folder, Path(places))
         try:
             await run_parts(plan, parts, files, team, processes=means.processes, progress=progress)
         finally:
@@ -126,7 +130,7 @@ async def trial(plan: Plan, chunks: Sequence[Chunk], folder: Path, means: Means)
     places = folder / "places"
     places.mkdir()
     write_users(plan, folder)
-    team = Team(_setup(plan, means, folder, places), means.limits, niceness=means.niceness)
+    team = _team(plan, means, folder, places)
     seconds, revisions = 0.0, 0
     try:
         member = await team.join()
@@ -171,8 +175,8 @@ def origin_of(plan: Plan, parts: Mapping[int, PartDone]) -> SnapshotOrigin:
     )
 
 
-def _setup(plan: Plan, means: Means, folder: Path, places: Path) -> ScorerSetup:
-    return ScorerSetup(
+def _team(plan: Plan, means: Means, folder: Path, places: Path) -> Team:
+    setup = ScorerSetup(
         folders=means.model_folders,
         models=plan.models,
         with_features=plan.with_features,
@@ -181,3 +185,4 @@ def _setup(plan: Plan, means: Means, folder: Path, places: Path) -> ScorerSetup:
         places=places,
         open_users=opener(plan, folder),
     )
+    return Team(partial(means.load, setup), places, means.limits, niceness=means.niceness)

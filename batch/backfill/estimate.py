@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,7 @@ from schemas.errors import SourceError
 
 _SAMPLED_PARTS: Final = 5
 _SAMPLED_BYTES: Final = 1 << 20
-_SAMPLED_SECONDS: Final = 2.0
+_SAMPLED_CHARACTERS: Final = 32 << 20
 _ROW_BYTES: Final = 30
 """Of a score, as snapshots are packed."""
 
@@ -102,12 +101,11 @@ class _Reading:
 
     def _revisions(self, piece: DumpRange) -> Iterator[DumpRevision]:
         self._is_read = False
-        until = time.monotonic() + _SAMPLED_SECONDS
         try:
             for revision in read_range(piece, max_text_bytes=self._plan.max_text_bytes):
                 self.characters += len(revision.text or "")
                 yield revision
-                if time.monotonic() > until:
+                if self.characters > _SAMPLED_CHARACTERS:
                     return
         except SourceError:
             # A piece that is cut off always ends so.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -17,13 +18,21 @@ from batch.backfill.subjects import Subject, UserLookup, is_bot, subject_of
 from batch.refusals import Refusals
 from batch.snapshot_rows import write_chunk
 from models.engine.fallbacks import FALLBACKS
-from models.pool_messages import Told
-from models.pool_worker import Connection, allow, collect_if_much, cpu_seconds, failed
+from models.pool_messages import Told, Work
+from models.pool_worker import (
+    Connection,
+    LoadsInChild,
+    allow,
+    collect_if_much,
+    cpu_seconds,
+    failed,
+    miscount,
+)
 from models.process_memory import OwnMemory
 from models.store import ModelStore
 from models.trial import trial_revision
 from models.work import ArtefactWork
-from schemas.errors import ContentModelUnsupported, RevstreamError
+from schemas.errors import ContentModelUnsupported, FeatureError, RevstreamError, ScoringError
 from schemas.prediction import Score, ScoredModel, ScoreFailure, ScoreKind
 from schemas.revision import Revision
 from schemas.snapshot_row import SnapshotRow
@@ -83,6 +92,14 @@ def _warm_writer(setup: ScorerSetup) -> None:
         write_chunk(Path(folder) / "trial", [row])
 
 
+class RevisionWork(Work, Protocol):
+    """Scores a revision, and says what it had to do without."""
+
+    def missing(self, artefact: str, revision: Revision) -> tuple[str, ...]:
+        """Return the features of a model that take a declared default, as nothing is known of the editor."""
+        ...
+
+
 class ChunkWork:
     """Scores chunks, see ``models.pool_worker.Serves``.
 
@@ -91,10 +108,9 @@ class ChunkWork:
         setup: As above.
     """
 
-    def __init__(self, work: ArtefactWork, setup: ScorerSetup) -> None:
+    def __init__(self, work: RevisionWork, setup: ScorerSetup) -> None:
         self._work = work
         self._setup = setup
-        self._models: dict[str, tuple[PlannedModel, ...]] = {}
 
     def __call__(
         self, revision: Revision, artefacts: tuple[str, ...], with_features: bool, /
@@ -104,7 +120,8 @@ class ChunkWork:
 
     def load_in_child(self) -> None:
         """Load what cannot be shared between processes, see ``models.pool_worker.LoadsInChild``."""
-        self._work.load_in_child()
+        if isinstance(self._work, LoadsInChild):
+            self._work.load_in_child()
 
     def serve(self, parent: Connection, cpu_limit_seconds: float) -> None:
         """Score the chunks that come, and tell of each what came of it."""
@@ -148,7 +165,7 @@ class _Scoring:
 
     def __init__(
         self,
-        work: ArtefactWork,
+        work: RevisionWork,
         setup: ScorerSetup,
         chunk: Chunk,
         settled: Mapping[int, ScoreFailure],
@@ -198,9 +215,25 @@ class _Scoring:
                 told[model.artefact] = ScoredModel(model.id, failure)
         names = tuple(dict.fromkeys(asked))
         if names:
-            scored = self._work(subject.revision, names, self._setup.with_features)
-            told |= zip(names, scored, strict=True)
+            told |= zip(names, self._asked(subject.revision, names), strict=True)
         return told
+
+    def _asked(self, revision: Revision, names: tuple[str, ...]) -> Sequence[ScoredModel]:
+        """Return what the models say, or what the live pool records of an error that it meets."""
+        action = f"scoring {revision.wiki_id} revision {revision.rev_id}"
+        try:
+            scored = self._work(revision, names, self._setup.with_features)
+            if len(scored) == len(names):
+                return scored
+            failure = ScoreFailure(FeatureError.code, miscount(action, len(scored), len(names)))
+        except ScoringError as error:
+            failure = ScoreFailure(error.code, error.message)
+        except RevstreamError:
+            raise
+        except Exception as error:
+            failure = ScoreFailure(FeatureError.code, failed(error, action).message)
+        ids = {model.artefact: model.id for model in self._models}
+        return [ScoredModel(ids[name], failure) for name in names]
 
 
 def _failure(model: PlannedModel, subject: Subject, settled: ScoreFailure | None) -> ScoreFailure | None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from functools import partial
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -10,10 +11,9 @@ import msgspec
 from batch.backfill.chunk import ChunkDone, ChunkTask
 from batch.backfill.cutting import CutChunk
 from batch.backfill.place import NOWHERE, At, forget_place, read_place
-from batch.backfill.scorer import ScorerSetup, load_chunk_work
 from models.pool_call import cpu_limit_exceeded, memory_limit_exceeded, scorer_crashed, typed_error
 from models.pool_crew import Crew, pickled
-from models.pool_messages import HEADER_BYTES, Answer, Failed, Load, Told
+from models.pool_messages import HEADER_BYTES, Answer, Failed, Load, Told, Work
 from models.pool_process import ScoringProcess, describe_exit
 from models.pool_status import PoolLimits
 from models.process_memory import memory_bytes
@@ -31,7 +31,8 @@ class Team:
     Start, use and stop it on one event loop, whose thread lives as long as the team.
 
     Args:
-        setup: What they are to know.
+        make_work: Loads what they do, ``batch.backfill.scorer.load_chunk_work`` with its setup.
+        places: Folder where they say which revision they are at.
         limits: What a revision may take.
         niceness: Added to this process's own, 0 to 19.
 
@@ -40,13 +41,15 @@ class Team:
             revision was tried again.
     """
 
-    def __init__(self, setup: ScorerSetup, limits: PoolLimits, *, niceness: int = 5) -> None:
+    def __init__(
+        self, make_work: Callable[[], Work], places: Path, limits: PoolLimits, *, niceness: int = 5
+    ) -> None:
         self.killed: dict[str, int] = {}
-        self._setup = setup
+        self._places = places
         self._limits = limits
         self._heard: dict[ScoringProcess, asyncio.Future[Answer | None]] = {}
         self._crew = Crew(
-            Load(pickled(partial(load_chunk_work, setup)), limits.cpu_seconds),
+            Load(pickled(make_work), limits.cpu_seconds),
             niceness=niceness,
             load_seconds=limits.load_seconds,
             on_answer=self._hear,
@@ -84,7 +87,7 @@ class Member:
         self._team = team
         self._crew = team._crew
         self._limits = team._limits
-        self._places = team._setup.places
+        self._places = team._places
         self._process = process
 
     async def score(self, cut: CutChunk) -> ChunkDone:
