@@ -90,17 +90,31 @@ class RevscoringScorer:
 
     def score(self, revision: Revision, cache: FeatureCache) -> tuple[Score, dict[str, FeatureValue]]:
         """Score one revision, see ``models.scoring.Scorer``."""
+        row, features = self.row(revision, cache)
+        [score] = self.scores(row)
+        return score, features
+
+    def row(self, revision: Revision, cache: FeatureCache) -> tuple[Floats, dict[str, FeatureValue]]:
+        """Compute what a score rests on, see ``models.batched.Batched``."""
         require_content_model(self._content_models, revision)
         values = self._features.compute(revision, cache)
-        answers = self.answers(self._features.row(values))
-        labels = self.info.labels
-        chosen = tuple(itertools.compress(labels, answers.chosen[0].tolist()))
-        probability = dict(zip(labels, answers.probabilities[0].tolist(), strict=True))
         features: dict[str, FeatureValue] = {}
         if cache.wants_features:
             base = self._features.base
             features = base.by_name(values if base is self._features else base.compute(revision, cache))
-        return Score(self.info.kind, chosen, probability), features
+        return self._features.row(values), features
+
+    def scores(self, rows: Floats) -> list[Score]:
+        """Return a score for each row, see ``models.batched.Batched``."""
+        labels, kind = self.info.labels, self.info.kind
+        answers = self.answers(rows)
+        told = zip(answers.chosen.tolist(), answers.probabilities.tolist(), strict=True)
+        return [
+            Score(
+                kind, tuple(itertools.compress(labels, chosen)), dict(zip(labels, probabilities, strict=True))
+            )
+            for chosen, probabilities in told
+        ]
 
     def features_of(self, revision: Revision) -> FeatureSet | None:
         """Return the features that the score of a revision rests on; None where it cannot be scored."""

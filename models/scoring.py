@@ -90,12 +90,19 @@ def score_revision(
     Returns:
         One answer per model, in the order of the models.
     """
+    cache = cache_of(scorers, revision, extraction, with_features=with_features)
+    return [scored_by(scorer, revision, cache, with_features=with_features) for scorer in scorers]
+
+
+def cache_of(
+    scorers: Sequence[Scorer], revision: Revision, extraction: Extraction | None, *, with_features: bool
+) -> FeatureCache:
+    """Return what several models share of a revision, with all features that the extraction computes."""
     known = None
     # What a client injects may stand anywhere between text and features: revscoring's solver alone minds it.
     if extraction is not None and not revision.injected:
         known = extraction.extract(_feature_sets(scorers, revision, with_base=with_features), revision)
-    cache = FeatureCache(known, wants_features=with_features)
-    return [_scored(scorer, revision, cache, with_features=with_features) for scorer in scorers]
+    return FeatureCache(known, wants_features=with_features)
 
 
 def features_missing(scorer: Scorer, revision: Revision) -> tuple[str, ...]:
@@ -133,15 +140,21 @@ def _feature_sets(scorers: Sequence[Scorer], revision: Revision, *, with_base: b
     return [*sets, *(features.base for features in sets)] if with_base else sets
 
 
-def _scored(scorer: Scorer, revision: Revision, cache: FeatureCache, *, with_features: bool) -> ScoredModel:
+def failure_of(scorer: Scorer, revision: Revision, error: Exception) -> ScoreFailure:
+    """Return what is recorded of a model that raised an error about a revision."""
+    if isinstance(error, RevstreamError):
+        return ScoreFailure(error.code, error.message)
+    message = (
+        f"model {scorer.info.artefact!r} could not score revision {revision.rev_id} of "
+        f"{revision.wiki_id}: {type(error).__name__}: {error}"
+    )
+    return ScoreFailure(FeatureError.code, message)
+
+
+def scored_by(scorer: Scorer, revision: Revision, cache: FeatureCache, *, with_features: bool) -> ScoredModel:
+    """Score one revision with one model; an error is a failure."""
     try:
         score, features = scorer.score(revision, cache)
-    except RevstreamError as error:
-        return ScoredModel(scorer.info.id, ScoreFailure(error.code, error.message))
     except Exception as error:
-        message = (
-            f"model {scorer.info.artefact!r} could not score revision {revision.rev_id} of "
-            f"{revision.wiki_id}: {type(error).__name__}: {error}"
-        )
-        return ScoredModel(scorer.info.id, ScoreFailure(FeatureError.code, message))
+        return ScoredModel(scorer.info.id, failure_of(scorer, revision, error))
     return ScoredModel(scorer.info.id, score, features if with_features else None)

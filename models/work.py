@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models import resources
+from models.batched import Promise, ScoringBatch
 from models.dictionary_origins import other_dictionaries
 from models.engine.extractor import Extractor
 from models.features.definitions import Definition
@@ -64,6 +65,10 @@ class ArtefactWork:
         chosen = [self._scorers[name] for name in wanted]
         return score_revision(chosen, revision, self._extractor, with_features=with_features)
 
+    def batch(self, *, with_features: bool) -> "ArtefactBatch":
+        """Return what scores revisions together."""
+        return ArtefactBatch(self._scorers, ScoringBatch(self._extractor, with_features=with_features))
+
     def missing(self, artefact: str, revision: Revision) -> tuple[str, ...]:
         """Return the features of a model that have no true value, see ``models.scoring.features_missing``."""
         return features_missing(self._scorers[artefact], revision)
@@ -96,6 +101,27 @@ class ArtefactWork:
             made_with = self._store.manifest(artefact).environment.dictionaries
             for told in other_dictionaries(artefact, made_with):
                 sys.stderr.write(f"{told}\n")
+
+
+class ArtefactBatch:
+    """Scores revisions together, see ``models.batched``.
+
+    Args:
+        scorers: By artefact.
+        batch: Of them.
+    """
+
+    def __init__(self, scorers: Mapping[str, Scorer], batch: ScoringBatch) -> None:
+        self._scorers = scorers
+        self._batch = batch
+
+    def add(self, revision: Revision, wanted: Sequence[str]) -> list[Promise]:
+        """Begin to score a revision with the artefacts wanted; one answer each, in order."""
+        return self._batch.add([self._scorers[name] for name in wanted], revision)
+
+    def settle(self) -> None:
+        """Finish all that was begun."""
+        self._batch.settle()
 
 
 def _starts_threads(manifest: Manifest) -> bool:

@@ -3,10 +3,10 @@
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,7 @@ from batch.backfill.plan import PlannedModel
 from batch.backfill.subjects import Subject, UserLookup, is_bot, subject_of
 from batch.refusals import Refusals
 from batch.snapshot_rows import write_chunk
+from models.batched import Promise
 from models.engine.fallbacks import FALLBACKS
 from models.pool_messages import Told, Work
 from models.pool_worker import (
@@ -31,7 +32,7 @@ from models.pool_worker import (
 from models.process_memory import OwnMemory
 from models.store import ModelStore
 from models.trial import trial_revision
-from models.work import ArtefactWork
+from models.work import ArtefactBatch, ArtefactWork
 from schemas.errors import ContentModelUnsupported, FeatureError, RevstreamError, ScoringError
 from schemas.prediction import Score, ScoredModel, ScoreFailure, ScoreKind
 from schemas.revision import Revision
@@ -100,6 +101,15 @@ class RevisionWork(Work, Protocol):
         ...
 
 
+@runtime_checkable
+class Batches(Protocol):
+    """A work that scores many revisions together, to the last bit as each by itself."""
+
+    def batch(self, *, with_features: bool) -> ArtefactBatch:
+        """Return what does so."""
+        ...
+
+
 class ChunkWork:
     """Scores chunks, see ``models.pool_worker.Serves``.
 
@@ -140,18 +150,21 @@ class ChunkWork:
                 subject = f"chunk {chunk.number} of part {chunk.part}"
                 scoring = _Scoring(self._work, self._setup, chunk, task.settled, users)
                 phases = {"receive": cpu_seconds() - began}
-                rows: list[SnapshotRow] = []
                 for at in range(len(chunk.revisions)):
                     place.write(at, memory.read())
                     allow(cpu_limit_seconds)
-                    rows += scoring.rows(at)
+                    scoring.add(at)
                     allow(0)
                     collect_if_much()
                 place.write(-1, memory.read())
-                scored = cpu_seconds()
-                phases["score"] = scored - began - phases["receive"]
+                computed = cpu_seconds()
+                phases["features"] = computed - began - phases["receive"]
+                scoring.settle()
+                predicted = cpu_seconds()
+                phases["predict"] = predicted - computed
+                rows = scoring.rows()
                 write_chunk(Path(task.path), rows)
-                phases["write"] = cpu_seconds() - scored
+                phases["write"] = cpu_seconds() - predicted
                 done = ChunkDone(len(chunk.revisions), len(rows), _failures(rows), phases, FALLBACKS.take())
                 answer = Told(msgspec.msgpack.encode(done), cpu_seconds() - began, memory.read())
                 parent.send(answer)
@@ -178,53 +191,71 @@ class _Scoring:
         self._users = users
         self._refusals = Refusals(chunk.source, setup.max_text_bytes)
         self._models = [model for model in setup.models if model.wiki_id == chunk.wiki_id]
+        self._batch = work.batch(with_features=setup.with_features) if isinstance(work, Batches) else None
+        self._begun: list[tuple[Revision, dict[str, Promise]]] = []
 
-    def rows(self, place: int) -> Iterator[SnapshotRow]:
-        """Yield a row of a revision for each model."""
+    def add(self, place: int) -> None:
+        """Score a revision, up to what is predicted for all together."""
         subject = subject_of(self._chunk, place, users=self._users, refusals=self._refusals)
-        revision = subject.revision
-        told = self._told(subject, self._settled.get(place))
-        bot = is_bot(revision.user)
-        for model in self._models:
-            one = told[model.artefact]
-            is_scored = not isinstance(one.outcome, ScoreFailure)
-            yield SnapshotRow(
-                wiki_id=revision.wiki_id,
-                page_id=revision.page_id,
-                rev_id=revision.rev_id,
-                rev_parent_id=revision.rev_parent_id,
-                rev_dt=revision.rev_dt,
-                namespace_id=revision.namespace_id,
-                is_bot=bot,
-                model=model.id,
-                outcome=one.outcome,
-                features_missing=self._work.missing(model.artefact, revision) if is_scored else None,
-                features=one.features,
-                scored_dt=self._setup.scored_dt,
-            )
+        self._begun.append((subject.revision, self._told(subject, self._settled.get(place))))
 
-    def _told(self, subject: Subject, settled: ScoreFailure | None) -> dict[str, ScoredModel]:
+    def settle(self) -> None:
+        """Predict what is left."""
+        if self._batch is not None:
+            self._batch.settle()
+
+    def rows(self) -> list[SnapshotRow]:
+        """Return a row of each revision for each model."""
+        return [
+            self._row(revision, model, told[model.artefact])
+            for revision, told in self._begun
+            for model in self._models
+        ]
+
+    def _row(self, revision: Revision, model: PlannedModel, told: Promise) -> SnapshotRow:
+        outcome = told.outcome
+        if outcome is None:
+            raise RuntimeError("a revision was to be written before it was scored")
+        is_scored = not isinstance(outcome, ScoreFailure)
+        return SnapshotRow(
+            wiki_id=revision.wiki_id,
+            page_id=revision.page_id,
+            rev_id=revision.rev_id,
+            rev_parent_id=revision.rev_parent_id,
+            rev_dt=revision.rev_dt,
+            namespace_id=revision.namespace_id,
+            is_bot=is_bot(revision.user),
+            model=model.id,
+            outcome=outcome,
+            features_missing=self._work.missing(model.artefact, revision) if is_scored else None,
+            features=told.features,
+            scored_dt=self._setup.scored_dt,
+        )
+
+    def _told(self, subject: Subject, settled: ScoreFailure | None) -> dict[str, Promise]:
         """Return by artefact what its model says."""
-        told: dict[str, ScoredModel] = {}
+        told: dict[str, Promise] = {}
         asked: list[str] = []
         for model in self._models:
             failure = _failure(model, subject, settled)
             if failure is None:
                 asked.append(model.artefact)
             else:
-                told[model.artefact] = ScoredModel(model.id, failure)
+                told[model.artefact] = Promise(failure)
         names = tuple(dict.fromkeys(asked))
         if names:
             told |= zip(names, self._asked(subject.revision, names), strict=True)
         return told
 
-    def _asked(self, revision: Revision, names: tuple[str, ...]) -> Sequence[ScoredModel]:
+    def _asked(self, revision: Revision, names: tuple[str, ...]) -> Sequence[Promise]:
         """Return what the models say, or what the live pool records of an error that it meets."""
         action = f"scoring {revision.wiki_id} revision {revision.rev_id}"
         try:
+            if self._batch is not None:
+                return self._batch.add(revision, names)
             scored = self._work(revision, names, self._setup.with_features)
             if len(scored) == len(names):
-                return scored
+                return [Promise(one.outcome, one.features) for one in scored]
             failure = ScoreFailure(FeatureError.code, miscount(action, len(scored), len(names)))
         except ScoringError as error:
             failure = ScoreFailure(error.code, error.message)
@@ -232,8 +263,7 @@ class _Scoring:
             raise
         except Exception as error:
             failure = ScoreFailure(FeatureError.code, failed(error, action).message)
-        ids = {model.artefact: model.id for model in self._models}
-        return [ScoredModel(ids[name], failure) for name in names]
+        return [Promise(failure)] * len(names)
 
 
 def _failure(model: PlannedModel, subject: Subject, settled: ScoreFailure | None) -> ScoreFailure | None:

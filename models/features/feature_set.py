@@ -70,6 +70,7 @@ class FeatureSet:
         )
         self._types_asked = tuple(tuple(map(_type_of, asked)) for asked in self._asked)
         self._given = tuple(tuple(self._given_values(is_given)) for is_given in self._is_given)
+        self._missing = tuple(map(self._missing_of, _ALL_GAPS))
         self._packed = struct.Struct(f"{len(self.specs)}d").pack
         self._roots_asked = tuple(
             frozenset[str]().union(*(bound.roots for bound in asked)) for asked in self._asked
@@ -146,11 +147,10 @@ class FeatureSet:
         Their values are the manifest's, or follow from an account without groups or registration: they are
         not what a source that knows would have given.
         """
-        gaps = inputs.account_gaps(revision)
-        if not gaps:
-            return ()
-        is_given = self._is_given[gaps]
-        pairs = zip(self.bound, self._names, is_given, strict=True)
+        return self._missing[inputs.account_gaps(revision)]
+
+    def _missing_of(self, gaps: inputs.Gaps) -> tuple[str, ...]:
+        pairs = zip(self.bound, self._names, self._is_given[gaps], strict=True)
         return tuple(
             name for bound, name, given in pairs if given or inputs.read_of_account(bound.roots) & gaps
         )
