@@ -39,6 +39,8 @@ from schemas.prediction import ModelId
 from schemas.snapshot_columns import SCHEMA_VERSION
 
 UNDONE_PREFIX: Final = ".undone-"
+# DuckDB's `**` looks into folders that are hidden, so no file there may be taken for one of a snapshot.
+_ENDING: Final = ".undone"
 MEMORY_BYTES: Final = 512 << 20
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -119,7 +121,7 @@ class SnapshotDraft:
         """Make the snapshot of the chunks, and give it its name. The draft goes away.
 
         1. Sort the rows of each wiki and model, and write them as files that are on the disk.
-        2. Write the manifest, sync all folders.
+        2. Write the manifest, give the files their names, sync all folders.
         3. Give it its name, which is the moment that readers see it.
         4. Delete the draft.
 
@@ -168,6 +170,8 @@ class SnapshotDraft:
             target = result / MANIFEST  # 2
             target.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
             sync(target)
+            for file in written:
+                (result / (file.path + _ENDING)).rename(result / file.path)
             for parent, _, _ in os.walk(result):
                 sync(Path(parent))
         try:
@@ -202,7 +206,13 @@ class SnapshotDraft:
         }
         metadata = {f"revstream.{name}".encode(): value.encode() for name, value in told.items()}
         return PartitionWriter(
-            root, group.wiki_id, group.model_name, is_errors=is_errors, features=features, metadata=metadata
+            root,
+            group.wiki_id,
+            group.model_name,
+            is_errors=is_errors,
+            features=features,
+            metadata=metadata,
+            ending=_ENDING,
         )
 
 

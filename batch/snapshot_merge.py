@@ -31,6 +31,7 @@ class MergedGroup(Struct):
         wiki_id: Database name.
         model_name: Name of the model.
         files: That have rows of it.
+        error_files: That have failures of it.
         hashes: Of the models' artefacts.
         features: Its columns, with types that hold all values.
     """
@@ -38,6 +39,7 @@ class MergedGroup(Struct):
     wiki_id: str
     model_name: str
     files: list[str]
+    error_files: list[str]
     hashes: set[str]
     features: tuple[FeatureColumn, ...] = ()
 
@@ -75,21 +77,8 @@ class ChunkMerge:
             How many rows its streams leave out.
         """
         run = self._database.execute
-        run("SET VARIABLE files = $1", [group.files])
-        run("SET VARIABLE wiki_id = $1", [group.wiki_id])
-        run("SET VARIABLE model_name = $1", [group.model_name])
-        features = "".join(f", {_quoted(one.name)}" for one in group.features)
-        run(
-            f"""
-            CREATE OR REPLACE TEMP VIEW told AS
-            SELECT {", ".join(MIXED_SCHEMA.names)}{features}, filename, file_row_number
-            FROM read_parquet(
-                getvariable('files'), filename = true, file_row_number = true, hive_partitioning = false,
-                union_by_name = {"true" if group.features else "false"}
-            )
-            WHERE wiki_id = getvariable('wiki_id') AND model_name = getvariable('model_name')
-            """
-        )
+        features = [_quoted(one.name) for one in group.features]
+        self._look_at(group, group.files, features)
         run(
             f"""
             CREATE OR REPLACE TEMP TABLE doubled AS
@@ -97,15 +86,15 @@ class ChunkMerge:
             """
         )
         rest = [name for name in MIXED_SCHEMA.names if name not in _FIRST_RANKS]
-        ranks = ", ".join(f"{name} DESC NULLS LAST" for name in (*_FIRST_RANKS, *rest))
+        ranks = ", ".join(f"{name} DESC NULLS LAST" for name in (*_FIRST_RANKS, *rest, *features))
         run(
             f"""
             CREATE OR REPLACE TEMP TABLE left_out AS
             SELECT filename, file_row_number FROM (
                 SELECT filename, file_row_number, row_number() OVER (
-                    PARTITION BY {_KEY} ORDER BY error_code IS NULL DESC, {ranks}{features}
+                    PARTITION BY {_KEY} ORDER BY error_code IS NULL DESC, {ranks}
                 ) AS rank
-                FROM told SEMI JOIN doubled USING ({_KEY.replace(" ", "")})
+                FROM told SEMI JOIN doubled USING ({_KEY})
             ) WHERE rank > 1
             """
         )
@@ -115,14 +104,17 @@ class ChunkMerge:
     def stream(self, group: MergedGroup, *, is_errors: bool) -> Iterator[Any]:
         """Yield record batches of the group that was settled last, sorted by page, revision and version."""
         columns = [column.name for column in (ERROR_COLUMNS if is_errors else SCORE_COLUMNS)]
+        files = group.error_files if is_errors else group.files
+        if not files:
+            return
         # As text the hashes would be more than half of what is sorted.
-        hashes = ", ".join(f"'{one.replace(chr(39), '')}'" for one in sorted(group.hashes))
+        hashes = ", ".join("'" + one.replace("'", "''") + "'" for one in sorted(group.hashes))
         columns[columns.index("model_sha512")] = f"CAST(model_sha512 AS ENUM ({hashes})) AS model_sha512"
-        if not is_errors:
-            columns += [
-                f"CAST({_quoted(one.name)} AS {_SQL_TYPES[one.type]}) AS {_quoted(one.name)}"
-                for one in group.features
-            ]
+        features = [] if is_errors else group.features
+        columns += [
+            f"CAST({_quoted(one.name)} AS {_SQL_TYPES[one.type]}) AS {_quoted(one.name)}" for one in features
+        ]
+        self._look_at(group, files, [_quoted(one.name) for one in features])
         once = "ANTI JOIN left_out USING (filename, file_row_number)" if self._left_out else ""
         result = self._database.sql(
             f"""
@@ -133,6 +125,24 @@ class ChunkMerge:
         )
         yield from result.to_arrow_reader(_BATCH_ROWS)
 
+    def _look_at(self, group: MergedGroup, files: Sequence[str], features: Sequence[str]) -> None:
+        """Have ``told`` stand for the rows of a group in some of its files."""
+        run = self._database.execute
+        run("SET VARIABLE files = $1", [files])
+        run("SET VARIABLE wiki_id = $1", [group.wiki_id])
+        run("SET VARIABLE model_name = $1", [group.model_name])
+        run(
+            f"""
+            CREATE OR REPLACE TEMP VIEW told AS
+            SELECT {", ".join([*MIXED_SCHEMA.names, *features])}, filename, file_row_number
+            FROM read_parquet(
+                getvariable('files'), filename = true, file_row_number = true, hive_partitioning = false,
+                union_by_name = {"true" if features else "false"}
+            )
+            WHERE wiki_id = getvariable('wiki_id') AND model_name = getvariable('model_name')
+            """
+        )
+
 
 def _groups(chunks: Sequence[Path]) -> list[MergedGroup]:
     found: dict[tuple[str, str], MergedGroup] = {}
@@ -140,9 +150,10 @@ def _groups(chunks: Sequence[Path]) -> list[MergedGroup]:
         summary = chunk_summary(path)
         for count in summary.counts:
             key = count.wiki_id, count.model.model_name
-            found.setdefault(key, MergedGroup(*key, files=[], hashes=set())).hashes.add(
-                count.model.model_sha512
-            )
+            group = found.setdefault(key, MergedGroup(*key, files=[], error_files=[], hashes=set()))
+            group.hashes.add(count.model.model_sha512)
+            if count.error_code and group.error_files[-1:] != [str(path)]:
+                group.error_files.append(str(path))
         for one in summary.groups:
             group = found[one.wiki_id, one.model_name]
             group.files.append(str(path))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from batch.snapshot import open_snapshot, snapshots
@@ -81,6 +82,9 @@ def test_wherever_finishing_is_killed_nothing_half_written_is_visible(tmp_path: 
             assert done == -signal.SIGKILL
             with pytest.raises(duckdb.IOException, match="No files found"):
                 duckdb.execute(f"FROM read_parquet('{folder}/snapshot=*/wiki_id=*/model_name=*/*.parquet')")
+            # Who looks into hidden folders as well finds files that are whole, or none.
+            named = list(folder.rglob("*.parquet"))
+            assert {pq.read_metadata(path).num_rows for path in named} <= {2, 80}
         else:
             pytest.fail("it was killed again and again")
     assert moment > 8

@@ -23,6 +23,7 @@ from batch.snapshot_rows import OutcomeCount, write_chunk
 from batch.snapshot_verify import verify_snapshot
 from batch.snapshot_writer import PartitionWriter
 from schemas.errors import SnapshotUnusable
+from schemas.prediction import FeatureValue
 from schemas.snapshot_columns import SCORE_COLUMNS
 from schemas.snapshot_row import SnapshotRow
 from tests.rows import binary, model_id
@@ -86,11 +87,32 @@ def test_the_manifest_says_where_all_comes_from_and_what_is_there(tmp_path: Path
 def test_features_become_columns_of_one_type_in_all_files(tmp_path: Path) -> None:
     first = [snapshot_row(1, features={"feature.a": 1, "words": 2}), snapshot_row(2, FAILURE)]
     second = [snapshot_row(3, features={"feature.a": 0.5, "words": 7})]
-    path = write_snapshot(tmp_path, first, second)
+    third = [snapshot_row(4, FAILURE)]
+    path = write_snapshot(tmp_path, first, second, third)
     schema = pq.read_schema(path / SCORES)
     assert [str(field.type) for field in schema][-2:] == ["double", "int64"]
     assert schema.names[-2:] == ["feature.a", "feature.words"]
     assert list(open_snapshot(path).rows(is_errors=False)) == [first[0], second[0]]
+    assert list(open_snapshot(path).rows(is_errors=True)) == [first[1], third[0]]
+    assert verify_snapshot(path) == []
+
+
+@pytest.mark.parametrize(
+    ("ones", "expected", "column"),
+    [
+        ((True, 2), (1, 2), "int64"),
+        ((True, 0.5), (1.0, 0.5), "double"),
+        ((3, 0.5), (3.0, 0.5), "double"),
+        ((3, "many"), ("3", "many"), "string"),
+    ],
+)
+def test_a_feature_that_chunks_have_in_several_types_has_the_widest(
+    tmp_path: Path, ones: tuple[FeatureValue, ...], expected: tuple[FeatureValue, ...], column: str
+) -> None:
+    chunks = [[snapshot_row(1 + place, features={"feature.a": one})] for place, one in enumerate(ones)]
+    path = write_snapshot(tmp_path, *chunks)
+    assert [row.features for row in open_snapshot(path).rows()] == [{"feature.a": one} for one in expected]
+    assert str(pq.read_schema(path / SCORES).field("feature.a").type) == column
     assert verify_snapshot(path) == []
 
 
