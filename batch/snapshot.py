@@ -77,8 +77,11 @@ class Snapshot(Struct, frozen=True):
         """
         for file in self.files(wiki_id=wiki_id, model_name=model_name, is_errors=is_errors):
             features = self.features(file)
-            for batch in self.batches(file):
-                yield from rows_of(file.wiki_id, file.model_name, batch, features)
+            try:
+                for batch in self.batches(file):
+                    yield from rows_of(file.wiki_id, file.model_name, batch, features)
+            except (KeyError, TypeError, ValueError) as error:
+                raise _unreadable(self.path / file.path, error) from error
 
     def features(self, file: SnapshotFile) -> tuple[FeatureColumn, ...]:
         """Return what columns of features a file has.
@@ -88,7 +91,10 @@ class Snapshot(Struct, frozen=True):
         """
         with _open(self.path / file.path) as opened:
             told = (opened.schema_arrow.metadata or {}).get(b"revstream.features", b"[]")
-        return msgspec.json.decode(told, type=tuple[FeatureColumn, ...])
+        try:
+            return msgspec.json.decode(told, type=tuple[FeatureColumn, ...])
+        except msgspec.DecodeError as error:
+            raise _unreadable(self.path / file.path, error) from error
 
 
 def open_snapshot(path: Path) -> Snapshot:

@@ -148,12 +148,22 @@ def read_manifest(path: Path) -> Manifest:
             path=str(path),
         )
     try:
-        return msgspec.json.decode(document, type=Manifest)
-    except msgspec.DecodeError as error:
+        manifest = msgspec.json.decode(document, type=Manifest)
+        for file in manifest.files:
+            _require_inside(file.path)
+    except (msgspec.DecodeError, ValueError) as error:
         raise SnapshotUnusable(
             f"The manifest of {path} is damaged ({error}). Copy the snapshot again, or make it anew.",
             path=str(path),
         ) from error
+    return manifest
+
+
+def _require_inside(path: str) -> None:
+    """Raise where the path of a file leads out of its snapshot: others may have written the manifest."""
+    parts = path.split("/")
+    if not all(parts) or not {".", ".."}.isdisjoint(parts):
+        raise ValueError(f"{path!r} is no path below it")
 
 
 class _Versions(Struct):

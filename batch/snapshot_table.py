@@ -37,6 +37,7 @@ MIXED_COLUMNS: Final = (
 )
 """Of a table that holds scores and failures together."""
 
+_ALONE: Final = frozenset(column.name for column in (*_SCORES_ALONE, *_ERRORS_ALONE))
 MIXED_SCHEMA: Final = arrow_schema(MIXED_COLUMNS)
 
 
@@ -175,10 +176,15 @@ def rows_of(
         model_name: Of all rows.
         batch: With columns of scores, of errors, or both.
         features: Those that the batch has columns for.
+
+    Raises:
+        KeyError: A column is missing, or a kind of score is unknown.
     """
     columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
     nothing = [None] * batch.num_rows
-    told = {name: columns.get(name, nothing) for name in MIXED_SCHEMA.names}
+    told = {
+        name: columns.get(name, nothing) if name in _ALONE else columns[name] for name in MIXED_SCHEMA.names
+    }
     feature_names = [one.feature for one in features]
     values = zip(*(columns[one.name] for one in features), strict=True) if features else nothing
     models: dict[tuple[str, str], ModelId] = {}

@@ -61,6 +61,7 @@ class Finisher:
         return int(self._process.stdout.readline())
 
 
+@pytest.mark.slow
 def test_wherever_finishing_is_killed_nothing_half_written_is_visible(tmp_path: Path) -> None:
     chunks = rows(40), rows(40, 1000)
     expected: dict[str, bytes] = {}

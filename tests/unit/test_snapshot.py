@@ -225,12 +225,12 @@ def rewritten(path: Path, change: Callable[[Any], Any], *, file: str = SCORES) -
     told(path, file)
 
 
-def told(path: Path, file: str, **changes: Any) -> None:
-    manifest = open_snapshot(path).manifest
-    target = path / file
+def told(snapshot: Path, file: str, **changes: Any) -> None:
+    manifest = open_snapshot(snapshot).manifest
+    target = snapshot / file
     changes = {"sha256": file_sha256(target), "size_bytes": target.stat().st_size, **changes}
     files = tuple(replace(one, **changes) if one.path == file else one for one in manifest.files)
-    write_manifest(path, replace(manifest, files=files))
+    write_manifest(snapshot, replace(manifest, files=files))
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
@@ -271,6 +271,37 @@ def test_a_manifest_that_cannot_be_read_is_found(snapshot: Path) -> None:
     assert "format 99" in verify_snapshot(snapshot)[0].message
     (snapshot / MANIFEST).unlink()
     assert codes(snapshot) == ["manifest_unusable"]
+
+
+@pytest.mark.parametrize("place", ["../elsewhere.parquet", "/etc/hostname", "a//b", "./a", ""])
+def test_a_manifest_that_leads_elsewhere_is_refused(snapshot: Path, place: str) -> None:
+    told(snapshot, SCORES, path=place)
+    assert codes(snapshot) == ["manifest_unusable"]
+    with pytest.raises(SnapshotUnusable, match="no path below"):
+        open_snapshot(snapshot)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: put(table, "kind", ["binary", "fair"]),
+        lambda table: table.drop_columns(["rev_id"]),
+        lambda table: table.replace_schema_metadata({"revstream.features": "{"}),
+        lambda table: table.replace_schema_metadata(
+            {"revstream.features": '[{"feature": "a", "type": "long"}]'}
+        ),
+    ],
+)
+def test_rows_that_cannot_be_read_are_named(snapshot: Path, change: Callable[[Any], Any]) -> None:
+    rewritten(snapshot, change)
+    with pytest.raises(SnapshotUnusable, match=r"part-0000\.parquet"):
+        list(open_snapshot(snapshot).rows(is_errors=False))
+
+
+def test_a_file_that_is_gone_is_named(snapshot: Path) -> None:
+    (snapshot / SCORES).unlink()
+    with pytest.raises(SnapshotUnusable, match=r"part-0000\.parquet"):
+        list(open_snapshot(snapshot).rows(is_errors=False))
 
 
 def test_a_snapshot_of_another_name_is_found(snapshot: Path) -> None:
