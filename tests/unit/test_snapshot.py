@@ -97,6 +97,20 @@ def test_features_become_columns_of_one_type_in_all_files(tmp_path: Path) -> Non
     assert verify_snapshot(path) == []
 
 
+def test_features_of_any_name_are_columns(tmp_path: Path) -> None:
+    names = [
+        "feature.log((words + 1))",
+        "feature.(a / max(b, 1))",
+        'feature.<re "x\'y">',
+        "feature.é %s $1",
+        "rev_id",
+    ]
+    rows = [snapshot_row(1, features={name: place for place, name in enumerate(names)})]
+    path = write_snapshot(tmp_path, rows)
+    assert list(open_snapshot(path).rows()) == rows
+    assert verify_snapshot(path) == []
+
+
 @pytest.mark.parametrize(
     ("ones", "expected", "column"),
     [
