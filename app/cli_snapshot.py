@@ -82,10 +82,14 @@ def verify(_: Settings, path: Path, as_json: bool) -> None:
 
 @snapshot.command()
 @click.argument("folder", type=_FOLDER)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "takes_all", is_flag=True, help="All that no process makes.")
 @takes_settings(*LOGGING)
-def prune(_: Settings, folder: Path) -> None:
-    """Delete the drafts that no process makes any more, and print what was deleted."""
-    from batch.snapshot_draft import prune_drafts
+def prune(_: Settings, folder: Path, names: tuple[str, ...], takes_all: bool) -> None:
+    """Delete drafts that no process makes, with the work that is in them, and print what was deleted."""
+    from batch.snapshot_drafts import prune_drafts
 
-    for path in prune_drafts(folder):
+    if bool(names) == takes_all:
+        raise click.UsageError("Name the drafts to delete, as `revstream snapshot list` does, or say --all.")
+    for path in prune_drafts(folder, None if takes_all else names):
         click.echo(path)

@@ -58,7 +58,7 @@ async def export_snapshot(settings: Settings, folder: Path, name: str) -> Path:
             if draft.chunks():
                 raise SnapshotUnusable(
                     f"{draft.path} holds what a backfill or an export of that name left unfinished. Choose "
-                    "another name, carry the backfill on, or delete drafts by `revstream snapshot prune`.",
+                    "another name, carry the backfill on, or delete it by `revstream snapshot prune`.",
                     path=str(draft.path),
                 )
             undo.callback(draft.discard)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.snapshot import open_snapshot, snapshots
-from batch.snapshot_draft import drafts
+from batch.snapshot_drafts import drafts
 from schemas.errors import SnapshotUnusable
 
 

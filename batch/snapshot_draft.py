@@ -19,7 +19,6 @@ from typing import Final
 
 import duckdb
 import msgspec
-from msgspec import Struct
 
 from batch.snapshot_files import sync, told_when_full
 from batch.snapshot_manifest import (
@@ -76,7 +75,7 @@ class SnapshotDraft:
             raise _taken(self._final)
         with told_when_full(self.path):
             (self.path / "chunks").mkdir(parents=True, exist_ok=True)
-            self._lock: int | None = _locked(self.path)
+            self._lock: int | None = locked(self.path)
 
     def __enter__(self) -> "SnapshotDraft":
         return self
@@ -216,46 +215,12 @@ class SnapshotDraft:
         )
 
 
-class Draft(Struct, frozen=True):
-    """What lies of a snapshot that was never finished.
+def locked(path: Path) -> int:
+    """Hold a draft, until the descriptor that this returns is closed or the process ends.
 
-    Attributes:
-        path: Of the draft.
-        is_held: Whether a process makes it now.
-        chunks: How many chunk files it has.
+    Raises:
+        SnapshotUnusable: Another process holds it.
     """
-
-    path: Path
-    is_held: bool
-    chunks: int
-
-
-def drafts(folder: Path) -> list[Draft]:
-    """Return the drafts below a folder of snapshots, sorted by name."""
-    found = []
-    for path in sorted(folder.glob(f"{UNDONE_PREFIX}{PREFIX}*")):
-        try:
-            os.close(_locked(path))
-            is_held = False
-        except SnapshotUnusable:
-            is_held = True
-        found.append(Draft(path, is_held, sum(1 for _ in path.glob("chunks/*/*.chunk"))))
-    return found
-
-
-def prune_drafts(folder: Path) -> list[Path]:
-    """Delete the drafts that no process makes.
-
-    Returns:
-        What was deleted.
-    """
-    gone = [draft.path for draft in drafts(folder) if not draft.is_held]
-    for path in gone:
-        shutil.rmtree(path)
-    return gone
-
-
-def _locked(path: Path) -> int:
     descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

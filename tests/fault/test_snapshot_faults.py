@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch.snapshot import open_snapshot, snapshots
-from batch.snapshot_draft import SnapshotDraft, drafts, prune_drafts
+from batch.snapshot_draft import SnapshotDraft
+from batch.snapshot_drafts import drafts, prune_drafts
 from batch.snapshot_rows import read_chunk, write_chunk
 from batch.snapshot_verify import verify_snapshot
 from schemas.errors import SnapshotUnusable, StoreFull

@@ -16,7 +16,8 @@ import pytest
 from msgspec.structs import replace
 
 from batch.snapshot import open_snapshot, snapshots
-from batch.snapshot_draft import SnapshotDraft, drafts, prune_drafts
+from batch.snapshot_draft import SnapshotDraft
+from batch.snapshot_drafts import drafts, prune_drafts
 from batch.snapshot_files import file_sha256
 from batch.snapshot_manifest import MANIFEST, DoubledRows, Manifest, SnapshotFile
 from batch.snapshot_rows import OutcomeCount, write_chunk
@@ -202,8 +203,15 @@ def test_a_draft_is_made_by_one_process_at_a_time(tmp_path: Path) -> None:
             SnapshotDraft(tmp_path, "one")
         assert [one.is_held for one in drafts(tmp_path)] == [True]
         assert prune_drafts(tmp_path) == []
-    SnapshotDraft(tmp_path, "two").close()
-    assert prune_drafts(tmp_path) == [draft.path, tmp_path / ".undone-snapshot=two"]
+        with pytest.raises(SnapshotUnusable, match="a process makes it"):
+            prune_drafts(tmp_path, ["one"])
+    for name in ("two", "three"):
+        SnapshotDraft(tmp_path, name).close()
+    assert prune_drafts(tmp_path, ["two"]) == [tmp_path / ".undone-snapshot=two"]
+    for name in ("two", "nobody"):
+        with pytest.raises(SnapshotUnusable, match=f"no draft of {name}"):
+            prune_drafts(tmp_path, ["one", name])
+    assert prune_drafts(tmp_path) == [draft.path, tmp_path / ".undone-snapshot=three"]
     assert list(tmp_path.iterdir()) == []
 
 
