@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from app.cli_options import FAILED, KAFKA, LOGGING, takes_settings
+from app.cli_snapshot_diff import diff
 from app.settings import Settings
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -93,3 +94,6 @@ def prune(_: Settings, folder: Path, names: tuple[str, ...], takes_all: bool) ->
         raise click.UsageError("Name the drafts to delete, as `revstream snapshot list` does, or say --all.")
     for path in prune_drafts(folder, None if takes_all else names):
         click.echo(path)
+
+
+snapshot.add_command(diff)

@@ -120,7 +120,8 @@ def train(
     report_folder: Path | None,
 ) -> None:
     """Train a model by a recipe, a TOML file or one of ours by name; test it and save it as an artefact."""
-    from models.report import EXTRA, can_draw, write_report
+    from models.drawing import EXTRA, can_draw
+    from models.report import write_report
     from models.revertrisk_training import NAME as REVERT_RISK
     from models.revertrisk_training import train_revertrisk
     from models.training import TrainingOptions, prepare_table
@@ -194,7 +195,8 @@ def evaluate(
 def report(settings: Settings, *, name: str, out: Path) -> None:
     """Write the test report of an artefact: figures as JSON, card as Markdown, curves as PNG."""
     from app.catalogue import open_store
-    from models.report import EXTRA, can_draw, write_report
+    from models.drawing import EXTRA, can_draw
+    from models.report import write_report
 
     written = write_report(open_store(settings).open(name).manifest, out)
     if not can_draw():

@@ -21,6 +21,7 @@ LEAST_SHARE: Final = 1e-4
 HISTOGRAM_BINS: Final = 50
 QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _HISTOGRAM: Final = [(number + 1) / HISTOGRAM_BINS for number in range(HISTOGRAM_BINS)]
+_DIGITS: Final = 12
 _FINE_BINS: Final = 1 << 16
 
 
@@ -62,8 +63,8 @@ def label_shift(pairs: Pairs, label: str, thresholds: Sequence[float]) -> LabelS
         distance=distance if is_whole else None,
         gained=gained,
         lost=lost,
-        mean_change=mean_change,
-        mean_size=mean_size,
+        mean_change=None if mean_change is None else _rounded(mean_change),
+        mean_size=None if mean_size is None else _rounded(mean_size),
         most_size=most_size,
     )
 
@@ -107,8 +108,8 @@ def _distribution(
     )
     return Distribution(
         rows=rows,
-        mean=mean,
-        deviation=deviation,
+        mean=_rounded(mean),
+        deviation=_rounded(deviation),
         least=least,
         most=most,
         quantiles=dict(zip(QUANTILES, quantiles, strict=True)),
@@ -177,6 +178,11 @@ def _cumulated(
         values,
     )
     return distance, (found[: len(QUANTILES)], found[len(QUANTILES) :])
+
+
+def _rounded(mean: float) -> float:
+    # The last digits follow from the order in which threads add rows up, and are no fact.
+    return round(mean, _DIGITS)
 
 
 def _ranks(rows: int) -> list[int]:

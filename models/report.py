@@ -5,7 +5,6 @@ artefact itself stays the same whether curves could be drawn or not.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from models.drawing import can_draw, new_figure, png
 from models.manifest import Manifest
 from models.statistics import StatisticsDocument
 from schemas.errors import SourceError
@@ -22,12 +22,11 @@ from schemas.prediction import ScoreKind
 Floats = NDArray[np.float64]
 
 REPORT, CARD, ROC, PRECISION_RECALL = "report.json", "card.md", "roc.png", "precision_recall.png"
-EXTRA = "report"
 _FIRST = "What"
 _MOST_POINTS = 200
 _MOST_CURVES = 10
 _DIGITS = 6
-_INCHES, _DOTS_PER_INCH = (6.0, 6.0), 100
+_INCHES = 6.0
 _FIGURES = ("roc_auc", "pr_auc", "recall", "precision", "f1", "accuracy", "fpr")
 
 
@@ -119,11 +118,6 @@ def write_report(manifest: Manifest, folder: Path) -> list[Path]:
     return [folder / name for name in contents]
 
 
-def can_draw() -> bool:
-    """Tell whether matplotlib is installed, which the extra ``report`` brings."""
-    return find_spec("matplotlib") is not None
-
-
 def _curve(
     label: str, across: Floats, up: Floats, area: float | None, *, start: tuple[float, float] | None = None
 ) -> Curve:
@@ -193,13 +187,7 @@ def _shown(value: Any) -> str:
 def _draw(
     drawn: Sequence[Curve], manifest: Manifest, across: str, up: str, *, diagonal: bool = False
 ) -> bytes:
-    import io  # noqa: PLC0415 - with matplotlib, which only a report needs
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH)
-    FigureCanvasAgg(figure)
+    figure = new_figure(_INCHES, _INCHES)
     axes = figure.add_subplot(xlim=(0, 1), ylim=(0, 1.01), xlabel=across, ylabel=up)
     if diagonal:
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, linestyle="--")
@@ -209,7 +197,4 @@ def _draw(
     axes.set_title(f"{manifest.name} {manifest.model_version}")
     axes.grid(visible=True, color="0.9")
     axes.legend(loc="lower right" if diagonal else "lower left")
-    buffer = io.BytesIO()
-    # Without the version of the program, which matplotlib writes in by default.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-_STYLE = """
+STYLE = """
 :root { --ground: #fff; --ink: #1b1b1f; --link: #0b57d0; color-scheme: light dark; }
 @media (prefers-color-scheme: dark) { :root { --ground: #16161a; --ink: #e6e6ea; --link: #8ab4f8; } }
 :root { background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
@@ -30,7 +30,7 @@ th, td { border: 1px solid GrayText; padding: .3rem .6rem; text-align: left; ver
 th, td { overflow-wrap: normal; }
 [role=alert] { border-left: .4rem solid #c33; padding: .5rem 1rem; }
 """
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _HEADERS: Mapping[str, str] = {
     # The one style sheet is within the page: nothing else can be loaded, run, framed or sent elsewhere.
     "content-security-policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; "
@@ -97,7 +97,7 @@ def page(title: str, *content: Html, links: Mapping[str, str], status: int = 200
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
             element("title", f"{title} - revstream"),
             element("link", rel="icon", href="/favicon.ico"),
-            element("style", Html(_STYLE)),
+            element("style", Html(STYLE)),
         ),
         element(
             "body",

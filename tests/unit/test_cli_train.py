@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from app.cli import main
 from batch.sample_wiki import BUNDLED
-from models.report import can_draw
+from models.drawing import can_draw
 from tests.clean_logging import logging_restored
 from tests.training_data import classes_table
 

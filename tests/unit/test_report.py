@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from models import report
+from models.drawing import can_draw
 from models.manifest import Manifest, TrainingData
-from models.report import CARD, PRECISION_RECALL, REPORT, ROC, Curves, can_draw, curves, write_report
+from models.report import CARD, PRECISION_RECALL, REPORT, ROC, Curves, curves, write_report
 from models.statistics import describe
 from schemas.errors import SourceError
 from schemas.prediction import ScoreKind
