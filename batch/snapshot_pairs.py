@@ -15,6 +15,7 @@ from typing import Any, Final
 import duckdb
 from msgspec import Struct
 
+from batch.snapshot_database import open_database
 from batch.snapshot_difference import ABSENT, SCORED, Flip, OutcomeChange, ScoreChange, SideModel
 from batch.snapshot_manifest import SnapshotFile
 from schemas.errors import SnapshotUnusable, StoreFull
@@ -68,7 +69,7 @@ class Counts(Struct, frozen=True):
 
 @contextmanager
 def scratch_database(folder: Path | None, *, memory_bytes: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in a folder of its own, which goes with it.
+    """Open a database that spills to a folder of its own, which goes with it.
 
     Args:
         folder: Where that folder is made; None for the system's.
@@ -76,17 +77,9 @@ def scratch_database(folder: Path | None, *, memory_bytes: int) -> Iterator[duck
     """
     with (
         TemporaryDirectory(prefix="revstream-diff-", dir=folder) as scratch,
-        duckdb.connect(
-            f"{scratch}/pairs.duckdb",
-            config={
-                "memory_limit": f"{memory_bytes}B",
-                "temp_directory": f"{scratch}/spilled",
-                "preserve_insertion_order": False,
-                # Nothing but the files that are named is read, and nothing is fetched.
-                "autoinstall_known_extensions": False,
-            },
-        ) as database,
+        open_database(Path(scratch), memory_bytes=memory_bytes) as database,
     ):
+        database.execute("SET preserve_insertion_order = false")
         yield database
 
 
