@@ -9,13 +9,13 @@ import click
 from app.cli_options import LOGGING, takes_settings
 from app.settings import Settings
 
-_SNAPSHOT: Final = click.Path(exists=True, file_okay=False, path_type=Path)
+_THERE: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("first", metavar="A", type=_SNAPSHOT)
-@click.argument("second", metavar="B", type=_SNAPSHOT)
+@click.argument("first", metavar="A", type=_THERE)
+@click.argument("second", metavar="B", type=_THERE)
 @click.option("--out", type=_FOLDER, help="Folder for a page, the figures as JSON and pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
 @click.option("--wiki", "wiki_ids", multiple=True, help="Wiki to compare; repeatable. Default: all.")
@@ -41,7 +41,7 @@ _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="Before rows go to the disk.",
 )
-@click.option("--scratch", type=_FOLDER, help="Folder for joined rows meanwhile. Default: the system's.")
+@click.option("--scratch", type=_THERE, help="Folder for joined rows meanwhile. Default: the system's.")
 @takes_settings(*LOGGING)
 def diff(
     _: Settings,

@@ -20,7 +20,7 @@ _STYLE: Final = (
 :root { --a: #3366cc; --b: #c2410c; --shade: #3366cc; }
 @media (prefers-color-scheme: dark) { :root { --a: #7aa5ff; --b: #ff9a5c; --shade: #7aa5ff; } }
 nav li { margin: .3rem 0; }
-td, thead th { white-space: nowrap; }
+td { white-space: nowrap; }
 td { font-variant-numeric: tabular-nums; }
 .figures td, .figures thead th { text-align: right; }
 .charts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }

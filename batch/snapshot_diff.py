@@ -70,7 +70,8 @@ def diff_snapshots(
     Raises:
         SnapshotUnusable: One is damaged or no snapshot, or holds several versions of a model of which none is
             chosen; or both have no model of a wiki in common.
-        StoreFull: The scratch folder is full.
+        StoreFull: The disk of the scratch folder is full.
+        StoreError: The memory allowed is too little.
     """
     snapshots = [open_snapshot(folder) for folder in (first, second)]
     versions = (options.first_version, options.second_version)

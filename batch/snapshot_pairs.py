@@ -18,7 +18,7 @@ from msgspec import Struct
 from batch.snapshot_database import open_database
 from batch.snapshot_difference import ABSENT, SCORED, Flip, OutcomeChange, ScoreChange, SideModel
 from batch.snapshot_manifest import SnapshotFile
-from schemas.errors import SnapshotUnusable, StoreFull
+from schemas.errors import SnapshotUnusable, StoreError, StoreFull
 
 UNIT: Final = "\x1f"
 """Between the labels of a prediction, which is one text in the table."""
@@ -231,6 +231,8 @@ def _readable(*sides: ModelFiles) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         told = str(error).splitlines()[0]
+        if isinstance(error, duckdb.OutOfMemoryException) and "max_temp_directory_size" not in told:
+            raise StoreError(f"The rows cannot be joined in that memory: {told}. Allow more.") from error
         if "No space left" in told or "max_temp_directory_size" in told:
             raise StoreFull(
                 f"The disk for the joined rows is full: {told}. Free space, or name another folder."

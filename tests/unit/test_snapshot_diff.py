@@ -12,7 +12,7 @@ from scipy.stats import ks_2samp
 from batch.snapshot_diff import MOST_FLIPS, DiffOptions, diff_snapshots
 from batch.snapshot_difference import Flip, ModelPlace, OutcomeChange
 from batch.snapshot_shift import BORDERS, LEAST_SHARE, QUANTILES
-from schemas.errors import SnapshotUnusable
+from schemas.errors import SnapshotUnusable, StoreError
 from schemas.prediction import Outcome, Score, ScoreFailure, ScoreKind
 from tests.diff_snapshots import snapshot_of
 from tests.rows import binary
@@ -277,6 +277,14 @@ def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:
     paths = [snapshot_of(tmp_path, name, {1: binary(0.5)}) for name in "ab"]
     diff_snapshots(*paths, options=DiffOptions(scratch=scratch))
     assert list(scratch.iterdir()) == []
+
+
+def test_too_little_memory_is_told_as_that(tmp_path: Path) -> None:
+    side = {rev_id: binary(rev_id / 5000) for rev_id in range(1, 5000)}
+    paths = [snapshot_of(tmp_path, name, side) for name in "ab"]
+    with pytest.raises(StoreError, match="Allow more") as told:
+        diff_snapshots(*paths, options=DiffOptions(memory_bytes=1 << 19))
+    assert told.value.code == "store_unusable"
 
 
 def test_quotes_and_strange_names_are_names(tmp_path: Path) -> None:
