@@ -17,6 +17,7 @@ _LEAVES: Final = frozenset({
 })  # fmt: skip
 # No tag, comment or declaration of a dump comes near this; what is never finished would be held for ever.
 _TOKEN_BYTES: Final = 16 << 20
+_DEEPEST: Final = 32
 _BLANKS: Final = b" \t\r\n"
 _BEGINNINGS: Final = (b"<", b"\xef\xbb\xbf<")
 _DIGITS_OF_MOMENT: Final = 14
@@ -73,6 +74,7 @@ class DumpParser:
         self._has_pages = False
         self._scope: dict[str, Any] = {}
         self._outer: list[dict[str, Any]] = []
+        self._depth = 0
         self._is_too_large = False
         self._is_complete = False
         self._document_bytes = 0
@@ -158,20 +160,22 @@ class DumpParser:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._forget_parts()
+        self._depth += 1
+        if self._depth == 1 and name not in _ROOTS:
+            raise ValueError(f"a document of <{name}>, where a dump of pages is one of <mediawiki>")
+        if self._depth > _DEEPEST:
+            raise ValueError(f"elements in elements, more than {_DEEPEST} deep")
         if attributes:
             self._scope[name + "@"] = attributes
         if name in self._openers:
-            if not self._outer and name not in _ROOTS:
-                raise ValueError(f"a document of <{name}>, where a dump of pages is one of <mediawiki>")
             opener = self._openers[name]
             if opener is not None:
                 opener(attributes)
             self._outer.append(self._scope)
             self._scope = {}
-        elif not self._outer:
-            raise ValueError(f"a document of <{name}>, where a dump of pages is one of <mediawiki>")
 
     def _end(self, name: str) -> None:
+        self._depth -= 1
         if name in _LEAVES:
             if self._is_too_large:
                 self._is_too_large = False
@@ -185,7 +189,7 @@ class DumpParser:
             closer = self._closers.get(name)
             if closer is not None:
                 closer(closed)
-            self._is_complete = not self._outer
+            self._is_complete = not self._depth
         elif name == "namespace":
             number = int(self._scope["namespace@"]["key"])
             self._scope.setdefault("names", {})[number] = "".join(self._parts)
