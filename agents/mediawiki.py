@@ -9,14 +9,14 @@ import aiohttp
 from msgspec import Struct
 
 from agents.backoff import Backoff
-from agents.mediawiki_answer import Absent, ApiRevision, ApiUser, Unanswered
+from agents.mediawiki_answer import Absent, ApiRevision, ApiUser, Oversized, PageRevision, Unanswered
 from agents.mediawiki_batch import WikiBatcher
 from agents.mediawiki_client import ClientLimits, MediaWikiClient, Observe
 from agents.mediawiki_links import PageLinks
 from agents.mediawiki_revisions import RevisionQueries
 from agents.mediawiki_verdict import found, no_parent, parent_of, text_of, unavailable
 from agents.user_agent import require_contact
-from schemas.errors import RevisionNotFound, SettingsError
+from schemas.errors import ContentUnavailable, RevisionNotFound, SettingsError
 from schemas.revision import PageRequest, ParentRevision, Revision, RevisionRequest, RevisionUser
 
 # The top-level label starts with a letter, so that an event cannot lead us to a bare address.
@@ -175,6 +175,29 @@ class MediaWikiSource:
         revision, text = parent_of(request, request.rev_parent_id, outcome, self._settings.max_text_bytes)
         return ParentRevision(text, revision.timestamp, _named(revision))
 
+    async def account(self, wiki_id: str, user_id: int, user_text: str) -> RevisionUser | None:
+        """Return what a wiki tells of an account now.
+
+        Args:
+            wiki_id: Which wiki; its host comes from the settings.
+            user_id: Positive id of the account.
+            user_text: Name to return; the wiki is asked by the id.
+
+        Returns:
+            The account, with ``is_known`` False where the wiki has none of that id; None where its very name
+            is suppressed.
+
+        Raises:
+            ContentUnavailable: The wiki did not answer, or refused for now. Retryable.
+        """
+        outcome = await self._wiki(RevisionRequest(wiki_id, 0)).user(user_id)
+        if isinstance(outcome, ApiUser | Absent):
+            return _account(outcome, user_id, user_text)
+        raise ContentUnavailable(
+            f"{wiki_id} does not tell of the account {user_id}: {_reason(outcome)}; try again later",
+            wiki_id=wiki_id,
+        )
+
     async def outlinks(self, request: PageRequest) -> tuple[str, ...]:
         """Return the Wikidata ids of the articles that a page links to, see ``PageLinks.of``.
 
@@ -278,19 +301,27 @@ class MediaWikiSource:
         if not revision.userid:
             return RevisionUser(user_id=None, user_text=revision.user)
         outcome = await wiki.user(revision.userid)
-        if isinstance(outcome, ApiUser):
-            if outcome.hidden:
-                return None
-            return RevisionUser(
-                user_id=revision.userid,
-                user_text=revision.user,
-                groups=tuple(sorted(outcome.groups)),
-                registration_dt=outcome.registration,
-            )
-        if isinstance(outcome, Absent):
-            return RevisionUser(user_id=revision.userid, user_text=revision.user, is_known=False)
-        reason = outcome.reason if isinstance(outcome, Unanswered) else "its answer is over the limit"
-        raise unavailable(request, f"of the editor it does not tell: {reason}")
+        if isinstance(outcome, ApiUser | Absent):
+            return _account(outcome, revision.userid, revision.user)
+        raise unavailable(request, f"of the editor it does not tell: {_reason(outcome)}")
+
+
+def _account(outcome: ApiUser | Absent, user_id: int, user_text: str) -> RevisionUser | None:
+    """Return an editor with an account; None where the very name is suppressed."""
+    if isinstance(outcome, Absent):
+        return RevisionUser(user_id=user_id, user_text=user_text, is_known=False)
+    if outcome.hidden:
+        return None
+    return RevisionUser(
+        user_id=user_id,
+        user_text=user_text,
+        groups=tuple(sorted(outcome.groups)),
+        registration_dt=outcome.registration,
+    )
+
+
+def _reason(outcome: Unanswered | Oversized | PageRevision) -> str:
+    return outcome.reason if isinstance(outcome, Unanswered) else "its answer is over the limit"
 
 
 def _named(revision: ApiRevision) -> RevisionUser | None:

@@ -25,8 +25,8 @@ _Editor = tuple[int | None, str]
 class UserSource(Protocol):
     """Somebody who can be asked about accounts: a wiki's API."""
 
-    def users(self, names: Sequence[str]) -> Iterable[RevisionUser]:
-        """Return what is known of accounts by their names. Those it knows nothing of are left out.
+    def users(self, accounts: Sequence[tuple[int, str]]) -> Iterable[RevisionUser]:
+        """Return what is known of accounts, by positive id and name. Those it does not know are left out.
 
         Raises:
             ContentUnavailable: It does not answer now.
@@ -87,12 +87,16 @@ class UserFacts:
         """
         if self._source is None or self._database is None:
             return
-        names = sorted({name for user_id, name in editors if user_id and not self._is_settled(user_id, name)})
-        if not names:
+        accounts = {
+            (user_id, name) for user_id, name in editors if user_id and not self._is_settled(user_id, name)
+        }
+        if not accounts:
             return
-        found = list(self._source.users(names))
+        found = list(self._source.users(sorted(accounts)))
         with self._database:
-            self._database.executemany("INSERT OR IGNORE INTO asked VALUES (?)", ((name,) for name in names))
+            self._database.executemany(
+                "INSERT OR IGNORE INTO asked VALUES (?)", {(name,) for _, name in accounts}
+            )
             self._database.executemany(
                 "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", map(listed_row, found)
             )

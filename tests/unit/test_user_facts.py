@@ -122,11 +122,11 @@ class Wiki:
 
     def __init__(self, *users: RevisionUser) -> None:
         self.known = {user.user_text: user for user in users}
-        self.asked: list[list[str]] = []
+        self.asked: list[list[tuple[int, str]]] = []
 
-    def users(self, names: Sequence[str]) -> Iterable[RevisionUser]:
-        self.asked.append(list(names))
-        return [self.known[name] for name in names if name in self.known]
+    def users(self, accounts: Sequence[tuple[int, str]]) -> Iterable[RevisionUser]:
+        self.asked.append(list(accounts))
+        return [self.known[name] for _, name in accounts if name in self.known]
 
 
 def test_a_source_is_asked_once_for_what_is_not_known_yet(tmp_path: Path, groups: str, users: str) -> None:
@@ -137,7 +137,7 @@ def test_a_source_is_asked_once_for_what_is_not_known_yet(tmp_path: Path, groups
     editors = [(1, "Ann"), (7, "New"), (8, "Gone"), (None, "192.0.2.1"), (7, "New")]
     known.prepare(editors)
     known.prepare(editors)
-    assert wiki.asked == [["Gone", "New"]]
+    assert wiki.asked == [[(7, "New"), (8, "Gone")]]
     assert known.user(7, "New") == wiki.known["New"]
     assert not known.user(8, "Gone").is_known
     known.close()
