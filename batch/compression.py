@@ -59,9 +59,17 @@ def open_unpacked(source: Source) -> Iterator[BinaryIO]:
             packed = io.BufferedReader(cast(io.RawIOBase, packed))
             # The caller's stream stays open: only the wrapper is given up.
             stack.callback(packed.detach)
-        packing = packing_of(packed.peek(_MAGIC_BYTES))
+        try:
+            packing = packing_of(packed.peek(_MAGIC_BYTES))
+            if packing == "7z":
+                held = source if isinstance(source, Path | str) else cast(BinaryIO, packed)
+                archive = stack.enter_context(held_here(held))
+        except OSError as error:
+            raise SourceError(
+                f"{source_name(source)} cannot be read: {error}; try again, or fetch it first",
+                path=source_name(source),
+            ) from error
         if packing == "7z":
-            archive = stack.enter_context(held_here(packed if not isinstance(source, Path | str) else source))
             yield stack.enter_context(open_seven_zip(archive))
             return
         unpacked = _unpack(packed, packing)

@@ -20,7 +20,7 @@ from batch.dump_names import (
 )
 from batch.dump_revision import DumpRevision
 from batch.dump_splits import split_bz2, split_plain
-from batch.locations import FoundFile, find_files, is_remote, open_location
+from batch.locations import FoundFile, find_files, is_remote, open_location, read_some
 from schemas.errors import SourceError
 
 _MAGIC_BYTES: Final = 6
@@ -239,8 +239,7 @@ def _choose(found: list[FoundFile], named: frozenset[str], passed_over: dict[str
 
 
 def _input(found: FoundFile, wiki_id: str | None) -> DumpInput:
-    with open_location(found.url) as stream:
-        packing = packing_of(stream.read(_MAGIC_BYTES))
+    packing = packing_of(read_some(found.url, 0, _MAGIC_BYTES))
     if wiki_id is None:
         wiki_id = _told_wiki_id(found.url, packing) or wiki_id_of(found.name)
     first_page_id, last_page_id = pages_of(found.name)

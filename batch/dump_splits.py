@@ -7,7 +7,7 @@ from typing import Final
 
 from batch.compression import open_unpacked, unpacking_errors
 from batch.dump_names import index_names
-from batch.locations import is_remote, open_location
+from batch.locations import beside, is_remote, open_location, read_some
 from schemas.errors import SourceError
 
 _PIECE_BYTES: Final = 4 << 20
@@ -122,10 +122,10 @@ def _stream_starts(url: str) -> Iterator[int]:
 
 def _index_starts(url: str, name: str) -> list[int] | None:
     """Return where the streams begin that the index beside a dump lists; None where there is none to use."""
-    for beside in index_names(name):
+    for index_name in index_names(name):
         # An index that is absent or damaged only means that the dump itself is looked through.
         with suppress(SourceError, ValueError, *unpacking_errors()):
-            return _listed_starts(url.removesuffix(name) + beside)
+            return _listed_starts(beside(url, index_name))
     return None
 
 
@@ -142,18 +142,16 @@ def _listed_starts(index_url: str) -> list[int]:
 def _ends_within(url: str, starts: list[int], size_bytes: int) -> bool:
     """Tell whether a document ends in a stream that is not the last: then another document follows."""
     ends = [*starts[1:], size_bytes]
-    with open_location(url) as stream:
-        for begin, end in zip(starts[:-1], ends, strict=False):
-            if end - begin < _SMALL_STREAM_BYTES:
-                stream.seek(begin)
-                if b"</mediawiki>" in _unpacked(stream.read(end - begin)):
-                    return True
-    return False
+    small = (
+        (begin, end - begin)
+        for begin, end in zip(starts[:-1], ends, strict=False)
+        if end - begin < _SMALL_STREAM_BYTES
+    )
+    return any(b"</mediawiki>" in _unpacked(read_some(url, *each)) for each in small)
 
 
 def _begins_with_page(url: str, start: int) -> bool:
-    with open_location(url, start) as stream:
-        beginning = _unpacked(stream.read(_FIRST_BLOCK_BYTES), _BEGINNING_BYTES)
+    beginning = _unpacked(read_some(url, start, _FIRST_BLOCK_BYTES), _BEGINNING_BYTES)
     return beginning.lstrip().startswith(_PAGE)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+import stamina
 from msgspec import Struct
 
 from schemas.errors import SourceError
@@ -21,6 +22,8 @@ _GLOB_SIGNS: Final = frozenset("*?[")
 _PIECE_BYTES: Final = 1 << 20
 # Small enough that a worker holds little, large enough that few requests are made.
 _BLOCK_BYTES: Final = 4 << 20
+_ATTEMPTS: Final = 5
+_PATIENCE_SECONDS: Final = 120.0
 
 
 class FoundFile(Struct, frozen=True):
@@ -43,6 +46,12 @@ class FoundFile(Struct, frozen=True):
 def is_remote(url: str) -> bool:
     """Tell whether an address is one of another machine."""
     return url.startswith(_REMOTE)
+
+
+def beside(url: str, name: str) -> str:
+    """Return the address of another file in the same folder."""
+    address, mark, query = url.partition("?") if is_remote(url) else (url, "", "")
+    return f"{address.rpartition('/')[0]}/{name}{mark}{query}"
 
 
 def find_files(source: str) -> tuple[list[FoundFile], bool]:
@@ -92,6 +101,16 @@ def open_location(url: str, begin: int = 0) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, stream)
 
 
+def read_some(url: str, begin: int, limit_bytes: int) -> bytes:
+    """Return the bytes of a file from one on, at most so many.
+
+    Raises:
+        SourceError: It cannot be opened or read.
+    """
+    with open_location(url, begin) as stream, _answering(url):
+        return stream.read(limit_bytes)
+
+
 @contextmanager
 def held_here(source: Path | str | BinaryIO) -> Iterator[Path]:
     """Yield a path of what a source holds, for programs that read files only.
@@ -126,9 +145,10 @@ class _Reading(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
-            piece = self._remote.read(len(buffer))
-        except OSError:
-            raise
+            # What is read is kept by its place, so a failed read may be tried again.
+            for attempt in stamina.retry_context(on=Exception, attempts=_ATTEMPTS, timeout=_PATIENCE_SECONDS):
+                with attempt:
+                    piece = self._remote.read(len(buffer))
         except Exception as error:
             # The clients beneath raise errors of their own.
             raise OSError(f"{type(error).__name__}: {error}") from error

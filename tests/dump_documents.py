@@ -1,5 +1,8 @@
 """Dumps of a few pages, written out."""
 
+import bz2
+from pathlib import Path
+
 PLAIN_HEAD = (
     '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en"><siteinfo>'
     "<sitename>Test</sitename><dbname>testwiki</dbname><base>https://test.example/wiki/Main</base>"
@@ -30,3 +33,15 @@ def page(page_id: int, texts: list[str]) -> str:
 def document(pages: list[str]) -> str:
     """Return a whole dump."""
     return f"{PLAIN_HEAD}{''.join(pages)}</mediawiki>"
+
+
+def multistream(pages: list[str], *, per_stream: int = 4, index: Path | None = None) -> bytes:
+    """Return a dump packed as Wikimedia packs them: streams for head, pages and end."""
+    packed = bz2.compress(PLAIN_HEAD.encode())
+    lines = []
+    for begin in range(0, len(pages), per_stream):
+        lines += [f"{len(packed)}:{begin + each + 1}:Page" for each in range(per_stream)]
+        packed += bz2.compress("".join(pages[begin : begin + per_stream]).encode())
+    if index is not None:
+        index.write_bytes(bz2.compress("\n".join(lines).encode()))
+    return packed + bz2.compress(b"</mediawiki>\n")

@@ -9,21 +9,9 @@ import pytest
 from batch.dump import read_dump
 from batch.dump_inputs import DumpInput, DumpRange, list_inputs, look_for_inputs, read_range, split_input
 from schemas.errors import SourceError
-from tests.dump_documents import PLAIN_HEAD, document, page
+from tests.dump_documents import document, multistream, page
 
 PAGES = [page(number, texts=[f"text {number}.{each} " * 20 for each in range(3)]) for number in range(1, 41)]
-
-
-def multistream(pages: list[str], *, per_stream: int = 4, index: Path | None = None) -> bytes:
-    """Return a dump packed as Wikimedia packs them: streams for head, pages and end."""
-    packed = bz2.compress(PLAIN_HEAD.encode())
-    lines = []
-    for begin in range(0, len(pages), per_stream):
-        lines += [f"{len(packed)}:{begin + each + 1}:Page" for each in range(per_stream)]
-        packed += bz2.compress("".join(pages[begin : begin + per_stream]).encode())
-    if index is not None:
-        index.write_bytes(bz2.compress("\n".join(lines).encode()))
-    return packed + bz2.compress(b"</mediawiki>\n")
 
 
 def only(path: Path) -> DumpInput:
