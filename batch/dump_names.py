@@ -78,6 +78,15 @@ def looks_like_dump(name: str) -> bool:
     return _DUMP.search(name) is not None and not (lies_beside(name) or _OTHER_DUMP.search(name))
 
 
+def tables_named(name: str) -> tuple[str, ...]:
+    """Return what the tables of users beside a dump may be called; nothing where its name tells no day."""
+    found = _WIKI_ID.match(name)
+    if found is None:
+        return ()
+    tables = (f"{found[0]}-{table}.sql" for table in ("user_groups", "user"))
+    return tuple(f"{table}{suffix}" for table in tables for suffix in (".gz", ".zst", ".bz2", ""))
+
+
 def index_names(name: str) -> tuple[str, ...]:
     """Return what the index of a multistream dump may be called; nothing for other dumps."""
     if "multistream" not in name:

@@ -17,6 +17,8 @@ _LEAVES: Final = frozenset({
 })  # fmt: skip
 # No tag, comment or declaration of a dump comes near this; what is never finished would be held for ever.
 _TOKEN_BYTES: Final = 16 << 20
+# Comments have 500 characters, titles 255 bytes; a limit on texts may be smaller than these.
+_VALUE_BYTES: Final = 1 << 16
 _DEEPEST: Final = 32
 _BLANKS: Final = b" \t\r\n"
 _BEGINNINGS: Final = (b"<", b"\xef\xbb\xbf<")
@@ -133,7 +135,7 @@ class DumpParser:
         limit = self._max_text_bytes
         if limit is None:
             return None
-        if sum(map(len, self._parts)) > limit:
+        if sum(map(len, self._parts)) > max(limit, _VALUE_BYTES):
             self._forget_parts()
             self._is_too_large = True
         if self._document_bytes - self._parser.CurrentByteIndex > max(limit, _TOKEN_BYTES):

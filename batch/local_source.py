@@ -10,6 +10,7 @@ import zstandard
 from batch.index_builder import build_index
 from batch.local_index import DumpIndex, IndexedRevision, IndexedText
 from batch.refusals import Refusals
+from batch.users_beside import users_beside
 from schemas.errors import (
     ParentNotFound,
     RevisionNotFound,
@@ -21,7 +22,6 @@ from schemas.revision import ParentRevision, Revision, RevisionRequest
 MAX_TEXT_BYTES = 8 << 20
 _INLINE_INDEX_BYTES = 256 << 20
 _INLINE_TEXT_BYTES = 1 << 19
-_USERS_SUFFIXES = (".users.jsonl.gz", ".users.jsonl.zst", ".users.jsonl.bz2", ".users.jsonl")
 
 
 class DumpRevisionSource:
@@ -205,13 +205,3 @@ def _revision(
         user=found.user,
         parent_dt=None if parent is None else parent.rev_dt,
     )
-
-
-def users_beside(dump: Path) -> Path | None:
-    """Return the users file that lies beside a dump, ``NAME.users.jsonl*`` for ``NAME.xml*``, if any."""
-    stem = dump.name.partition(".xml")[0]
-    for suffix in _USERS_SUFFIXES:
-        candidate = dump.with_name(stem + suffix)
-        if candidate.exists():
-            return candidate
-    return None

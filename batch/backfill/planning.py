@@ -13,8 +13,8 @@ from batch.backfill.chunks import LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES
 from batch.backfill.filters import Filters
 from batch.backfill.plan import Plan, PlannedInput, PlannedModel, PlannedPart
 from batch.dump_inputs import DumpInput, list_inputs, split_input
-from batch.local_source import users_beside
 from batch.locations import find_files, is_remote
+from batch.users_beside import facts_beside
 from schemas.catalogue import ModelInfo
 from schemas.errors import BackfillRefused, ModelNotFound, SourceError, WikiUnknown
 
@@ -106,8 +106,8 @@ def _users(wish: Wish, inputs: Sequence[DumpInput]) -> tuple[tuple[str, str], ..
     """Return the sources of what is known of users, with their states: those beside the dumps by default."""
     sources = wish.users
     if not sources:
-        beside = (users_beside(Path(one.url)) for one in inputs if not is_remote(one.url))
-        sources = tuple(dict.fromkeys(str(path) for path in beside if path is not None))
+        beside = (path for one in inputs if not is_remote(one.url) for path in facts_beside(Path(one.url)))
+        sources = tuple(dict.fromkeys(map(str, beside)))
     if sources and len({one.wiki_id for one in inputs}) > 1:
         raise BackfillRefused(
             f"the users of {', '.join(sources)} are those of one wiki, and the dumps are of several: "

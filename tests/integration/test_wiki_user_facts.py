@@ -12,10 +12,13 @@ import pytest
 from agents.mediawiki import MediaWikiSettings
 from agents.mediawiki_client import ClientLimits
 from app.user_facts import wiki_user_source
+from batch.dump_inputs import list_inputs, split_input
+from batch.user_asking import ask_about_editors
 from batch.user_facts import UserFacts
 from batch.user_facts_file import build_user_facts
 from schemas.errors import ContentUnavailable
 from schemas.revision import RevisionUser
+from tests.dump_documents import document, page
 from tests.mediawiki_api import USER_AGENT, MediaWikiApi, WikiUser
 
 
@@ -63,6 +66,22 @@ def test_what_no_table_tells_is_asked_fifty_at_a_time_and_kept(tmp_path: Path) -
     assert not again.user(121, "Hidden").is_known
     assert not again.user(122, "Gone").is_known
     again.close()
+
+
+def test_the_editors_of_a_dump_are_asked_about_before_it_is_scored(tmp_path: Path) -> None:
+    path, dump = tmp_path / "facts.sqlite", tmp_path / "dump.xml"
+    build_user_facts(path, [])
+    # It breaks off: what is there counts, and whoever scores it says so.
+    dump.write_text(document([page(1, ["a", "b"])]).removesuffix("</mediawiki>"))
+    with (
+        served(MediaWikiApi(users=[WikiUser(3, "Ann", ("bot",))])) as settings,
+        wiki_user_source(settings, "enwiki") as wiki,
+    ):
+        (one,) = list_inputs([str(dump)])
+        ask_about_editors(path, wiki, split_input(one, 1 << 20))
+    facts = UserFacts(path)
+    assert facts.user(3, "Ann").groups == ("bot",)
+    facts.close()
 
 
 def test_a_date_of_registration_is_taken_over(tmp_path: Path) -> None:

@@ -318,6 +318,18 @@ def test_a_text_above_the_limit_is_dropped_and_marked() -> None:
     assert found[2].text is None
 
 
+def test_a_small_limit_on_texts_is_none_on_what_stands_beside_them() -> None:
+    # The border between two reads goes through the comment.
+    padding = "".join(
+        f"<revision><id>1</id><timestamp>2024-01-01T00:00:00Z</timestamp>"
+        f"<comment>{'c' * 500}</comment><text>t</text></revision>"
+        for _ in range(2000)
+    )
+    found = read(f"{HEAD}<page><title>A</title>{padding}</page></mediawiki>", max_text_bytes=0)
+    assert {(one.comment, one.text, one.is_text_too_large) for one in found} == {("c" * 500, None, True)}
+    assert len(found) == 2000
+
+
 def test_nothing_but_a_text_may_be_larger_than_the_limit() -> None:
     document = revision(f"<id>1</id><comment>{'a' * 900_000}</comment><text>t</text>")
     assert len(read(document)) == 1

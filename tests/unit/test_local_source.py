@@ -10,7 +10,8 @@ import pytest
 from agents.content import RevisionSource
 from batch.index_builder import build_index
 from batch.local_index import DumpIndex
-from batch.local_source import DumpRevisionSource, users_beside
+from batch.local_source import DumpRevisionSource
+from batch.users_beside import users_beside
 from schemas.errors import (
     ContentTooLarge,
     ParentNotFound,

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from batch.compression import open_unpacked
 from batch.dump import read_dump
 from batch.dump_revision import DumpRevision, sha1_base36
-from batch.local_source import DumpRevisionSource, users_beside
+from batch.local_source import DumpRevisionSource
 from batch.sample_site import EditTruth
 from batch.sample_wiki import (
     BUNDLED,
@@ -29,6 +29,7 @@ from batch.sample_wiki import (
     generate_counted,
     main,
 )
+from batch.users_beside import users_beside
 from schemas.decode import decode_event
 from schemas.errors import ParentNotFound, RevisionDeleted, RevisionNotFound, SettingsError
 from schemas.page_change import Canary, PageChange, PageChangeKind

@@ -11,6 +11,7 @@ from batch import sql_dump
 from batch.sql_dump import SqlDump
 from batch.user_facts import UserFacts
 from batch.user_facts_file import build_user_facts
+from batch.users_beside import facts_beside
 from schemas.errors import SourceError
 from schemas.revision import RevisionUser
 
@@ -110,6 +111,16 @@ def test_a_users_file_is_stronger_than_tables(tmp_path: Path, groups: str, users
     registered = datetime(2011, 1, 1, tzinfo=UTC)
     assert known.user(1, "Ann") == RevisionUser(1, "Ann", ("bot", "reviewer"), registered)
     assert known.user(2, "Bot") == RevisionUser(2, "Bot")
+
+
+def test_tables_and_users_files_beside_a_dump_are_found(tmp_path: Path, groups: str, users: str) -> None:
+    dump = tmp_path / "testwiki-20260101-pages-meta-history1.xml-p1p9.7z"
+    assert facts_beside(dump) == [Path(groups), Path(users)]
+    assert facts_beside(tmp_path / "testwiki-20251201-pages-articles.xml") == []
+    assert facts_beside(tmp_path / "export.xml") == []
+    listed = tmp_path / "testwiki-20260101-pages-meta-history1.users.jsonl"
+    listed.write_text(LISTED)
+    assert facts_beside(dump) == [listed]
 
 
 def test_nothing_told_is_nothing_known() -> None:
