@@ -7,7 +7,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +18,10 @@ import structlog
 from msgspec.structs import replace
 
 from app.catalogue import build_catalogue, model_folders, open_store
+from app.content import mediawiki_settings
 from app.scorers import pool_limits
 from app.settings import Settings
+from app.user_facts import wiki_user_source
 from batch.backfill.backfill import Means, Outcome, begin, run, trial
 from batch.backfill.estimate import sample
 from batch.backfill.filters import Filters
@@ -25,6 +29,7 @@ from batch.backfill.plan import Plan
 from batch.backfill.planning import Wish, make_plan
 from batch.backfill.run import Progress
 from batch.snapshot_draft import SnapshotDraft
+from batch.user_facts import UserSource
 from schemas.catalogue import ModelInfo
 
 _TERMINAL_SECONDS: Final = 1.0
@@ -99,7 +104,7 @@ def run_backfill(settings: Settings, into: Path, wish: Wish, *, processes: int |
         RevstreamError: Models, memory or the disk are at fault; what is done is kept.
     """
     with SnapshotDraft(into, wish.snapshot) as draft:
-        plan = begin(draft, wish, _models(settings))
+        plan = begin(draft, wish, _models(settings), partial(_open_wiki, settings))
         return asyncio.run(_watched(plan, draft, _means(settings, processes)))
 
 
@@ -125,6 +130,11 @@ def describe(plan: Plan) -> str:
 def to_json(plan: Plan) -> str:
     """Return a plan as a JSON document."""
     return msgspec.json.format(msgspec.json.encode(plan), indent=2).decode()
+
+
+def _open_wiki(settings: Settings, wiki_id: str) -> AbstractContextManager[UserSource]:
+    # Only who asks a wiki has to name a contact.
+    return wiki_user_source(mediawiki_settings(settings), wiki_id)
 
 
 def _models(settings: Settings) -> Mapping[str, Mapping[str, ModelInfo]]:

@@ -80,7 +80,8 @@ _OPTIONS: Final = (
     click.option(
         "--users",
         multiple=True,
-        help="Groups and registrations: the dump's user and user_groups tables, or a users file; repeatable.",
+        help="Groups and registrations: the dump's user and user_groups tables, a users file, or `wiki` for "
+        "its API; repeatable.",
     ),
     click.option(
         "--features", "with_features", is_flag=True, help="Write a column for each feature as well."

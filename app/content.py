@@ -29,14 +29,7 @@ def open_content(
     """
     kind = kind or settings.content_kind
     if kind == MEDIAWIKI:
-        wiki_settings = MediaWikiSettings(
-            user_agent=settings.user_agent,
-            url_template=settings.mediawiki_url,
-            domains={wiki_id: wiki.domain for wiki_id, wiki in settings.wikis.items() if wiki.domain},
-            request_timeout_seconds=settings.mediawiki_timeout_seconds,
-            max_text_bytes=settings.max_text_bytes,
-            limits=ClientLimits(max_attempts=settings.mediawiki_max_attempts),
-        )
+        wiki_settings = mediawiki_settings(settings)
         if observe is None:
             return MediaWikiSource(wiki_settings)
         return MediaWikiSource(wiki_settings, observe=observe)
@@ -49,6 +42,18 @@ def open_content(
         )
     return DumpRevisionSource(
         path, cache_dir=settings.data_dir / INDEX_FOLDER, max_text_bytes=settings.max_text_bytes
+    )
+
+
+def mediawiki_settings(settings: Settings) -> MediaWikiSettings:
+    """Return how wikis are reached and how hard they are asked."""
+    return MediaWikiSettings(
+        user_agent=settings.user_agent,
+        url_template=settings.mediawiki_url,
+        domains={wiki_id: wiki.domain for wiki_id, wiki in settings.wikis.items() if wiki.domain},
+        request_timeout_seconds=settings.mediawiki_timeout_seconds,
+        max_text_bytes=settings.max_text_bytes,
+        limits=ClientLimits(max_attempts=settings.mediawiki_max_attempts),
     )
 
 

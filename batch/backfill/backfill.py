@@ -17,7 +17,7 @@ from batch.backfill.planning import Wish, make_plan
 from batch.backfill.run import PartDone, PartFiles, Progress, run_parts
 from batch.backfill.scorer import ScorerSetup, load_chunk_work
 from batch.backfill.team import Team
-from batch.backfill.users import opener, write_users
+from batch.backfill.users import OpenWiki, opener, write_users
 from batch.snapshot_draft import SnapshotDraft
 from batch.snapshot_manifest import SnapshotInput, SnapshotModel, SnapshotOrigin
 from models.pool_messages import Work
@@ -65,13 +65,19 @@ class Means(Struct, frozen=True, kw_only=True):
     load: Callable[[ScorerSetup], Work] = load_chunk_work
 
 
-def begin(draft: SnapshotDraft, wish: Wish, models: Mapping[str, Mapping[str, ModelInfo]]) -> Plan:
+def begin(
+    draft: SnapshotDraft,
+    wish: Wish,
+    models: Mapping[str, Mapping[str, ModelInfo]],
+    open_wiki: OpenWiki | None = None,
+) -> Plan:
     """Settle the plan of a draft, or return the one it was begun with.
 
     Args:
         draft: Open.
         wish: What is asked for.
         models: By wiki and name, as they answer now.
+        open_wiki: Opens a wiki whose API tells of editors, where the wish names it.
 
     Raises:
         BackfillRefused: It was begun with another plan.
@@ -84,7 +90,7 @@ def begin(draft: SnapshotDraft, wish: Wish, models: Mapping[str, Mapping[str, Mo
         plan = before
     else:
         write_plan(draft.path, plan)
-    write_users(plan, draft.path)
+    write_users(plan, draft.path, open_wiki)
     return plan
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from batch.backfill.chunks import LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES
 from batch.backfill.filters import Filters
 from batch.backfill.plan import Plan, PlannedInput, PlannedModel, PlannedPart
+from batch.backfill.users import WIKI
 from batch.dump_inputs import DumpInput, list_inputs, split_input
 from batch.locations import find_files, is_remote
 from batch.users_beside import facts_beside
@@ -113,7 +114,8 @@ def _users(wish: Wish, inputs: Sequence[DumpInput]) -> tuple[tuple[str, str], ..
             f"the users of {', '.join(sources)} are those of one wiki, and the dumps are of several: "
             "backfill each wiki by itself, see --only-wiki"
         )
-    return tuple((found.url, _state(found.url)) for source in sources for found in find_files(source)[0])
+    files = (found.url for source in sources if source != WIKI for found in find_files(source)[0])
+    return (*((url, _state(url)) for url in files), *((WIKI, "") for source in sources if source == WIKI))
 
 
 def _models(

@@ -4,20 +4,27 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from msgspec.structs import replace
 
 from agents.mediawiki import MediaWikiSettings
 from agents.mediawiki_client import ClientLimits
 from app.user_facts import wiki_user_source
+from batch.backfill.backfill import begin
+from batch.backfill.planning import Wish
+from batch.backfill.users import WIKI, open_users, users_file
 from batch.dump_inputs import list_inputs, split_input
+from batch.snapshot_draft import SnapshotDraft
 from batch.user_asking import ask_about_editors
 from batch.user_facts import UserFacts
 from batch.user_facts_file import build_user_facts
 from schemas.errors import ContentUnavailable
 from schemas.revision import RevisionUser
+from tests.backfill_runs import MODELS, write_dump
 from tests.dump_documents import document, page
 from tests.mediawiki_api import USER_AGENT, MediaWikiApi, WikiUser
 
@@ -82,6 +89,20 @@ def test_the_editors_of_a_dump_are_asked_about_before_it_is_scored(tmp_path: Pat
     facts = UserFacts(path)
     assert facts.user(3, "Ann").groups == ("bot",)
     facts.close()
+
+
+def test_a_backfill_asks_the_wiki_where_it_is_named_among_the_sources(tmp_path: Path) -> None:
+    api = MediaWikiApi(users=[WikiUser(3, "Ann", ("bot",))])
+    wish = Wish(snapshot="one", sources=(str(write_dump(tmp_path, [["a"], ["b"]])),), users=(WIKI,))
+    with served(api) as settings:
+        reached = replace(settings, domains={"testwiki": "test.example.org"})
+        for _ in range(2):
+            # What was asked before a run broke off is not asked again.
+            with SnapshotDraft(tmp_path, "one") as draft:
+                plan = begin(draft, wish, MODELS, partial(wiki_user_source, reached))
+                known = open_users(users_file(plan, draft.path))(3, "Ann")
+    assert known == RevisionUser(3, "Ann", ("bot",), datetime(2010, 1, 1, tzinfo=UTC))
+    assert len(api.requests) == 1
 
 
 def test_a_date_of_registration_is_taken_over(tmp_path: Path) -> None:
