@@ -17,7 +17,7 @@ from batch.local_source import DumpRevisionSource
 from batch.snapshot import open_snapshot
 from batch.snapshot_verify import verify_snapshot
 from models.engine.extractor import Extractor
-from models.scoring import score_revision
+from models.scoring import features_missing, score_revision
 from models.store import PACKAGED_MODELS, ModelStore
 from schemas.errors import ContentError
 from schemas.prediction import ScoreFailure
@@ -74,9 +74,7 @@ def by_the_dump(dump: Path, wiki_id: str, folder: Path) -> Told:
                 found[read.rev_id] = (read.page.page_id, read.rev_dt, outcome, None, None)
                 continue
             (scored,) = score_revision([scorer], revision, extractor, with_features=True)
-            user = revision.user
-            is_unknown = user is not None and bool(user.user_id) and not user.is_known
-            missing: Any = getattr(scorer, "account_features", ()) if is_unknown else ()
+            missing = features_missing(scorer, revision)
             found[read.rev_id] = (
                 revision.page_id,
                 revision.rev_dt,
