@@ -200,7 +200,7 @@ def _scoring(
         held = {score.model: score.outcome for score in known.same_text.scores}
         for name, info in models.items():
             outcome = held.get(info.id)
-            if info.reads_text_alone and isinstance(outcome, Score):
+            if info.reads_text_alone and isinstance(outcome, Score) and name not in refused:
                 carried[name] = outcome
     carried |= {name: known.told[info.id] for name, info in models.items() if info.id in known.told}
     return ScoreWith(models, carried, refused - carried.keys(), restores_page)

@@ -144,6 +144,16 @@ def test_a_content_model_that_only_some_models_read_costs_the_others_nothing() -
     assert decision.refused == {"articlequality"}
 
 
+def test_a_null_edit_that_changes_the_content_model_carries_nothing_to_models_that_do_not_read_it() -> None:
+    sha1 = "0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    prior = {"revision": {"rev_id": 5001, "rev_dt": "2026-10-31T09:00:00Z", "rev_sha1": sha1}}
+    now = {"rev_sha1": sha1, "content_slots": {"main": {"content_model": "javascript"}}}
+    changed = decoded(change("edit", revision=now, prior_state=prior))
+    assert same_text_rev_id(changed) == 5001
+    decision = decide(changed, CATALOGUE, Known(same_text=held(5001)))
+    assert decision == ScoreWith(MODELS, refused=frozenset(MODELS))
+
+
 def test_a_hidden_editor_or_comment_does_not_keep_the_text_of_a_new_revision_from_being_scored() -> None:
     hidden = {"is_editor_visible": False, "is_comment_visible": False}
     assert decide(decoded(change("edit", revision=hidden)), CATALOGUE) == ALL
