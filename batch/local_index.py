@@ -23,10 +23,12 @@ CREATE TABLE users (
   user_text TEXT PRIMARY KEY, user_id INTEGER, groups TEXT, registration_dt TEXT
 ) WITHOUT ROWID;
 """
-_TEXT_QUERY = "SELECT rev_seconds, text_state, text_bytes, text FROM revisions WHERE rev_id = ?"
+_TEXT_QUERY = """
+SELECT rev_seconds, text_state, text_bytes, text, user_id, user_text FROM revisions WHERE rev_id = ?
+"""
 _QUERY = """
-SELECT rev_seconds, text_state, text_bytes, text, page_id, page_title, namespace_id, rev_parent_id,
-  revisions.user_id, revisions.user_text, comment, content_model,
+SELECT rev_seconds, text_state, text_bytes, text, revisions.user_id, revisions.user_text,
+  page_id, page_title, namespace_id, rev_parent_id, comment, content_model,
   users.user_text IS NOT NULL, users.groups, users.registration_dt
 FROM revisions JOIN pages USING (page_id) LEFT JOIN users ON users.user_text = revisions.user_text
 WHERE rev_id = ?
@@ -51,6 +53,7 @@ class IndexedText(msgspec.Struct, frozen=True):
         state: Says why there is no text.
         text_bytes: Size of the plain text, 0 without one.
         packed: None unless the state is PRESENT.
+        user: Who saved it, id and name; None where hidden.
     """
 
     rev_id: int
@@ -58,6 +61,7 @@ class IndexedText(msgspec.Struct, frozen=True):
     state: TextState
     text_bytes: int
     packed: bytes | None
+    user: RevisionUser | None = None
 
     def text(self, unpacker: zstandard.ZstdDecompressor) -> str:
         """Unpack the text, about 1 ms for each megabyte; empty unless the state is PRESENT."""
@@ -110,11 +114,11 @@ class DumpIndex:
         if row is None:
             return None
         return IndexedRevision(
-            page_id=row[4],
-            page_title=row[5],
-            namespace_id=row[6],
-            rev_parent_id=row[7],
-            user=_user(row[8:]),
+            page_id=row[6],
+            page_title=row[7],
+            namespace_id=row[8],
+            rev_parent_id=row[9],
+            user=_user(row[4:6], row[12:]),
             comment=row[10],
             content_model=row[11],
             text=_text(rev_id, row),
@@ -131,12 +135,15 @@ class DumpIndex:
 
 
 def _text(rev_id: int, row: tuple[Any, ...]) -> IndexedText:
-    seconds, state, text_bytes, packed = row[:4]
-    return IndexedText(rev_id, datetime.fromtimestamp(seconds, UTC), TextState(state), text_bytes, packed)
+    seconds, state, text_bytes, packed, user_id, user_text = row[:6]
+    named = None if user_text is None else RevisionUser(user_id or None, user_text, is_known=False)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return IndexedText(rev_id, moment, TextState(state), text_bytes, packed, named)
 
 
-def _user(row: tuple[Any, ...]) -> RevisionUser | None:
-    user_id, user_text, _, _, is_listed, groups, registration = row
+def _user(named: tuple[Any, ...], facts: tuple[Any, ...]) -> RevisionUser | None:
+    user_id, user_text = named
+    is_listed, groups, registration = facts
     if user_text is None:
         return None
     if not is_listed:

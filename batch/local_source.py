@@ -177,7 +177,7 @@ class DumpRevisionSource:
                 rev_id=request.rev_id,
             )
         found = self._text_of_parent(index, request, request.rev_parent_id)
-        return ParentRevision(found.text(zstandard.ZstdDecompressor()), found.rev_dt)
+        return ParentRevision(found.text(zstandard.ZstdDecompressor()), found.rev_dt, found.user)
 
     def _text_of_parent(self, index: DumpIndex, request: RevisionRequest, parent_id: int) -> IndexedText:
         found = index.text(parent_id)
@@ -204,4 +204,5 @@ def _revision(
         comment=found.comment,
         user=found.user,
         parent_dt=None if parent is None else parent.rev_dt,
+        parent_user=None if parent is None else parent.user,
     )

@@ -94,6 +94,7 @@ async def test_a_revision_comes_with_its_parent_and_editor(source: DumpRevisionS
     assert (found.text, found.parent_text, found.rev_parent_id) == ("one two", "one", 1)
     assert found.rev_dt == datetime(2024, 1, 1, 0, 0, 2, tzinfo=UTC)
     assert found.parent_dt == datetime(2024, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert found.parent_user == RevisionUser(3, "Ann", is_known=False)
     assert found.comment == "c"
     await source.close()
 
@@ -101,6 +102,7 @@ async def test_a_revision_comes_with_its_parent_and_editor(source: DumpRevisionS
 async def test_a_first_revision_has_no_parent_text(source: DumpRevisionSource) -> None:
     found = await source.get(asked(1))
     assert (found.rev_parent_id, found.parent_text, found.parent_dt) == (None, None, None)
+    assert found.parent_user is None
     await source.close()
 
 
