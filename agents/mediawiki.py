@@ -16,7 +16,8 @@ from agents.mediawiki_links import PageLinks
 from agents.mediawiki_revisions import RevisionQueries
 from agents.mediawiki_verdict import found, no_parent, parent_of, text_of, unavailable
 from agents.user_agent import require_contact
-from schemas.errors import ContentUnavailable, RevisionNotFound, SettingsError
+from schemas.errors import ContentError, ContentUnavailable, RevisionNotFound, SettingsError
+from schemas.prediction import ScoreFailure
 from schemas.revision import PageRequest, ParentRevision, Revision, RevisionRequest, RevisionUser
 
 # The top-level label starts with a letter, so that an event cannot lead us to a bare address.
@@ -138,12 +139,17 @@ class MediaWikiSource:
         elif parent is None or parent_id != named_parent_id:
             parent = wiki.revision(parent_id)
         user = await self._user(wiki, request, page.revision)
-        parent_revision, parent_text = None, None
+        parent_revision, parent_text, parent_failure = None, None, None
         if parent is not None and parent_id is not None:
             outcome = await parent
-            parent_revision, parent_text = parent_of(
-                request, parent_id, outcome, self._settings.max_text_bytes
-            )
+            try:
+                parent_revision, parent_text = parent_of(
+                    request, parent_id, outcome, self._settings.max_text_bytes
+                )
+            except ContentError as error:
+                if error.retryable or not request.may_lack_parent:
+                    raise
+                parent_failure = ScoreFailure(error.code, error.message)
         return Revision(
             wiki_id=request.wiki_id,
             page_id=page.page_id,
@@ -159,6 +165,7 @@ class MediaWikiSource:
             user=user,
             parent_dt=None if parent_revision is None else parent_revision.timestamp,
             parent_user=None if parent_revision is None else _named(parent_revision),
+            parent_failure=parent_failure,
         )
 
     async def parent(self, request: RevisionRequest) -> ParentRevision:

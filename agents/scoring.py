@@ -88,7 +88,9 @@ class RevisionScoring:
                 if injected:
                     revision = replace(revision, injected=injected)
                 content = iter(
-                    await self._pool.score(revision, reading, with_features=with_features, priority=priority)
+                    await self._score_content(
+                        revision, reading, with_features=with_features, priority=priority
+                    )
                 )
         return [replace(next(content if info.reads_content else inline), model=info.id) for info in infos]
 
@@ -111,8 +113,28 @@ class RevisionScoring:
         Raises:
             EngineError: Scoring processes cannot be started.
         """
-        scored = await self._pool.score(revision, models, priority=priority, spent=spent)
+        scored = await self._score_content(revision, models, priority=priority, spent=spent)
         return [replace(one, model=info.id) for one, info in zip(scored, models, strict=True)]
+
+    async def _score_content(
+        self,
+        revision: Revision,
+        models: Sequence[ModelInfo],
+        *,
+        priority: Priority,
+        with_features: bool = False,
+        spent: Callable[[float], None] | None = None,
+    ) -> list[ScoredModel]:
+        """Score with the models that can do without what the revision lacks; the others fail."""
+        failure = revision.parent_failure
+        asked = [info for info in models if failure is None or info.reads_text_alone]
+        scored = await self._pool.score(
+            revision, asked, with_features=with_features, priority=priority, spent=spent
+        )
+        if failure is None:
+            return scored
+        answers = iter(scored)
+        return [next(answers) if info.reads_text_alone else ScoredModel(info.id, failure) for info in models]
 
     async def _score_inline(
         self, revision: Revision, models: Sequence[ModelInfo], *, with_features: bool
@@ -137,13 +159,15 @@ class RevisionScoring:
     ) -> Revision | ScoreFailure:
         """Return a revision with all that models read, or what is wrong with it for good.
 
+        One whose parent alone cannot be had says so in ``parent_failure``.
+
         Raises:
             ContentUnavailable: As `score`.
         """
         try:
             async with asyncio.timeout(content_seconds):
-                revision = await self._content.get(request)
-            self._check_size(revision)
+                revision = await self._content.get(replace(request, may_lack_parent=True))
+            self._check_size(revision, revision.text)
         except TimeoutError as error:
             raise ContentUnavailable(
                 f"Revision {request.rev_id} of {request.wiki_id} cannot be had now: its wiki did not answer "
@@ -155,20 +179,24 @@ class RevisionScoring:
             if error.retryable:
                 raise
             return ScoreFailure(code=error.code, message=error.message)
+        try:
+            self._check_size(revision, revision.parent_text)
+        except ContentTooLarge as error:
+            failure = ScoreFailure(code=error.code, message=error.message)
+            revision = replace(revision, parent_text=None, parent_failure=failure)
         return revision
 
-    def _check_size(self, revision: Revision) -> None:
-        for text in (revision.text, revision.parent_text):
-            # A character takes at most four bytes, so most texts need no counting.
-            if text is not None and len(text) * 4 > self._max_text_bytes:
-                size_bytes = len(text.encode(errors="surrogatepass"))
-                if size_bytes > self._max_text_bytes:
-                    raise ContentTooLarge(
-                        f"Revision {revision.rev_id} of {revision.wiki_id}, or its parent, has a text of "
-                        f"{size_bytes} bytes; the limit is {self._max_text_bytes} (max_text_bytes).",
-                        wiki_id=revision.wiki_id,
-                        rev_id=revision.rev_id,
-                    )
+    def _check_size(self, revision: Revision, text: str | None) -> None:
+        # A character takes at most four bytes, so most texts need no counting.
+        if text is not None and len(text) * 4 > self._max_text_bytes:
+            size_bytes = len(text.encode(errors="surrogatepass"))
+            if size_bytes > self._max_text_bytes:
+                raise ContentTooLarge(
+                    f"Revision {revision.rev_id} of {revision.wiki_id}, or its parent, has a text of "
+                    f"{size_bytes} bytes; the limit is {self._max_text_bytes} (max_text_bytes).",
+                    wiki_id=revision.wiki_id,
+                    rev_id=revision.rev_id,
+                )
 
 
 def without_content(request: RevisionRequest) -> Revision:

@@ -5,6 +5,8 @@ from msgspec.structs import replace
 from agents.content import WikiSource
 from agents.known_texts import KnownTexts
 from agents.told_revision import as_parent
+from schemas.errors import ContentError
+from schemas.prediction import ScoreFailure
 from schemas.revision import Revision, RevisionRequest
 
 
@@ -36,7 +38,12 @@ class ToldContent:
             return told
         parent = self._texts.get(told.wiki_id, told.rev_parent_id)
         if parent is None:
-            parent = await self._wiki.parent(request)
+            try:
+                parent = await self._wiki.parent(request)
+            except ContentError as error:
+                if error.retryable or not request.may_lack_parent:
+                    raise
+                return replace(told, parent_failure=ScoreFailure(error.code, error.message))
         return replace(told, parent_text=parent.text, parent_dt=parent.rev_dt, parent_user=parent.user)
 
     async def close(self) -> None:

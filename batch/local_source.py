@@ -6,17 +6,20 @@ from functools import partial
 from pathlib import Path
 
 import zstandard
+from msgspec.structs import replace
 
 from batch.index_builder import build_index
 from batch.local_index import DumpIndex, IndexedRevision, IndexedText
 from batch.refusals import Refusals
 from batch.users_beside import users_beside
 from schemas.errors import (
+    ContentError,
     ParentNotFound,
     RevisionNotFound,
     RevstreamError,
     SourceError,
 )
+from schemas.prediction import ScoreFailure
 from schemas.revision import ParentRevision, Revision, RevisionRequest
 
 MAX_TEXT_BYTES = 8 << 20
@@ -92,12 +95,18 @@ class DumpRevisionSource:
         """
         run_in_thread = partial(asyncio.get_running_loop().run_in_executor, self._thread)
         if self._index is None or self._index.size_bytes > _INLINE_INDEX_BYTES:
-            found, parent = await run_in_thread(self._find, request)
+            found, parent, failure = await run_in_thread(self._find, request)
         else:
-            found, parent = self._find(request)
+            found, parent, failure = self._find(request)
         if found.text.text_bytes + (0 if parent is None else parent.text_bytes) > _INLINE_TEXT_BYTES:
-            return await run_in_thread(_revision, request, found, parent, zstandard.ZstdDecompressor())
-        return _revision(request, found, parent, self._unpacker)
+            unpacker = zstandard.ZstdDecompressor()
+            revision = await run_in_thread(_revision, request, found, parent, unpacker)
+        else:
+            revision = _revision(request, found, parent, self._unpacker)
+        if failure is None:
+            return revision
+        parent_id = found.rev_parent_id or request.rev_parent_id
+        return replace(revision, rev_parent_id=parent_id, parent_failure=failure)
 
     async def parent(self, request: RevisionRequest) -> ParentRevision:
         """Return the text of the parent that a request names, alone.
@@ -144,8 +153,10 @@ class DumpRevisionSource:
             )
         return index
 
-    def _find(self, request: RevisionRequest) -> tuple[IndexedRevision, IndexedText | None]:
-        """Return the revision and its parent's text, both readable and still packed."""
+    def _find(
+        self, request: RevisionRequest
+    ) -> tuple[IndexedRevision, IndexedText | None, ScoreFailure | None]:
+        """Return the revision and its parent's text, both readable and still packed, or why there is none."""
         index = self._opened()
         if request.wiki_id != self._wiki_id:
             raise RevisionNotFound(
@@ -164,8 +175,13 @@ class DumpRevisionSource:
         self._refusals.require_text(found.text, request.wiki_id, request.rev_id)
         parent_id = found.rev_parent_id or request.rev_parent_id
         if parent_id is None:
-            return found, None
-        return found, self._text_of_parent(index, request, parent_id)
+            return found, None, None
+        try:
+            return found, self._text_of_parent(index, request, parent_id), None
+        except ContentError as error:
+            if not request.may_lack_parent:
+                raise
+            return found, None, ScoreFailure(error.code, error.message)
 
     def _find_parent(self, request: RevisionRequest) -> ParentRevision:
         index = self._opened()

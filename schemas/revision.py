@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from schemas.prediction import Injected
+from schemas.prediction import Injected, ScoreFailure
 
 
 class RevisionRequest(Struct, frozen=True):
@@ -16,6 +16,8 @@ class RevisionRequest(Struct, frozen=True):
         rev_parent_id: Id of the parent where the event names one; None when it has none or is unknown.
         domain: Host name of the wiki, ``en.wikipedia.org``, where known.
         told: The revision as its event tells it, without its parent; None where it does not tell all of it.
+        may_lack_parent: Whether a revision whose parent cannot be had is wanted all the same, with
+            ``parent_failure``, for the models that read its own text alone.
     """
 
     wiki_id: str
@@ -23,6 +25,7 @@ class RevisionRequest(Struct, frozen=True):
     rev_parent_id: int | None = None
     domain: str | None = None
     told: "Revision | None" = None
+    may_lack_parent: bool = False
 
 
 class PageRequest(Struct, frozen=True):
@@ -84,6 +87,8 @@ class Revision(Struct, frozen=True):
         parent_dt: When the parent was saved.
         parent_user: Who saved the parent, id and name; None without a parent, where hidden or unknown.
         outlinks: Wikidata ids of the pages that it links to; None where the source does not know them.
+        parent_failure: Why its parent's text is not here, for good; only where the request has
+            ``may_lack_parent``.
         injected: What a client wants to be read in the place of what is computed. A score of that is no score
             of the revision: it is given to who asked, and never kept.
     """
@@ -104,6 +109,7 @@ class Revision(Struct, frozen=True):
     parent_user: RevisionUser | None = None
     outlinks: tuple[str, ...] | None = None
     injected: Injected | None = None
+    parent_failure: ScoreFailure | None = None
 
 
 class ParentRevision(Struct, frozen=True):

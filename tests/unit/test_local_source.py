@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agents.content import RevisionSource
 from batch.index_builder import build_index
@@ -19,6 +20,7 @@ from schemas.errors import (
     RevisionNotFound,
     SourceError,
 )
+from schemas.prediction import ScoreFailure
 from schemas.revision import RevisionRequest, RevisionUser
 
 HEAD = '<mediawiki version="0.11" xml:lang="en"><siteinfo><dbname>testwiki</dbname></siteinfo>'
@@ -122,6 +124,26 @@ async def test_missing_hidden_and_too_large_are_told_apart(source: DumpRevisionS
         assert type(caught.value) is kind
         assert caught.value.fields["rev_id"] == rev_id
         assert not caught.value.retryable
+    await source.close()
+
+
+async def test_a_revision_whose_parent_is_missing_is_given_to_those_who_can_do_without(
+    source: DumpRevisionSource,
+) -> None:
+    found = await source.get(replace(asked(4), may_lack_parent=True))
+    assert (found.rev_parent_id, found.parent_text, found.parent_dt, found.parent_user) == (
+        3,
+        None,
+        None,
+        None,
+    )
+    assert found.text
+    with pytest.raises(ParentNotFound) as caught:
+        await source.get(asked(4))
+    assert found.parent_failure == ScoreFailure(ParentNotFound.code, caught.value.message)
+    assert (await source.get(replace(asked(2), may_lack_parent=True))).parent_failure is None
+    with pytest.raises(RevisionDeleted):
+        await source.get(replace(asked(3), may_lack_parent=True))
     await source.close()
 
 

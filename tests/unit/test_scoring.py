@@ -59,6 +59,25 @@ class SignedContent(ScriptedContent):
         return replace(await super().get(request), user=EDITOR)
 
 
+class OrphanedContent(ScriptedContent):
+    """Content without parents."""
+
+    def __init__(self, why: ScoreFailure) -> None:
+        super().__init__()
+        self._why = why
+
+    async def get(self, request: RevisionRequest) -> Revision:
+        assert request.may_lack_parent
+        return replace(await super().get(request), parent_text=None, parent_failure=self._why)
+
+
+class LongParentContent(ScriptedContent):
+    """Content with parents over the limit."""
+
+    async def get(self, request: RevisionRequest) -> Revision:
+        return replace(await super().get(request), parent_text="x" * (LIMIT_BYTES + 1))
+
+
 @asynccontextmanager
 async def scoring(folder: Path) -> AsyncIterator[Scoring]:
     async with running(lengths) as pool:
@@ -91,7 +110,41 @@ async def test_one_artefact_under_two_names_answers_under_both(tmp_path: Path) -
 async def test_the_text_is_fetched_once_for_all_models_and_as_the_event_names_it(tmp_path: Path) -> None:
     async with scoring(tmp_path) as given:
         await given.score("length", "revid", "other")
-        assert given.content.asked == [REQUEST]
+        assert given.content.asked == [replace(REQUEST, may_lack_parent=True)]
+
+
+async def test_what_a_parent_lacks_fails_only_the_models_that_read_more_than_the_text(tmp_path: Path) -> None:
+    why = ScoreFailure("parent_not_found", "The parent is hidden.")
+    async with running(lengths) as pool:
+        given = Scoring(tmp_path, pool)
+        content = OrphanedContent(why)
+        content.texts[1205] = "seven."
+        orphaned = RevisionScoring(content, pool, {}, max_text_bytes=LIMIT_BYTES)
+        reads_more = given.models["other"]
+        models = {"length": replace(given.models["length"], reads_text_alone=True), "other": reads_more}
+        length, other = await orphaned.score(REQUEST, models, priority=Priority.STREAM)
+        assert probability(length) == 6
+        assert other == ScoredModel(reads_more.id, why)
+        fetched = await orphaned.fetch(REQUEST)
+        assert isinstance(fetched, Revision)
+        [alone] = await orphaned.score_fetched(fetched, [reads_more], priority=Priority.STREAM)
+        assert alone == other
+
+
+async def test_a_parent_that_is_too_large_is_as_one_that_is_not_there(tmp_path: Path) -> None:
+    async with running(lengths) as pool:
+        given = Scoring(tmp_path, pool)
+        content = LongParentContent()
+        content.texts[1205] = "seven."
+        scoring = RevisionScoring(content, pool, {}, max_text_bytes=LIMIT_BYTES)
+        models = {
+            "length": replace(given.models["length"], reads_text_alone=True),
+            "other": given.models["other"],
+        }
+        length, other = await scoring.score(REQUEST, models, priority=Priority.STREAM)
+        assert probability(length) == 6
+        assert isinstance(other.outcome, ScoreFailure)
+        assert other.outcome.code == "content_too_large"
 
 
 async def test_a_model_that_reads_no_text_fetches_none(tmp_path: Path) -> None:

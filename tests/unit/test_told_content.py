@@ -18,6 +18,7 @@ from schemas.decode import decode_event
 from schemas.errors import ParentNotFound
 from schemas.keys import PAGE_CONTENT_CHANGE_TOPIC
 from schemas.page_change import PageChange
+from schemas.prediction import ScoreFailure
 from schemas.revision import ParentRevision, Revision, RevisionRequest, RevisionUser
 from tests.input_events import encoded, page_change, user
 from tests.mediawiki_api import USER_AGENT, MediaWikiApi, WikiRevision, WikiUser
@@ -114,10 +115,16 @@ async def test_a_first_revision_asks_the_wiki_for_nothing() -> None:
 
 
 async def test_a_parent_that_the_wiki_hides_is_named_as_missing() -> None:
-    api = MediaWikiApi([dataclasses.replace(PARENT, is_text_hidden=True)])
+    api = MediaWikiApi([dataclasses.replace(PARENT, is_text_hidden=True), SAVED], [EDITOR])
     async with content_over(api) as (content, _):
-        with pytest.raises(ParentNotFound):
-            await content.get(replace(ASKED, told=told(content_change())))
+        asked = replace(ASKED, told=told(content_change()))
+        with pytest.raises(ParentNotFound) as caught:
+            await content.get(asked)
+        # Told or fetched, those who can do without it get the same.
+        for each in (asked, ASKED):
+            found = await content.get(replace(each, may_lack_parent=True))
+            assert (found.text, found.rev_parent_id, found.parent_text) == (TEXT, asked.rev_parent_id, None)
+            assert found.parent_failure == ScoreFailure(ParentNotFound.code, caught.value.message)
 
 
 @pytest.mark.parametrize(
