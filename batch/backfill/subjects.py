@@ -66,6 +66,7 @@ def subject_of(chunk: Chunk, place: int, *, users: UserLookup, refusals: Refusal
         comment=one.comment,
         user=None if text.user is None else _user(text.user, users),
         parent_dt=None if parent is None else parent.rev_dt,
+        parent_user=None if parent is None else _named(parent.user),
     )
     return Subject(revision, refusal, parent_refusal)
 
@@ -79,3 +80,8 @@ def is_bot(user: RevisionUser | None) -> bool | None:
 
 def _user(user: DumpUser, users: UserLookup) -> RevisionUser:
     return users(user.user_id, user.user_text)
+
+
+def _named(user: DumpUser | None) -> RevisionUser | None:
+    """Return who saved a parent: no more is told of them, wherever a revision comes from."""
+    return None if user is None else RevisionUser(user.user_id or None, user.user_text, is_known=False)
