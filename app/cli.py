@@ -22,6 +22,7 @@ from app.cli_options import (
     require_positive,
     takes_settings,
 )
+from app.cli_parity import parity
 from app.cli_rules import rules
 from app.cli_snapshot import snapshot
 from app.settings import Settings
@@ -155,3 +156,4 @@ main.add_command(rules)
 main.add_command(checkpoint)
 main.add_command(snapshot)
 main.add_command(backfill)
+main.add_command(parity)

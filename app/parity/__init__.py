@@ -1,0 +1,1 @@
+"""Whether live scoring and a backfill say the same of every revision of a dump."""
