@@ -102,10 +102,10 @@ _PAGES: Final = (
         ),
     ),
     (
-        # Imported: ids in the order of the import, times long ago.
+        # Imported: ids in the order of the import, times long ago, and a parent behind its child.
         "<title>Imported page</title><ns>0</ns><id>3</id>",
         (
-            _Rev(40, f"{_RIVER}Written here."),
+            _Rev(40, f"{_RIVER}Written here.", 51),
             _Rev(50, f"{_RIVER}Written there.", None, _IMPORTED, dt="2003-02-01T00:00:01Z"),
             _Rev(51, f"{_RIVER}Written there, again.", 50, _IMPORTED, dt="2004-02-01T00:00:01Z"),
             _Rev(56, f"{_RIVER}Written here, again.", 40, dt="2015-02-01T00:00:01Z"),

@@ -67,7 +67,7 @@ class Chunk(Struct, frozen=True, array_like=True):
         source: Name of the file that they are from.
         pages: That the revisions are of.
         texts: Of the revisions and their parents.
-        revisions: In the order of the file; never none.
+        revisions: In the order of the file, but those whose parents stand behind them; never none.
     """
 
     part: int

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from batch.backfill.chunk import Chunk, ChunkPage, ChunkRevision, ChunkText
 from batch.backfill.filters import Filters
-from batch.backfill.parents import ParentTexts
+from batch.backfill.parents import REMEMBERED_CHARS, ParentTexts
 from batch.dump_revision import DumpPage, DumpRevision
 from batch.index_builder import VERSIONS_WITHOUT_PARENT, text_state
 from schemas.errors import SourceError
@@ -61,6 +61,9 @@ class Chunker:
         self._page: DumpPage | None = None
         self._before: int | None = None
         self._latest: _Chosen | None = None
+        # By the parent that they wait for. Of a history that was imported, parents often stand behind.
+        self._waiting: dict[int, list[_Chosen]] = {}
+        self._waiting_chars = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -110,6 +113,7 @@ class Chunker:
         parent_id = revision.rev_parent_id if is_told else self._before
         self._before = rev_id
         text = ChunkText(rev_id, revision.rev_dt, revision.user, text_state(revision), revision.text or "")
+        self._give(text)
         if self._filters.admits(revision):
             self._choose(revision, parent_id, text)
         self._parents.add(text)
@@ -122,11 +126,39 @@ class Chunker:
         parent = None if parent_id is None else self._parents.get(parent_id)
         one = _Chosen(revision, parent_id, text, parent)
         if not filters.is_latest_only:
-            self._add(one)
+            if parent_id is None or parent is not None:
+                self._add(one)
+            else:
+                self._wait(one, parent_id)
         elif self._latest is None or self._latest.order < one.order:
             self._latest = one
 
+    def _wait(self, one: "_Chosen", parent_id: int) -> None:
+        """Hold a revision back until its parent comes, its page ends, or too much is held."""
+        self._waiting.setdefault(parent_id, []).append(one)
+        self._waiting_chars += len(one.text.text)
+        if self._waiting_chars > REMEMBERED_CHARS:
+            self._give_up()
+
+    def _give(self, text: ChunkText) -> None:
+        """Add the revisions that wait for a text."""
+        for one in self._waiting.pop(text.rev_id, ()):
+            self._waiting_chars -= len(one.text.text)
+            self._add(one._replace(parent=text))
+        latest = self._latest
+        if latest is not None and latest.parent is None and latest.parent_id == text.rev_id:
+            self._latest = latest._replace(parent=text)
+
+    def _give_up(self) -> None:
+        """Add the revisions whose parents did not come."""
+        for waiting in self._waiting.values():
+            for one in waiting:
+                self._add(one)
+        self._waiting.clear()
+        self._waiting_chars = 0
+
     def _end_page(self) -> Iterator[Chunk]:
+        self._give_up()
         if self._latest is not None:
             if self._filters.samples(self._latest.text.rev_id):
                 self._add(self._latest)

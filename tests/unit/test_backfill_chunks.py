@@ -112,6 +112,35 @@ def test_a_parent_that_is_not_the_revision_before_is_found(limit_chars: int) -> 
     assert [one.rev_parent_id for one in chunks[0].revisions] == [None, 1, 1, 2, 99]
 
 
+def test_a_parent_that_stands_behind_its_child_is_found() -> None:
+    pages = page_of(1), page_of(2)
+    texts = {rev_id: f"text {rev_id}" for rev_id in range(1, 8)}
+    told = [(3, 5), (4, 5), (5, 1), (6, 99), (1, None)]
+    read = [revision_of(pages[0], rev_id, parent, texts[rev_id]) for rev_id, parent in told]
+    (chunk,) = cut([*read, revision_of(pages[1], 7, 3, texts[7])], chunk_bytes=ROOMY)
+    expected = {1: None, 3: texts[5], 4: texts[5], 5: texts[1], 6: None, 7: None}
+    assert parents([chunk]) == expected
+    assert sorted(rev_ids([chunk])[0]) == sorted(expected)
+    assert {chunk.rev_id(place): one.rev_parent_id for place, one in enumerate(chunk.revisions)} == {
+        **dict(told),
+        7: 3,
+    }
+    (latest,) = cut(read[::-1], Filters(is_latest_only=True), chunk_bytes=ROOMY)
+    assert parents([latest]) == {6: None}
+    (last,) = cut(
+        read[:3], Filters(until=BEGIN + timedelta(hours=4.5), is_latest_only=True), chunk_bytes=ROOMY
+    )
+    assert parents([last]) == {4: texts[5]}
+
+
+def test_what_waits_for_its_parent_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batch.backfill.chunks.REMEMBERED_CHARS", 250)
+    page = page_of(1)
+    read = [revision_of(page, rev_id, 9, "x" * 100) for rev_id in range(1, 5)]
+    chunks = cut([*read, revision_of(page, 9, None, "late")], chunk_bytes=ROOMY)
+    assert parents(chunks) == {1: None, 2: None, 3: None, 4: "late", 9: None}
+
+
 def test_the_texts_of_a_page_are_no_parents_of_the_next() -> None:
     pages = page_of(1), page_of(2)
     read = [revision_of(pages[0], 1, None, "a"), revision_of(pages[1], 2, 1, "b")]
