@@ -1,0 +1,276 @@
+"""How much faster a backfill is than the loop that a user writes, dump file to Parquet, in the same run.
+
+``python -m tests.bench.backfill`` prints JSON. N1 is that loop: for each model revscoring's solver with a
+cache of its own and ``Model.score``; N2 shares one cache among the models. Both read the dump with our
+reader, as mwxml 0.3.3, which revscoring's pins ask for, reads no dump of export-0.11; it would take longer.
+Times are CPU time of the whole tree of processes; those of N1 and N2 are of a sample of the revisions. Scores
+of the sample are compared with those in the snapshot to the last bit, and a difference ends the run with
+status 1.
+
+``whole`` counts start, models, planning and the sort at the end; ``work`` is what grows with the dump. What
+is around features is all of ``work`` but them. ``memory`` is of a made dump of ``--gigabytes``.
+"""
+
+import argparse
+import bz2
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import psutil
+import zstandard
+from msgspec.structs import replace
+
+from batch.compression import open_unpacked
+from batch.snapshot import open_snapshot
+from schemas.prediction import Score
+from schemas.revision import Revision
+from tests.bench import engine_corpora as corpora
+from tests.bench.engine_models import ReferenceModel, ask_dictionaries_directly, reference_models
+from tests.bench.engine_models import artefacts_folder as folder_of
+from tests.bench.engine_ways import naive
+from tests.bench.report import emit
+from tests.conftest import shared_folder
+from tests.histories import edited
+
+_ROOT = Path(__file__).resolve().parents[2]
+_HEAD = (
+    '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11"><siteinfo><dbname>enwiki'
+    '</dbname><namespaces><namespace key="0" /></namespaces></siteinfo>\n'
+)
+
+
+def written_dump(pages: Iterator[Sequence[Revision]]) -> Iterator[bytes]:
+    """Yield a dump of made histories."""
+    yield _HEAD.encode()
+    for page in pages:
+        first = page[0]
+        yield f"<page><title>{first.page_title}</title><ns>0</ns><id>{first.page_id}</id>\n".encode()
+        for one in page:
+            parent = "" if one.rev_parent_id is None else f"<parentid>{one.rev_parent_id}</parentid>"
+            user = one.user
+            assert user is not None
+            who = (
+                f"<username>{user.user_text}</username><id>{user.user_id}</id>"
+                if user.user_id
+                else f"<ip>{user.user_text}</ip>"
+            )
+            yield (
+                f"<revision><id>{one.rev_id}</id>{parent}"
+                f"<timestamp>{one.rev_dt:%Y-%m-%dT%H:%M:%SZ}</timestamp><contributor>{who}</contributor>"
+                f"<comment>{one.comment}</comment><model>wikitext</model><format>text/x-wiki</format>"
+                f'<text xml:space="preserve">{escape(one.text)}</text></revision>\n'
+            ).encode()
+        yield b"</page>\n"
+    yield b"</mediawiki>\n"
+
+
+def histories(articles: Sequence[str], edits: int) -> Iterator[Sequence[Revision]]:
+    """Yield histories without end, of the articles in turn."""
+    for number in count():
+        found = edited([articles[number % len(articles)]], edits=edits, seed=number)
+        page_id = number + 1
+        yield [_of_page(one, page_id) for one in found]
+
+
+def _of_page(one: Revision, page_id: int) -> Revision:
+    shift = (page_id - 1) * 1000
+    parent = None if one.rev_parent_id is None else one.rev_parent_id + shift
+    return replace(
+        one, page_id=page_id, page_title=f"Article {page_id}", rev_id=one.rev_id + shift, rev_parent_id=parent
+    )
+
+
+def ours(
+    dump: Path, wiki_id: str, artefacts: Path, processes: int, sample: float = 1.0
+) -> tuple[dict[str, Any], dict[int, list[Score]]]:
+    """Backfill a dump in a process of its own; return what it took, and scores by revision."""
+    with tempfile.TemporaryDirectory() as into:
+        asked = {
+            "dump": str(dump),
+            "wiki_id": wiki_id,
+            "artefacts": str(artefacts),
+            "into": into,
+            "processes": processes,
+            "sample": sample,
+        }
+        command = [sys.executable, "-m", "tests.bench.backfill_process", json.dumps(asked)]
+        with (
+            subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE) as process,
+            _Peak(process.pid) as peak,
+        ):
+            assert process.stdout is not None
+            told: dict[str, Any] = json.loads(process.stdout.read() or b"{}")
+            # Who ends a tree is told the time of all that its processes waited for.
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"a backfill ended with {process.returncode}")
+        scores: dict[int, list[Score]] = {}
+        for row in open_snapshot(Path(told.pop("path"))).rows(is_errors=False):
+            assert isinstance(row.outcome, Score)
+            scores.setdefault(row.rev_id, []).append(row.outcome)
+        return {
+            **told,
+            "whole_cpu_seconds": usage.ru_utime + usage.ru_stime,
+            "work_cpu_seconds": sum(told["phase_seconds"].values()),
+            "peak_mb": round(peak.bytes / 1e6, 1),
+        }, scores
+
+
+class _Peak:
+    """Looks at the memory of a tree of processes; pages that several share count once."""
+
+    def __init__(self, pid: int) -> None:
+        self.bytes = 0
+        self._process = psutil.Process(pid)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "_Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.5):
+            total = 0
+            try:
+                for process in (self._process, *self._process.children(recursive=True)):
+                    total += process.memory_full_info().pss
+            except psutil.Error:
+                continue
+            self.bytes = max(self.bytes, total)
+
+
+def beside_the_loop(
+    dump: Path, wiki_id: str, models: Sequence[ReferenceModel], artefacts: Path, sampled: int
+) -> dict[str, Any]:
+    """Backfill a dump with one process, and score a sample of it as a user does."""
+    began = time.process_time()
+    revisions = corpora.history(dump, wiki_id)
+    reading = (time.process_time() - began) / len(revisions)
+    step = max(1, len(revisions) // sampled)
+    chosen = revisions[::step]
+    first = [naive(models, one, is_shared=False) for one in chosen]
+    second = [naive(models, one, is_shared=True) for one in chosen]
+    told, scores = ours(dump, wiki_id, artefacts, 1)
+    different = compared = 0
+    for one, answer in zip(chosen, first, strict=True):
+        for ours_, theirs in zip(scores[one.rev_id], answer.probabilities, strict=True):
+            compared += len(theirs)
+            different += sum(ours_.probability[label].hex() != each.hex() for label, each in theirs.items())
+    n1 = sum(answer.seconds for answer in first) / len(chosen) + reading
+    n2 = sum(answer.seconds for answer in second) / len(chosen) + reading
+    each = told["revisions"]
+    work, whole = told["work_cpu_seconds"] / each, told["whole_cpu_seconds"] / each
+    features = told["phase_seconds"]["features"] / each
+    return {
+        **told,
+        "mean_chars": round(sum(len(one.text) for one in revisions) / len(revisions)),
+        "sampled": len(chosen),
+        "n1_cpu_ms": round(n1 * 1e3, 2),
+        "n2_cpu_ms": round(n2 * 1e3, 2),
+        "work_cpu_ms": round(work * 1e3, 3),
+        "whole_cpu_ms": round(whole * 1e3, 3),
+        "work_times_n1": round(n1 / work, 1),
+        "work_times_n2": round(n2 / work, 1),
+        "whole_times_n1": round(n1 / whole, 1),
+        "around_features": round(1 - features / work, 4),
+        "probabilities_compared": compared,
+        "probabilities_different": different,
+    }
+
+
+def two_processes(dump: Path, wiki_id: str, artefacts: Path, rounds: int) -> dict[str, Any]:
+    """Backfill a dump with one scoring process and with two, in turns."""
+    walls: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for processes, found in walls.items():
+            found.append(ours(dump, wiki_id, artefacts, processes)[0]["wall_seconds"])
+    return {
+        "one_wall_seconds": min(walls[1]),
+        "two_wall_seconds": min(walls[2]),
+        "two_beside_one": round(min(walls[1]) / min(walls[2]), 3),
+        "load_1min": round(os.getloadavg()[0], 2),
+    }
+
+
+def memory(gigabytes: float, articles: Sequence[str], artefacts: Path, folder: Path) -> dict[str, Any]:
+    """Backfill a made dump of so many gigabytes, and look at the memory. One revision in fifty is scored."""
+    path, size = folder / "large.xml.zst", 0
+    with path.open("wb") as file, zstandard.ZstdCompressor(level=1).stream_writer(file) as packed:
+
+        def pages() -> Iterator[Sequence[Revision]]:
+            for page in histories(articles, 100):
+                if size > gigabytes * 1e9:
+                    return
+                yield page
+
+        for piece in written_dump(pages()):
+            size += len(piece)
+            packed.write(piece)
+    told, _ = ours(path, "enwiki", artefacts, 2, sample=0.02)
+    return {**told, "unpacked_bytes": size, "packed_bytes": path.stat().st_size}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    kept = Path(tempfile.gettempdir()) / "revstream-bench-engine"
+    parser.add_argument("--keep", type=Path, default=kept, help="keeps trained models")
+    parser.add_argument(
+        "--only", choices=["aawiki_7z", "aawiki_bz2", "36_kb_bz2", "two", "memory"], nargs="*"
+    )
+    parser.add_argument("--sampled", type=int, default=60, help="revisions that are scored as users do")
+    parser.add_argument("--rounds", type=int, default=3, help="of one process and two")
+    parser.add_argument("--gigabytes", type=float, default=10.0)
+    asked = parser.parse_args()
+    dumps = shared_folder() / "data" / "dumps"
+    learned = corpora.history(dumps / corpora.WIKITRUST, "enwiki")
+    models = reference_models(asked.keep, shared_folder(), learned[::2], 700)
+    models[0].solve(models[0].cache(learned[5]))
+    ask_dictionaries_directly()
+    artefacts = folder_of(asked.keep, 700)
+    wanted = asked.only or ["aawiki_7z", "aawiki_bz2", "36_kb_bz2", "two", "memory"]
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        articles = corpora.articles(shared_folder(), 20_000, 60_000, 18)
+        packed = folder / "aawiki.xml.bz2"
+        with open_unpacked(dumps / corpora.AAWIKI) as plain:
+            packed.write_bytes(bz2.compress(plain.read()))
+        made_dump = folder / "enwiki.xml.bz2"
+        if {"36_kb_bz2", "two"} & set(wanted):
+            pages = (page for page, _ in zip(histories(articles, 20), articles, strict=False))
+            made_dump.write_bytes(bz2.compress(b"".join(written_dump(pages))))
+        for name in wanted:
+            if name == "aawiki_7z":
+                figures[name] = beside_the_loop(
+                    dumps / corpora.AAWIKI, "aawiki", models, artefacts, asked.sampled
+                )
+            elif name == "aawiki_bz2":
+                figures[name] = beside_the_loop(packed, "aawiki", models, artefacts, asked.sampled)
+            elif name == "36_kb_bz2":
+                figures[name] = beside_the_loop(made_dump, "enwiki", models, artefacts, asked.sampled // 3)
+            elif name == "two":
+                figures[name] = two_processes(made_dump, "enwiki", artefacts, asked.rounds)
+            else:
+                figures[name] = memory(asked.gigabytes, articles, artefacts, folder)
+    emit("backfill", figures)
+    return int(any(row.get("probabilities_different") for row in figures.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
