@@ -89,14 +89,17 @@ def plan_backfill(settings: Settings, wish: Wish) -> Plan:
     return replace(plan, estimate=taken.estimate(plan, seconds))
 
 
-def run_backfill(settings: Settings, into: Path, wish: Wish, *, processes: int | None) -> Outcome:
+def run_backfill(
+    settings: Settings, into: Path, wish: Wish, *, processes: int | None, dask: str | None = None
+) -> Outcome:
     """Begin a backfill, or go on with it, and make its snapshot.
 
     Args:
         settings: Name models and limits.
         into: Folder of snapshots.
         wish: What is asked for.
-        processes: That score; None for one a core.
+        processes: That score; None for one a core, and with Dask for one a worker.
+        dask: Address of a scheduler, or ``local:N``; None for this machine alone.
 
     Raises:
         SourceError: Nothing can be read.
@@ -105,6 +108,8 @@ def run_backfill(settings: Settings, into: Path, wish: Wish, *, processes: int |
     """
     with SnapshotDraft(into, wish.snapshot) as draft:
         plan = begin(draft, wish, _models(settings), partial(_open_wiki, settings))
+        if dask is not None:
+            return _on_dask(dask, plan, draft, _means(settings, processes or 1))
         return asyncio.run(_watched(plan, draft, _means(settings, processes)))
 
 
@@ -151,6 +156,18 @@ def _means(settings: Settings, processes: int | None) -> Means:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
+
+
+def _on_dask(address: str, plan: Plan, draft: SnapshotDraft, means: Means) -> Outcome:
+    from batch.backfill.on_dask import run_on_dask  # noqa: PLC0415 - an extra, which few install
+
+    expected = sample(plan).estimate(plan).revisions
+    progress = Progress()
+
+    def watch() -> None:
+        _log.info("backfill", **_figures(plan, progress, expected))
+
+    return run_on_dask(address, plan, draft, means, progress, watch=watch)
 
 
 async def _watched(plan: Plan, draft: SnapshotDraft, means: Means) -> Outcome:

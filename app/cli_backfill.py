@@ -110,9 +110,14 @@ def plan(settings: Settings, into: Path, wish: Any, as_json: bool) -> None:
 @click.option(
     "--processes", type=click.IntRange(1), help="That score beside the one that reads. Default: one a core."
 )
+@click.option(
+    "--dask",
+    help="Address of a Dask scheduler, or local:N: its workers do the parts. They all see --into, dumps and "
+    "models under the same paths.",
+)
 @takes_settings(*_SETTINGS)
 @_takes_wish
-def run(settings: Settings, into: Path, wish: Any, processes: int | None) -> None:
+def run(settings: Settings, into: Path, wish: Any, processes: int | None, dask: str | None) -> None:
     """Score what the dumps hold and print where the snapshot lies.
 
     Run it again after a crash: it goes on where it stopped. The snapshot appears whole at the end. A dump
@@ -120,7 +125,7 @@ def run(settings: Settings, into: Path, wish: Any, processes: int | None) -> Non
     """
     from app.backfills import run_backfill
 
-    outcome = run_backfill(settings, into, wish, processes=processes)
+    outcome = run_backfill(settings, into, wish, processes=processes, dask=dask)
     click.echo(outcome.path)
     for defect in outcome.defects:
         click.echo(f"revstream: source_invalid: {defect}", err=True)

@@ -101,9 +101,7 @@ class SnapshotDraft:
             part: Of the input, from 0.
             number: Of the chunk in its part, from 0.
         """
-        folder = self.path / "chunks" / f"{part:06d}"
-        folder.mkdir(exist_ok=True)
-        return folder / f"{number:08d}.chunk"
+        return chunk_path_of(self.path, part, number)
 
     def chunks(self) -> list[Path]:
         """Return the chunk files that are there, sorted."""
@@ -213,6 +211,13 @@ class SnapshotDraft:
             metadata=metadata,
             ending=_ENDING,
         )
+
+
+def chunk_path_of(draft: Path, part: int, number: int) -> Path:
+    """Return where the rows of a chunk of a draft are to be written, for those who do not hold it."""
+    folder = draft / "chunks" / f"{part:06d}"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{number:08d}.chunk"
 
 
 def locked(path: Path) -> int:

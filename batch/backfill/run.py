@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -72,6 +72,17 @@ class Progress:
             self.spend(phase, seconds)
         self.fallbacks.update(done.fallbacks)
 
+    def add(self, counts: Mapping[str, Any]) -> None:
+        """Count what another run counted, by the names of attributes."""
+        for name, count in counts.items():
+            if not isinstance(count, Mapping):
+                setattr(self, name, getattr(self, name) + count)
+            elif name == "phase_seconds":
+                for phase, seconds in count.items():
+                    self.spend(phase, seconds)
+            else:
+                getattr(self, name).update(count)
+
     def spend(self, phase: str, seconds: float) -> None:
         """Count CPU time."""
         self.phase_seconds[phase] = self.phase_seconds.get(phase, 0.0) + seconds
@@ -99,7 +110,7 @@ class PartFiles:
     def write(self, part: int, done: PartDone) -> None:
         """Keep that a part is done, at once or not at all."""
         path = self._path(part)
-        beside = path.with_suffix(".partial")
+        beside = path.with_suffix(f".{os.getpid()}")
         with beside.open("wb") as file:
             file.write(msgspec.json.encode(done))
             file.flush()

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+import msgspec
 import psutil
 import zstandard
 from msgspec.structs import replace
@@ -91,7 +92,13 @@ def _of_page(one: Revision, page_id: int) -> Revision:
 
 
 def ours(
-    dump: Path, wiki_id: str, artefacts: Path, processes: int, sample: float = 1.0
+    dump: Path,
+    wiki_id: str,
+    artefacts: Path,
+    processes: int,
+    *,
+    sample: float = 1.0,
+    users: Path | None = None,
 ) -> tuple[dict[str, Any], dict[int, list[Score]]]:
     """Backfill a dump in a process of its own; return what it took, and scores by revision."""
     with tempfile.TemporaryDirectory() as into:
@@ -102,6 +109,7 @@ def ours(
             "into": into,
             "processes": processes,
             "sample": sample,
+            "users": [] if users is None else [str(users)],
         }
         command = [sys.executable, "-m", "tests.bench.backfill_process", json.dumps(asked)]
         with (
@@ -166,7 +174,12 @@ def beside_the_loop(
     chosen = revisions[::step]
     first = [naive(models, one, is_shared=False) for one in chosen]
     second = [naive(models, one, is_shared=True) for one in chosen]
-    told, scores = ours(dump, wiki_id, artefacts, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        # Both sides know the same of each editor: neither groups nor a registration.
+        users = Path(folder) / "bench.users.jsonl"
+        known = {one.user.user_text: one.user for one in revisions if one.user is not None}
+        users.write_bytes(b"".join(msgspec.json.encode(user) + b"\n" for user in known.values()))
+        told, scores = ours(dump, wiki_id, artefacts, 1, users=users)
     different = compared = 0
     for one, answer in zip(chosen, first, strict=True):
         for ours_, theirs in zip(scores[one.rev_id], answer.probabilities, strict=True):

@@ -18,14 +18,20 @@ from models.store import ModelStore
 
 
 def backfill(
-    *, dump: str, wiki_id: str, artefacts: str, into: str, processes: int, sample: float
+    *, dump: str, wiki_id: str, artefacts: str, into: str, processes: int, sample: float, users: list[str]
 ) -> dict[str, Any]:
     """Backfill a dump with all models of a folder."""
     store = ModelStore([Path(artefacts)])
     infos = [store.info(name) for name in store.names()]
     models = {info.artefact.partition("-")[2]: info for info in infos}
     named = {name: replace(info, id=replace(info.id, model_name=name)) for name, info in models.items()}
-    wish = Wish(snapshot="bench", sources=(dump,), wiki_id=wiki_id, filters=Filters(sample=sample))
+    wish = Wish(
+        snapshot="bench",
+        sources=(dump,),
+        wiki_id=wiki_id,
+        filters=Filters(sample=sample),
+        users=tuple(users),
+    )
     progress = Progress()
     with SnapshotDraft(Path(into), "bench") as draft:
         plan = begin(draft, wish, {wiki_id: named})
