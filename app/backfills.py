@@ -28,7 +28,9 @@ from batch.backfill.filters import Filters
 from batch.backfill.plan import Plan
 from batch.backfill.planning import Wish, make_plan
 from batch.backfill.run import Progress
+from batch.backfill.verify import rescored
 from batch.snapshot_draft import SnapshotDraft
+from batch.snapshot_verify import verify_snapshot
 from batch.user_facts import UserSource
 from schemas.catalogue import ModelInfo
 
@@ -111,6 +113,18 @@ def run_backfill(
         if dask is not None:
             return _on_dask(dask, plan, draft, _means(settings, processes or 1))
         return asyncio.run(_watched(plan, draft, _means(settings, processes)))
+
+
+def verify_backfill(settings: Settings, path: Path, *, share: float) -> tuple[int, list[str]]:
+    """Check a snapshot by itself and by scoring a share of its revisions once more.
+
+    Returns:
+        How many rows were scored anew, and what is wrong, in words.
+    """
+    found = [f"{finding.path}: {finding.message}" for finding in verify_snapshot(path)]
+    if found:
+        return 0, found
+    return rescored(path, _models(settings), _means(settings, None), share=share)
 
 
 def describe(plan: Plan) -> str:

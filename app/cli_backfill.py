@@ -131,3 +131,25 @@ def run(settings: Settings, into: Path, wish: Any, processes: int | None, dask: 
         click.echo(f"revstream: source_invalid: {defect}", err=True)
     if outcome.defects:
         sys.exit(FAILED)
+
+
+@backfill.command()
+@click.argument("snapshot", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.01,
+    show_default=True,
+    help="Of the revisions, by a hash of their ids, that are scored once more out of the same dumps.",
+)
+@takes_settings(*_SETTINGS)
+def verify(settings: Settings, snapshot: Path, share: float) -> None:
+    """Check a snapshot, score a share of it once more, and print what is wrong; exit 1 if anything is."""
+    from app.backfills import verify_backfill
+
+    compared, found = verify_backfill(settings, snapshot, share=share)
+    for words in found:
+        click.echo(words)
+    click.echo(f"{compared} rows were scored once more, {len(found)} findings", err=True)
+    if found:
+        sys.exit(FAILED)

@@ -147,3 +147,18 @@ def test_what_is_not_there_is_told(more: list[str], code: str, tmp_path: Path) -
     result = backfill("run", SAMPLE, tmp_path, *more)
     assert result.exit_code == 1
     assert f"revstream: {code}: " in result.stderr
+
+
+def test_a_snapshot_is_verified_by_scoring_some_of_it_once_more(tmp_path: Path) -> None:
+    assert backfill("run", SAMPLE, tmp_path, "--sample", "0.05").exit_code == 0
+    snapshot = tmp_path / "snapshot=one"
+    with logging_restored():
+        result = CliRunner().invoke(main, ["backfill", "verify", str(snapshot), "--share", "0.5"])
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    assert int(result.stderr.splitlines()[-1].split()[0]) > 20
+    (file,) = (path for path in snapshot.rglob("*.parquet") if "_errors" not in str(path))
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with logging_restored():
+        result = CliRunner().invoke(main, ["backfill", "verify", str(snapshot)])
+    assert result.exit_code == 1
+    assert "part-0000.parquet" in result.stdout
