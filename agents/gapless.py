@@ -136,6 +136,23 @@ class GaplessConsumer(Consumer):
             return None
         return behind
 
+    async def committed_all(self, topic: str, partitions: int) -> dict[int, int]:
+        """Return the offset behind the last record committed of each partition, whoever holds it.
+
+        Of those that are held here the rows are visible as well.
+        """
+        held = self.assignment()
+        committed = {}
+        for tp in (TP(topic, number) for number in range(partitions)):
+            is_known = tp in held and self._committed_offset.get(tp) is not None
+            offset = self._committed_offset[tp] if is_known else await self._committed_of(tp)
+            committed[tp.partition] = offset or 0
+        return committed
+
+    async def _committed_of(self, tp: TP) -> int | None:
+        """Return what the log knows to be committed of a partition; None where nothing is."""
+        raise NotImplementedError
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """End the generation before tables forget what it left uncommitted.
 
@@ -238,6 +255,11 @@ class GaplessConsumer(Consumer):
 
 class GaplessKafkaConsumer(GaplessConsumer, AIOKafkaConsumer):
     """Faust's Kafka consumer without gaps."""
+
+    async def _committed_of(self, tp: TP) -> int | None:
+        consumer = self._thread._ensure_consumer()
+        committed: int | None = await self._thread.call_thread(consumer.committed, TopicPartition(*tp))
+        return committed
 
     async def seek_to_committed(self) -> dict[TP, int]:
         """Go back to the committed offsets; changelogs are left to recovery, which seeks them itself."""

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from agents.kafka_access import NO_SECURITY, KafkaAccess
 from schemas.errors import BrokerUnavailable
-from tables.changelog import TopicRecord
+from tables.changelog import TopicRecord, is_quiet
 
 REQUEST_SECONDS = 5.0
 _DESCRIBED_SECONDS = 30.0
@@ -127,7 +127,14 @@ class KafkaTopicReader:
                         topic=topic,
                     )
         records = [
-            TopicRecord(partition.partition, record.offset, record.key, record.value, record.timestamp)
+            TopicRecord(
+                partition.partition,
+                record.offset,
+                record.key,
+                record.value,
+                record.timestamp,
+                is_quiet(record.headers),
+            )
             for partition, batch in batches.items()
             for record in batch
         ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from app.cli_load import load
 from app.cli_options import FAILED, KAFKA, LOGGING, takes_settings
 from app.cli_snapshot_diff import diff
 from app.settings import Settings
@@ -97,3 +98,4 @@ def prune(_: Settings, folder: Path, names: tuple[str, ...], takes_all: bool) ->
 
 
 snapshot.add_command(diff)
+snapshot.add_command(load)

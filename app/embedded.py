@@ -7,7 +7,7 @@ from typing import Any, cast
 import structlog
 
 from agents.embedded.erasure import Eraser
-from agents.embedded.house import backlog, keep_house
+from agents.embedded.house import backlog, keep_house, keep_short
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
 from agents.embedded.transport import Transport
@@ -17,6 +17,7 @@ from app.stream_app import StreamApp
 from app.windows import Windows
 from schemas.errors import SourceError
 from schemas.keys import PAGE_CHANGE_TOPIC
+from schemas.loaded import loaded_topic
 from schemas.on_demand import on_demand_topic
 from tables.predictions import Predictions
 
@@ -54,7 +55,9 @@ class EmbeddedEngine:
         # What was put off is in its own topic as well, and what clients asked for in the tables.
         kept |= dict.fromkeys((*self._windows.retry_topics, on_demand_topic(settings.app_id)), 0.0)
         eraser = Eraser(self._log, settings.app_id, self._predictions.rewrite)
-        return keep_house(self._log, kept, settings.app_id), eraser.run()
+        # Its records hold rows of many pages: what is suppressed is not looked for in them.
+        loaded = keep_short(self._log, loaded_topic(settings.app_id), settings.app_id)
+        return keep_house(self._log, kept, settings.app_id), eraser.run(), loaded
 
     async def feed(self, source: EventSource) -> None:
         """Take events from a source into the log until it ends.

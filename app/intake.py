@@ -9,6 +9,7 @@ from faust.types import TP, AppT
 from structlog import get_logger
 
 from app.api.intake import Intake, IntakeAccess
+from app.api.loading import Loads
 from app.settings import Settings
 from schemas.errors import EngineError, NotReady, RequestInvalid, RevstreamError, SettingsError
 from schemas.posted import PostedEvent
@@ -103,7 +104,7 @@ def _outcome(sending: "asyncio.Future[None]", *, is_late: bool) -> RevstreamErro
     )
 
 
-def intake_access(settings: Settings, intake: Intake) -> IntakeAccess:
+def intake_access(settings: Settings, intake: Intake, loads: Loads | None = None) -> IntakeAccess:
     """Return who may post events by the settings.
 
     Raises:
@@ -121,4 +122,4 @@ def intake_access(settings: Settings, intake: Intake) -> IntakeAccess:
         )
     if settings.intake == "off":
         return IntakeAccess(absence="This worker takes no events. Set intake to token to let it take them.")
-    return IntakeAccess(intake, settings.intake_token if wants_token else None)
+    return IntakeAccess(intake, settings.intake_token if wants_token else None, loads=loads)

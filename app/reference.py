@@ -18,6 +18,7 @@ from app.cli import main
 from app.cluster.metrics import ClusterMetrics, ClusterStatus
 from app.feed import FeedStatus
 from app.feed_metrics import FeedMetrics
+from app.load_metrics import LoadMetrics
 from app.metrics import Metrics
 from app.model_monitor import ModelMonitor
 from app.observer import StreamObserver
@@ -77,6 +78,7 @@ def metrics() -> str:
     ours.registry.register(TableMetrics(dict))
     ours.registry.register(ModelMonitor(Catalogue({}, {})))
     ours.registry.register(TextMetrics(KnownTexts(0).status))
+    ours.registry.register(LoadMetrics(dict))
     ours.registry.register(OnDemandMetrics(OnDemandStatus))
     ours.registry.register(ClusterMetrics(ClusterStatus))
     ours.registry.register(

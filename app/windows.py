@@ -1,4 +1,4 @@
-"""The windows of a worker: over its sources, what was put off, and scores that clients asked for."""
+"""The windows of a worker: over its sources, what was put off, scores for clients, and rows of snapshots."""
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from faust.types import TopicT
 
+from agents.loaded_rows import LoadKeeper
 from agents.on_demand_scores import OnDemandKeeper
 from agents.ordered import OrderedWindow, Turns, UnacknowledgedEvent, Wait
 from agents.pipeline import Pipeline
@@ -14,12 +15,15 @@ from app.stream_metrics import StreamStatus
 from schemas.retry import retry_topic
 
 _RETRIES_AT_ONCE: Final = 16
+# Each holds some hundred rows until it is committed.
+_LOADS_AT_ONCE: Final = 8
 
 
 class Windows:
-    """Reads topics of sources, their retry topics, and the scores that clients asked for, each in a window.
+    """Reads topics of sources, their retry topics, scores that clients asked for, and rows of snapshots.
 
-    A page has one turn at a time in all together, so that no two events write its rows at once.
+    Each has a window. A page has one turn at a time in all together but the last, which need none, so that no
+    two events write its rows at once.
 
     Args:
         app: The app.
@@ -31,6 +35,7 @@ class Windows:
         retry_size: Events in memory that were put off.
         ready: Awaited before the first event is taken.
         keeper: Takes the scores that clients asked for into the tables; None where there are none.
+        loads: Takes rows of snapshots into the tables; None where there are none.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class Windows:
         retry_size: int,
         ready: Callable[[], Awaitable[None]],
         keeper: OnDemandKeeper | None = None,
+        loads: LoadKeeper | None = None,
     ) -> None:
         self._app = app
         self._pipeline = pipeline
@@ -57,6 +63,7 @@ class Windows:
         self._sources: OrderedWindow | None = None
         self._retries: OrderedWindow | None = None
         self._asked: OrderedWindow | None = None
+        self._loads: OrderedWindow | None = None
         self.source_topics = tuple(source_topics)
         self._source_channel = _channel(app, self.source_topics, partitions)
         self._retry_channel = _channel(app, self.retry_topics, partitions)
@@ -65,6 +72,9 @@ class Windows:
         if keeper is not None:
             channel = _channel(app, (keeper.topic,), partitions)
             app.read(channel, self._reader_of(keeper), name="on_demand_scores")
+        if loads is not None:
+            channel = _channel(app, (loads.topic,), partitions)
+            app.read(channel, self._loader_of(loads), name="loaded_rows")
 
     def read(self, source_topics: Iterable[str]) -> None:
         """Read these topics from the start on. Call it before the app starts."""
@@ -97,7 +107,7 @@ class Windows:
 
     @property
     def _opened(self) -> list[OrderedWindow]:
-        windows = (self._sources, self._retries, self._asked)
+        windows = (self._sources, self._retries, self._asked, self._loads)
         return [window for window in windows if window is not None]
 
     async def _read_sources(self, stream: Any) -> None:
@@ -120,13 +130,27 @@ class Windows:
 
         return read
 
+    def _loader_of(self, loads: LoadKeeper) -> Callable[[Any], Awaitable[None]]:
+        async def read(stream: Any) -> None:
+            # Their records are of many pages each, and take no turn of any.
+            self._loads = self._window(loads.handle, _LOADS_AT_ONCE, turns=Turns())
+            self._app.take_by((loads.topic,), self._loads)
+            await self._loads.run(_events(stream))
+
+        return read
+
     async def _handle_put_off(self, event: UnacknowledgedEvent) -> None:
         # Many may come due together, and each holds a text.
         async with self._places:
             await self._pipeline.handle_put_off(event)
 
     def _window(
-        self, handle: Callable[[UnacknowledgedEvent], Awaitable[None]], size: int, wait: Wait | None = None
+        self,
+        handle: Callable[[UnacknowledgedEvent], Awaitable[None]],
+        size: int,
+        wait: Wait | None = None,
+        *,
+        turns: Turns | None = None,
     ) -> OrderedWindow:
         return OrderedWindow(
             handle,
@@ -134,7 +158,7 @@ class Windows:
             generation=lambda: self._app.consumer_generation_id,
             admit=self._app.admit,
             on_fatal=self._app.fail,
-            turns=self._turns,
+            turns=turns or self._turns,
             wait=wait,
         )
 

@@ -16,13 +16,15 @@ from agents.content import RevisionSource
 from agents.homes import Homes
 from agents.kafka import existing_topics
 from agents.known_texts import KnownTexts
-from agents.pipeline import Pipeline, settle_by_delivery, settle_with_commit
+from agents.loaded_rows import LoadKeeper
+from agents.pipeline import Pipeline, Settle, settle_by_delivery, settle_with_commit
 from agents.retries import Retries, RetrySettings
 from agents.retry_wait import RetryWait
 from agents.scoring import RevisionScoring
 from agents.told_content import ToldContent
 from app.api.asgi import create_api
 from app.api.clients import LimitedOnDemand
+from app.api.intake import IntakeAccess
 from app.api.server import bind, run_server
 from app.client_classes import open_clients
 from app.cluster.member import Member, embedded_address
@@ -37,6 +39,8 @@ from app.feed_metrics import FeedMetrics
 from app.intake import WorkerIntake, intake_access
 from app.kafka_access import kafka_access
 from app.kafka_topics import choose_topics, declare
+from app.load_metrics import LoadMetrics
+from app.loads import WorkerLoads
 from app.logging import event_logger
 from app.metrics import Metrics
 from app.model_monitor import ModelMonitor, Observers
@@ -179,15 +183,7 @@ class Worker:
             erases=settings.is_embedded,
             heed=self.on_demand.heed,
         )
-        self._intake = intake_access(
-            settings,
-            WorkerIntake(
-                self.app,
-                topic=PAGE_CHANGE_TOPIC,
-                not_ready=lambda: [*self._not_ready(), *self.rows.freshness().reasons],
-                most_waiting=settings.intake_backlog_events,
-            ),
-        )
+        self._intake = self._open_intake(settle)
         self.windows = Windows(
             self.app,
             self.pipeline,
@@ -198,6 +194,7 @@ class Worker:
             retry_size=settings.retry_window_events,
             ready=scorers.ready,
             keeper=self.on_demand.keeper,
+            loads=self.loads,
         )
         self.metrics.registry.register(StreamMetrics(lambda: self.windows.status(self.circuits.open_count)))
         self.app.on_partitions_revoked.connect(self._forget_texts)
@@ -210,6 +207,28 @@ class Worker:
         return RevisionScoring(
             content, self.scorers.pool, self.scorers.inline, max_text_bytes=self.settings.max_text_bytes
         )
+
+    def _open_intake(self, settle: Settle) -> IntakeAccess:
+        settings = self.settings
+
+        def not_ready() -> list[str]:
+            return [*self._not_ready(), *self.rows.freshness().reasons]
+
+        self._loads = WorkerLoads(
+            self.app,
+            partitions=settings.partitions,
+            is_embedded=settings.is_embedded,
+            not_ready=not_ready,
+        )
+        self.loads = LoadKeeper(self.app, self.predictions, settle=settle)
+        self.metrics.registry.register(LoadMetrics(lambda: self.loads.counts))
+        events = WorkerIntake(
+            self.app,
+            topic=PAGE_CHANGE_TOPIC,
+            not_ready=not_ready,
+            most_waiting=settings.intake_backlog_events,
+        )
+        return intake_access(settings, events, self._loads)
 
     def _open_feed(self) -> Feed:
         feed = Feed(self.rows, self.catalogue, readers_most=self.settings.feed_readers)
@@ -286,6 +305,7 @@ class Worker:
         self._serving = self._guard(serving)
         self._feeding = self._guard(self.feed.run(self._api_stop))
         self._working.append(self._guard(self.scorers.ready()))
+        self._working.append(self._guard(self.loads.commit_promptly()))
         if settings.is_embedded:
             engine = EmbeddedEngine(settings, self.app, self.windows, self.predictions)
             engine.tell_address(told)
@@ -315,13 +335,13 @@ class Worker:
             cut_alike=read.cut_alike,
             is_one_stream=read.is_one_stream,
         )
-        self.on_demand.homes = self.pipeline.homes
+        self.on_demand.homes = self._loads.homes = self.pipeline.homes
         self.windows.read((*read.sources, read.moved))
         await declare(
             settings,
             access,
             read,
-            retries=(*self.windows.retry_topics, self.on_demand.keeper.topic),
+            retries=(*self.windows.retry_topics, self.on_demand.keeper.topic, self.loads.topic),
             changelogs=self.predictions.changelog_topics.values(),
             outputs=outputs,
         )

@@ -1,6 +1,6 @@
 """What a reader of a table's changelog gives, and the rule by which a record becomes a row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -11,7 +11,12 @@ from schemas.prediction import PredictionRow
 from tables.codec import decode_row, encode_row
 from tables.merge import merge_page, merge_revision
 
+Headers = Sequence[tuple[str, bytes]]
+
 _HEAD_BYTES = 12
+_QUIET = "revstream-quiet"
+QUIET_HEADERS: Headers = ((_QUIET, b"1"),)
+"""Of rows that came with a snapshot, of which no feed tells."""
 
 Merge = Callable[[PredictionRow, PredictionRow], PredictionRow]
 
@@ -27,6 +32,7 @@ class TopicRecord(Struct, frozen=True):
         key: Table key; None on records that are no rows.
         value: The row as written; None is a tombstone, which deletes the row.
         timestamp_ms: When it was written, by the log's clock.
+        is_quiet: Whether feeds tell nothing of it.
     """
 
     partition: int
@@ -34,6 +40,7 @@ class TopicRecord(Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     timestamp_ms: int
+    is_quiet: bool = False
 
 
 class TopicReader(Protocol):
@@ -79,6 +86,11 @@ class TopicReader(Protocol):
     async def close(self) -> None:
         """Release connections and files. Idempotent."""
         ...
+
+
+def is_quiet(headers: Iterable[tuple[str, bytes]] | None) -> bool:
+    """Tell whether the headers of a record are `QUIET_HEADERS`, or hold them."""
+    return bool(headers) and any(name == _QUIET for name, _ in headers or ())
 
 
 def row_of(held: bytes) -> bytes:

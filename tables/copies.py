@@ -112,7 +112,9 @@ class Copy:
                     self._indexer.drop(batch, record.key, self.get(record.key))
                 else:
                     self._indexer.add(batch, record.key, record.value)
-                self._indexer.arrive(batch, self._partition, record.offset, record.key)
+                self._indexer.arrive(
+                    batch, self._partition, record.offset, record.key, is_quiet=record.is_quiet
+                )
         batch.put(OFFSET_KEY, b"%d" % records[-1].offset)
         try:
             self._db.write(batch)

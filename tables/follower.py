@@ -307,7 +307,7 @@ class Follower:
                     key = prefix + record.key
                     held = rows[key] if key in rows else replica.get(key)
                     rows[key] = apply(held, record, merge)
-                    arrivals.append((record.partition, Arrival(record.offset, record.key)))
+                    arrivals.append((record.partition, Arrival(record.offset, record.key, record.is_quiet)))
                 if self._monotonic() > deadline:
                     break
             replica.write(rows.items(), topic, moved, table=table, arrivals=arrivals)

@@ -15,8 +15,10 @@ from msgspec.structs import replace
 from schemas.errors import StoreError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, place_key, place_partition, row_key
 from schemas.prediction import PredictionRow
+from tables.changelog import QUIET_HEADERS
 from tables.codec import decode_row, encode_row, row_head
 from tables.file_status import FileStatus
+from tables.loading import LoadableRow, LoadCounts
 from tables.merge import merge_page, merge_revision
 from tables.row_index import Arrival, Stream
 from tables.store import CommittedStore
@@ -33,7 +35,9 @@ class PredictionTable(Table[bytes, bytes]):
 
     data: CommittedStore
 
-    async def put(self, event: EventT[Any], key: bytes, row: bytes, *, is_urgent: bool = False) -> Sent:
+    async def put(
+        self, event: EventT[Any], key: bytes, row: bytes, *, is_urgent: bool = False, is_quiet: bool = False
+    ) -> Sent:
         """Send a row to the changelog and hold it until its event is committed.
 
         Args:
@@ -41,17 +45,22 @@ class PredictionTable(Table[bytes, bytes]):
             key: Of the row.
             row: In bytes.
             is_urgent: Show it to readers at once.
+            is_quiet: Have feeds tell nothing of it, unless they would miss an event by that.
 
         Returns:
             Done when the changelog record is in the log.
         """
         message = event.message
+        is_quiet = is_quiet and self.data.may_be_quiet(message.partition, key)
+        headers = list(QUIET_HEADERS) if is_quiet else None
         sent = await self.app.producer.send(
-            self.changelog_topic_name, key, row, message.partition, None, None
+            self.changelog_topic_name, key, row, message.partition, None, headers
         )
         future = cast(Sent, sent)
         if message.generation_id == self.app.consumer_generation_id:
-            self.data.hold(message.tp, message.offset, key, row, future, is_urgent=is_urgent)
+            self.data.hold(
+                message.tp, message.offset, key, row, future, is_urgent=is_urgent, is_quiet=is_quiet
+            )
         return future
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
@@ -162,7 +171,7 @@ class Predictions:
         encoded = encode_row(merged)
         latest = self._pages.data.newest(partition, page_key)
         # A revision that went from a page to another keeps the one that the merge rule chooses.
-        of_page = merged if merged.page_id == row.page_id else replace(merged, page_id=row.page_id)
+        of_page = _of_page(merged, row.page_id)
         encoded_of_page = encoded if of_page is merged else encode_row(of_page)
         return (
             *await self._tell_place(event, REVISIONS_TABLE, revision_key, _decoded(stored)),
@@ -170,6 +179,61 @@ class Predictions:
             await self._revisions.put(event, revision_key, encoded),
             await self._pages.put(event, page_key, _later(latest, of_page, encoded_of_page)),
         )
+
+    async def load(
+        self, event: EventT[Any], wiki_id: str, page_id: int, rows: Iterable[LoadableRow]
+    ) -> tuple[list[Sent], LoadCounts]:
+        """Take rows of a snapshot that are of one page into both tables.
+
+        As `upsert`, but that a row that changes nothing is not written again, that what is stored counts for
+        more than what is loaded (see `LoadableRow.merged`), and that feeds tell nothing of it. Calls for one
+        page may overlap with all others: between the look at a row and its writing nothing else runs.
+
+        Args:
+            event: The record that they came in.
+            wiki_id: Database name.
+            page_id: The page.
+            rows: Of its revisions, each once.
+
+        Returns:
+            Futures as of `upsert`, and what became of the rows.
+        """
+        partition = event.message.partition
+        page_key = row_key(wiki_id, page_id)
+        latest = newest = self._pages.data.newest(partition, page_key)
+        held = _decoded(latest)
+        withdrawal = None if held is None else held.withdrawal
+        is_erased = withdrawal is not None and withdrawal.erased_dt is not None
+        written = unchanged = withheld = 0
+        sent: list[Sent] = []
+        best: tuple[LoadableRow, bytes] | None = None
+        for one in rows:
+            key = row_key(wiki_id, one.rev_id)
+            stored, encoded = self._revisions.data.newest(partition, key), one.encoded
+            if stored != encoded and (stored is not None or is_erased):
+                merged = one.merged(None if stored is None else decode_row(stored), withdrawal)
+                if merged is None:
+                    withheld += 1
+                    continue
+                encoded = encode_row(merged)
+                of_page = _of_page(merged, page_id)
+                newest = _later(newest, of_page, encoded if of_page is merged else encode_row(of_page))
+            elif best is None or best[0].place < one.place:
+                best = one, encoded
+            # A record that is handled again after a crash finds its rows, and maybe not their places.
+            sent += await self._tell_place(event, REVISIONS_TABLE, key, None)
+            if stored == encoded:
+                unchanged += 1
+            else:
+                sent.append(await self._revisions.put(event, key, encoded, is_quiet=True))
+                written += 1
+        if best is not None:
+            newest = _later(newest, best[0].row, best[1])
+        if newest is not None and (written or unchanged):
+            sent += await self._tell_place(event, PAGES_TABLE, page_key, None)
+            if newest != latest:
+                sent.append(await self._pages.put(event, page_key, newest, is_quiet=True))
+        return sent, LoadCounts(written, unchanged, withheld)
 
     async def _tell_place(
         self, event: EventT[Any], table: str, key: bytes, stored: PredictionRow | None
@@ -224,7 +288,9 @@ class Predictions:
             row_key(act.wiki_id, act.rev_id): self.newest_revision(event, act.wiki_id, act.rev_id),
             **{key: row async for key, row in self._revisions_of(partition, act.wiki_id, act.page_id)},
         }
-        for key, row in rows.items():
+        for key in rows:
+            # Rows of a snapshot may have come during the look.
+            row = _decoded(self._revisions.data.newest(partition, key))
             sent += await self._tell_place(event, REVISIONS_TABLE, key, row)
             row_now = encode_row(emptied(row, act))
             sent.append(await self._revisions.put(event, key, row_now, is_urgent=is_urgent))
@@ -372,6 +438,10 @@ def _is_of_earlier(stored: PredictionRow, message: Message) -> bool:
 
 def _merged(stored: PredictionRow, row: PredictionRow) -> PredictionRow:
     return merge_revision(stored, admitted(row, stored.withdrawal))
+
+
+def _of_page(row: PredictionRow, page_id: int) -> PredictionRow:
+    return row if row.page_id == page_id else replace(row, page_id=page_id)
 
 
 def _later(latest: bytes | None, merged: PredictionRow, encoded: bytes) -> bytes:

@@ -162,7 +162,8 @@ class Replica:
                     indexer.add(batch, named, row_of(value))
         for partition, arrival in arrivals:
             if indexer is not None:
-                indexer.arrive(batch, partition, *arrival)
+                offset, key, is_quiet = arrival
+                indexer.arrive(batch, partition, offset, key, is_quiet=is_quiet)
                 indexer.set_head(batch, partition, arrival.offset)
         prefix = _POSITION_PREFIX + topic.encode() + b"\0"
         for partition, position in positions.items():

@@ -172,6 +172,16 @@ def score_head(model: ModelId, kind: ScoreKind) -> bytes:
     return _model(model) + _SCORE + _KIND_BYTES[kind]
 
 
+def outcome_bytes(prediction: Sequence[str]) -> bytes:
+    """Return what stands between `score_head` and the probabilities."""
+    return _long(len(prediction)) + b"".join(map(_text, prediction)) + END if prediction else END
+
+
+def origin_end(namespace_id: int | None, is_bot: bool | None) -> bytes:
+    """Return what follows the times in where a score came from."""
+    return (_NULL if namespace_id is None else _PRESENT + _long(namespace_id)) + _FLAGS[is_bot]
+
+
 def longs_of(parts: Sequence[bytes]) -> NDArray[np.int64]:
     """Read the whole numbers that some bytes are, each up to ten; int64[parts]."""
     if max(map(len, parts), default=0) > 8:
@@ -332,7 +342,12 @@ def _long(number: int) -> bytes:
 def _time(dt: datetime) -> bytes:
     if dt.tzinfo is None:
         raise ValueError(f"the time {dt} has no zone; rows keep aware times")
-    number = (dt - _EPOCH) // _MICROSECOND << 1
+    return time_bytes((dt - _EPOCH) // _MICROSECOND)
+
+
+def time_bytes(microseconds: int) -> bytes:
+    """Return a time, given as microseconds since 1970."""
+    number = microseconds << 1
     if not 1 << 49 <= number < 1 << 56:
         return _long(number >> 1)
     # Times from 1978 to 3111 take eight bytes; spreading seven bits to each halves the cost of the loop.

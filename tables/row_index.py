@@ -71,10 +71,12 @@ class Arrival(NamedTuple):
     Attributes:
         offset: Of its record in the changelog.
         key: Of the row.
+        is_quiet: Whether nobody is told: it came with a snapshot.
     """
 
     offset: int
     key: bytes
+    is_quiet: bool = False
 
 
 class RowIndex(Protocol):
@@ -136,6 +138,7 @@ class Indexer:
         self._table = table
         self._get = get
         self._kept_from: dict[int, int] = {}
+        self._quiet: dict[int, int] = {}
 
     def add(self, batch: rocksdict.WriteBatch, key: bytes, row: bytes) -> None:
         """Add the keys of a row; drop them where it has no score.
@@ -165,15 +168,32 @@ class Indexer:
                 for each in _keys(key, former)[0]:
                     batch.delete(each)
 
-    def arrive(self, batch: rocksdict.WriteBatch, partition: int, offset: int, key: bytes) -> None:
-        """Add that a row came, and drop what came long before it."""
+    def arrive(
+        self,
+        batch: rocksdict.WriteBatch,
+        partition: int,
+        offset: int,
+        key: bytes,
+        *,
+        is_quiet: bool = False,
+    ) -> None:
+        """Add that a row came, and drop what came long before it.
+
+        What is quiet is not added, and drives out nothing of what is told, as far as this process knows.
+        """
+        if is_quiet:
+            self._quiet[partition] = self._quiet.get(partition, 0) + 1
+            return
         begins = _ARRIVAL + _stream_bytes(self._table, partition)
         batch.put(begins + offset.to_bytes(8, "big"), key)
         kept_from = self._kept_from.get(partition)
         if kept_from is None:
             kept_from = self._kept_from[partition] = self.floor(partition) + 1
-        first = offset - ARRIVALS_KEPT
+        quiet = self._quiet.get(partition, 0)
+        first = offset - ARRIVALS_KEPT - quiet
         if first - kept_from >= _TRIM_EVERY:
+            # Which of those that go were quiet is not known; too few of them only keep more.
+            self._quiet[partition] = max(0, quiet - (first - kept_from))
             batch.delete_range(begins + kept_from.to_bytes(8, "big"), begins + first.to_bytes(8, "big"))
             self.set_floor(batch, partition, first - 1)
 

@@ -19,6 +19,7 @@ import rocksdict
 from faust.stores import rocksdb
 from faust.types import TP, EventT, RecordMetadata
 
+from tables.changelog import is_quiet
 from tables.file_status import FileStatus, file_status
 from tables.partition_files import OFFSET_KEY, ingest_rows, named
 from tables.row_index import Arrival, Indexer, Stream, arrived, has_index, listed
@@ -31,6 +32,7 @@ class _Held(NamedTuple):
     Attributes:
         number: In the order of writing, which is not that of commits where events come from several topics.
         sent: Done when the row's changelog record is in the log.
+        is_quiet: Whether feeds tell nothing of it.
     """
 
     number: int
@@ -39,15 +41,20 @@ class _Held(NamedTuple):
     key: bytes
     value: bytes | None
     sent: "asyncio.Future[RecordMetadata]"
+    is_quiet: bool
 
 
 class _Cell:
-    """The newest value of a key, how many held writes it has, and the number of the newest one committed."""
+    """The newest value of a key, how many held writes it has, and the number of the newest one committed.
 
-    __slots__ = ("committed", "value", "writes")
+    It is quiet while all of these writes are.
+    """
 
-    def __init__(self, value: bytes | None) -> None:
+    __slots__ = ("committed", "is_quiet", "value", "writes")
+
+    def __init__(self, value: bytes | None, *, is_quiet: bool) -> None:
         self.value = value
+        self.is_quiet = is_quiet
         self.writes = 1
         self.committed = -1
 
@@ -85,6 +92,7 @@ class CommittedStore(rocksdb.Store):
         sent: "asyncio.Future[RecordMetadata]",
         *,
         is_urgent: bool = False,
+        is_quiet: bool = False,
     ) -> None:
         """Take a row (None deletes) that becomes visible when its event is committed.
 
@@ -96,17 +104,28 @@ class CommittedStore(rocksdb.Store):
             sent: Gives the place of the row's changelog record once that is in the log.
             is_urgent: Show it at once, and what follows it under its key until all is committed: what
                 withdraws a prediction must not wait for slower events before it.
+            is_quiet: As `may_be_quiet` allows it.
         """
         partition = source.partition
         if is_urgent:
             self._urgent[key] = partition
-        self._held[partition].append(_Held(next(self._numbers), source, offset, key, value, sent))
+        held = _Held(next(self._numbers), source, offset, key, value, sent, is_quiet)
+        self._held[partition].append(held)
         cell = self._cells[partition].get(key)
         if cell is None:
-            self._cells[partition][key] = _Cell(value)
+            self._cells[partition][key] = _Cell(value, is_quiet=is_quiet)
         else:
             cell.value = value
+            cell.is_quiet = cell.is_quiet and is_quiet
             cell.writes += 1
+
+    def may_be_quiet(self, partition: int, key: bytes) -> bool:
+        """Tell whether feeds miss nothing where the next row of a key is quiet.
+
+        A row that builds on one that is not committed may be the only one of the two that is ever written.
+        """
+        cell = self._cells[partition].get(key)
+        return cell is None or cell.is_quiet
 
     def flush_committed(self, offsets: Mapping[TP, int]) -> None:
         """Write the rows of all events below these offsets, one batch per partition.
@@ -131,7 +150,8 @@ class CommittedStore(rocksdb.Store):
             if one.number < cells[one.key].committed:
                 # An event of another topic built on this row, and was committed first.
                 continue
-            self._put(batch, partition, one.sent.result().offset, one.key, one.value)
+            offset = one.sent.result().offset
+            self._put(batch, partition, offset, one.key, one.value, is_quiet=one.is_quiet)
         if changelog_offset is not None:
             batch.put(self.offset_key, b"%d" % changelog_offset)
         self._write_batch(partition, batch)
@@ -144,7 +164,14 @@ class CommittedStore(rocksdb.Store):
                 self._urgent.pop(one.key, None)
 
     def _put(
-        self, batch: rocksdict.WriteBatch, partition: int, offset: int, key: bytes, value: bytes | None
+        self,
+        batch: rocksdict.WriteBatch,
+        partition: int,
+        offset: int,
+        key: bytes,
+        value: bytes | None,
+        *,
+        is_quiet: bool,
     ) -> None:
         """Add a row to a batch, with what finds it."""
         indexer = self._indexer(partition) if has_index(self.table_name) else None
@@ -157,7 +184,7 @@ class CommittedStore(rocksdb.Store):
                 indexer.drop(batch, key, self._db_for_partition(partition).get(key))
             else:
                 indexer.add(batch, key, value)
-            indexer.arrive(batch, partition, offset, key)
+            indexer.arrive(batch, partition, offset, key, is_quiet=is_quiet)
 
     def _indexer(self, partition: int) -> Indexer:
         indexer = self._indexers.get(partition)
@@ -210,7 +237,12 @@ class CommittedStore(rocksdb.Store):
             # A changelog record without a key cannot be ours, and rocksdict refuses it.
             key: Any = message.key
             self._put(
-                batches[message.partition], message.partition, message.offset, key, cast(Any, message.value)
+                batches[message.partition],
+                message.partition,
+                message.offset,
+                key,
+                cast(Any, message.value),
+                is_quiet=is_quiet(cast(Any, message.headers)),
             )
         for partition, rows in batches.items():
             rows.put(self.offset_key, b"%d" % last[partition])

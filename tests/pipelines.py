@@ -19,6 +19,7 @@ from agents.embedded.log import Log
 from agents.embedded.transport import Transport
 from agents.intake import SourceEvent
 from agents.known_texts import KnownTexts
+from agents.loaded_rows import LoadKeeper
 from agents.on_demand_scores import OnDemandKeeper
 from agents.pipeline import EventReport, Pipeline, settle_with_commit
 from agents.retries import Retries, RetrySettings
@@ -145,6 +146,7 @@ class RunningPipeline:
         self.texts = KnownTexts(1 << 20)
         self.on_demand: SharedOnDemand
         self.keeper: OnDemandKeeper
+        self.loads = LoadKeeper(app, predictions, settle=settle_with_commit)
         self.flights: Flights
         self.observed = Observed()
         self.log: Log = cast(Transport, app.transport).log
@@ -295,7 +297,7 @@ async def pipeline(
             is_over=whole.is_over,
             hold_seconds=timing.hold_seconds,
         )
-        async with _started(app, whole, wait, under_way.keeper):
+        async with _started(app, whole, wait, under_way):
             yield under_way
             await under_way.flights.close()
 
@@ -326,7 +328,7 @@ def _score_on_demand(
 
 @contextlib.asynccontextmanager
 async def _started(
-    app: StreamApp, whole: Pipeline, wait: RetryWait, keeper: OnDemandKeeper
+    app: StreamApp, whole: Pipeline, wait: RetryWait, under_way: RunningPipeline
 ) -> AsyncIterator[None]:
     windows = Windows(
         app,
@@ -337,7 +339,8 @@ async def _started(
         size=8,
         retry_size=8,
         ready=_nothing,
-        keeper=keeper,
+        keeper=under_way.keeper,
+        loads=under_way.loads,
     )
 
     async def drain() -> None:

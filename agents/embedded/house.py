@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from agents.embedded.log import Log, now_ms
 
 _EVERY_SECONDS = 600.0
+_SHORT_SECONDS = 1.0
+# A record may have come this very moment, or by a clock that has been set back since.
+_AHEAD_MS = 86_400_000
 
 
 def backlog(log: Log, topic: str, group_id: str) -> int:
@@ -29,6 +32,20 @@ async def keep_house(log: Log, retention_seconds: Mapping[str, float], group_id:
         log.compact()
         for topic, seconds in retention_seconds.items():
             trim(log, topic, group_id, since_ms=now_ms() - int(seconds * 1000))
+
+
+async def keep_short(log: Log, topic: str, group_id: str) -> None:
+    """Drop the records of a topic as soon as they are consumed, and leave nothing of them; for ever."""
+    is_dirty, done = False, -1
+    while True:
+        end = sum(log.end(topic, number) for number in range(log.partitions(topic) or 0))
+        waiting = backlog(log, topic, group_id)
+        if end - waiting != done:
+            trim(log, topic, group_id, since_ms=now_ms() + _AHEAD_MS)
+            is_dirty, done = True, end - waiting
+        if is_dirty and not waiting:
+            is_dirty = not await asyncio.to_thread(log.scrub)
+        await asyncio.sleep(_SHORT_SECONDS)
 
 
 def trim(log: Log, topic: str, group_id: str, *, since_ms: int) -> int:

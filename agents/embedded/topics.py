@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 
+from agents.embedded.headers import unpacked
 from agents.embedded.log import Log
 from schemas.errors import BrokerUnavailable, EngineError
-from tables.changelog import TopicRecord
+from tables.changelog import TopicRecord, is_quiet
 
 _POLL_SECONDS = 0.05
 
@@ -54,7 +55,14 @@ class EmbeddedTopicReader:
             for number, position in positions.items():
                 if position < log.end(topic, number):
                     records += [
-                        TopicRecord(number, record.offset, record.key, record.value, record.timestamp_ms)
+                        TopicRecord(
+                            number,
+                            record.offset,
+                            record.key,
+                            record.value,
+                            record.timestamp_ms,
+                            is_quiet(unpacked(record.headers)),
+                        )
                         for record in log.read(topic, number, position, limit=limit - len(records))
                     ]
                 if len(records) >= limit:

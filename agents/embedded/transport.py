@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 from faust.streams import current_event
 from faust.transport import base
 from faust.transport.consumer import ensure_TP
@@ -26,6 +25,7 @@ from mode import Service
 from mode.utils.times import Seconds
 from yarl import URL
 
+from agents.embedded.headers import packed, unpacked
 from agents.embedded.log import Log, LogRecord, NewRecord, now_ms
 from agents.gapless import NO_GENERATION, GaplessConsumer
 from schemas.errors import RevstreamError
@@ -33,10 +33,6 @@ from schemas.errors import RevstreamError
 _FETCH_RECORDS = 500
 _POLL_OTHER_PROCESSES_SECONDS = 0.05
 _MEMBER = "worker"
-
-_Headers = list[tuple[str, bytes]]
-_encode_headers = msgspec.msgpack.Encoder().encode
-_decode_headers = msgspec.msgpack.Decoder(_Headers).decode
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -120,6 +116,9 @@ class Consumer(GaplessConsumer):
         committed = self._log.committed(self.app.conf.id, *tp)
         return self._log.start(*tp) if committed is None else committed
 
+    async def _committed_of(self, tp: TP) -> int | None:
+        return self._committed(tp)
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Go back to the committed offsets; changelogs are left to recovery, which seeks them itself."""
         committed = {tp: self._committed(tp) for tp in self._assigned if not self._is_changelog_tp(tp)}
@@ -198,7 +197,7 @@ class Consumer(GaplessConsumer):
             record.offset,
             record.timestamp_ms / 1000.0,
             0,
-            _decode_headers(record.headers) if record.headers else [],
+            unpacked(record.headers),
             record.key,
             record.value,
             None,
@@ -301,7 +300,7 @@ class Producer(BaseProducer):
         if partition is None:
             partition = next(self._round_robin) % partitions if key is None else partition_of(key, partitions)
         timestamp_ms = now_ms() if timestamp is None else int(timestamp * 1000)
-        record = NewRecord(topic, partition, timestamp_ms, key, value, _packed(headers))
+        record = NewRecord(topic, partition, timestamp_ms, key, value, packed(headers))
         future: asyncio.Future[RecordMetadata] = self.loop.create_future()
         event = current_event()
         if event is not None:
@@ -403,13 +402,6 @@ class Producer(BaseProducer):
     def supports_headers(self) -> bool:
         """Return True."""
         return True
-
-
-def _packed(headers: Any) -> bytes | None:
-    if not headers:
-        return None
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return _encode_headers([(name, value or b"") for name, value in pairs])
 
 
 class Transport(base.Transport):

@@ -26,6 +26,7 @@ from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
 from app.api.jsonp import padded, refusing_other_callbacks
 from app.api.lag import LagFace
 from app.api.lists import ListFace
+from app.api.loads import LoadFace
 from app.api.lookup import Lookups
 from app.api.models import ModelsFace
 from app.api.on_demand import DirectScoring, OnDemand
@@ -128,13 +129,14 @@ class Api:
         self._ores = OresFaces(resources, ores_legacy_scores)
         self._lookup = Lookups(resources, clock, has_ores=not self._ores.is_legacy).answer
         lists, telling = ListFace(resources), FeedFace(resources, feed)
-        own = (OperationsFace(resources), ours.OurFace(resources), lists, telling)
+        loading = LoadFace(intake)
+        own = (OperationsFace(resources), ours.OurFace(resources), lists, telling, loading)
         faces = (*own, ModelsFace(resources), LagFace(resources), self._ores)
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))
         posts = lift_wing.post_routes() | posting.post_routes() | self._ores.post_routes()
-        posts |= BatchFace(resources).post_routes()
+        posts |= BatchFace(resources).post_routes() | loading.post_routes()
         if resources.peering is not None:
             posts |= PeerFace(resources.peering, resources).post_routes()
         for path, (face, handler) in posts.items():

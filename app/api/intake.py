@@ -15,6 +15,7 @@ from app.api.body_permits import BodyPermits
 from app.api.endpoint import Handler
 from app.api.errors import FromWebPage, RouteUnknown
 from app.api.json_limits import require_bounded
+from app.api.loading import Loads
 from app.metrics import Face
 from schemas.decode import MAX_EVENT_BYTES
 from schemas.errors import AccessDenied, EventError, RequestInvalid, RevstreamError
@@ -61,11 +62,30 @@ class IntakeAccess(Struct, frozen=True):
         intake: Takes them; None where the intake is off.
         token: What to show; None where anyone may post who reaches the address.
         absence: What to tell those who post where it is off.
+        loads: Takes rows of snapshots; None where the intake is off.
     """
 
     intake: Intake | None = None
     token: Secret | None = None
     absence: str = "This process takes no events. Post them to a worker whose setting intake is on."
+    loads: Loads | None = None
+
+    def admit(self, request: Request) -> None:
+        """Raise if a request may not post.
+
+        Raises:
+            FromWebPage: A browser sent it for a page: such pages reach loopback and private networks.
+            AccessDenied: It shows no token, or another one.
+        """
+        if "origin" in request.headers:
+            raise FromWebPage("Events are not taken from web pages. Post them from a server.")
+        if self.token is not None:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not self.token.matches(token.strip().encode("latin-1")):
+                raise AccessDenied(
+                    "The request shows no token, or another one. Send the header `Authorization: Bearer …` "
+                    "with the token of the setting intake_token."
+                )
 
 
 NO_INTAKE: Final = IntakeAccess()
@@ -120,16 +140,7 @@ class IntakeFace:
         access = self._access
         if access.intake is None:
             raise RouteUnknown(access.absence)
-        # A browser names the page that a request is for; such pages reach loopback and private networks.
-        if "origin" in request.headers:
-            raise FromWebPage("Events are not taken from web pages. Post them from a server.")
-        if access.token is not None:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not access.token.matches(token.strip().encode("latin-1")):
-                raise AccessDenied(
-                    "The request shows no token, or another one. Send the header `Authorization: Bearer …` "
-                    "with the token of the setting intake_token."
-                )
+        access.admit(request)
         return access.intake
 
     async def _take(self, intake: Intake, values: Sequence[Raw], request_id: str | None) -> list[_Refused]:

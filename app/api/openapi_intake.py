@@ -1,6 +1,7 @@
 """The OpenAPI description of the intake."""
 
 from app.api.openapi_parts import Schema, answer, body, parameter
+from schemas.loaded import CONTENT_TYPE
 
 _EVENT = {"type": "object", "description": "Of a stream that is read, by its schema."}
 
@@ -31,9 +32,67 @@ PATHS: Schema = {
             },
         }
     },
+    "/v1/loaded-rows": {
+        "get": {
+            "summary": "How rows of snapshots are to be cut, and how far they are; for `snapshot load`.",
+            "operationId": "getLoadedRows",
+            "responses": {
+                "200": answer("Partitions, their rule, and how far each is.", "LoadPlan"),
+                "401": answer("The token is missing, or another one.", "Error"),
+                "403": answer("The request comes from a web page.", "Error"),
+                "404": answer("This process takes no rows.", "Error"),
+                "503": answer("Not now: starting, or the broker does not tell.", "Error"),
+            },
+        },
+        "post": {
+            "summary": "Takes a record of rows of a snapshot, as `snapshot load` makes them.",
+            "operationId": "postLoadedRows",
+            "parameters": [
+                parameter(
+                    "partition",
+                    {"type": "integer", "minimum": 0},
+                    "That all pages in the record are of.",
+                    where="query",
+                )
+                | {"required": True}
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            },
+            "responses": {
+                "201": answer("The rows are taken, durably.", "LoadPlace"),
+                "400": answer("These are no rows, or rows of another partition.", "Error"),
+                "401": answer("The token is missing, or another one.", "Error"),
+                "403": answer("The request comes from a web page.", "Error"),
+                "404": answer("This process takes no rows.", "Error"),
+                "413": answer("The record is too large.", "Error"),
+                "503": answer("Not now: starting, stopping, or too much waits.", "Error"),
+            },
+        },
+    },
 }
 
 SCHEMAS: Schema = {
+    "LoadPlan": {
+        "type": "object",
+        "required": ["format_version", "partitions", "partitioner", "done"],
+        "properties": {
+            "format_version": {"type": "integer"},
+            "partitions": {"type": "integer"},
+            "partitioner": {"type": "string", "enum": ["crc32", "murmur2"]},
+            "done": {
+                "type": "object",
+                "description": "Partition to the offset behind the last record in the tables.",
+                "additionalProperties": {"type": "integer"},
+            },
+        },
+    },
+    "LoadPlace": {
+        "type": "object",
+        "required": ["partition", "offset"],
+        "properties": {"partition": {"type": "integer"}, "offset": {"type": "integer"}},
+    },
     "Events": {"oneOf": [_EVENT, {"type": "array", "minItems": 1, "items": _EVENT}]},
     "RefusedEvents": {
         "type": "object",

@@ -1,7 +1,7 @@
 """A load generator for one HTTP server on loopback: keep-alive connections, one request in flight on each.
 
-``python -m tests.bench.http_load PORT CONNECTIONS SECONDS`` reads paths from standard input, one a line, and
-prints one JSON object.
+``python -m tests.bench.http_load PORT CONNECTIONS SECONDS [PAUSE]`` reads paths from standard input, one a
+line, and prints one JSON object. A pause, in seconds, is made on each connection before it asks again.
 """
 
 import asyncio
@@ -23,12 +23,18 @@ class _Connection(asyncio.Protocol):
     """Sends a request as soon as the answer to the one before is whole."""
 
     def __init__(
-        self, requests: Iterator[bytes], deadline: float, latencies: "array[float]", done: asyncio.Event
+        self,
+        requests: Iterator[bytes],
+        deadline: float,
+        latencies: "array[float]",
+        done: asyncio.Event,
+        pause_seconds: float,
     ) -> None:
         self._requests = requests
         self._deadline = deadline
         self._latencies = latencies
         self._done = done
+        self._pause_seconds = pause_seconds
         self._received = b""
         self.failures = 0
 
@@ -52,7 +58,9 @@ class _Connection(asyncio.Protocol):
         now = time.perf_counter()
         self._latencies.append(now - self._sent)
         self.failures += not received.startswith(b"HTTP/1.1 200 ")
-        if now < self._deadline:
+        if now < self._deadline and self._pause_seconds:
+            asyncio.get_running_loop().call_later(self._pause_seconds, self._send)
+        elif now < self._deadline:
             self._send()
         else:
             self._transport.close()
@@ -62,6 +70,8 @@ class _Connection(asyncio.Protocol):
         self._done.set()
 
     def _send(self) -> None:
+        if self._transport.is_closing():
+            return
         request = next(self._requests, None)
         if request is None:
             self._transport.close()
@@ -70,7 +80,9 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
 
 
-async def load(port: int, paths: list[str], *, connections: int, seconds: float) -> dict[str, float]:
+async def load(
+    port: int, paths: list[str], *, connections: int, seconds: float, pause_seconds: float = 0.0
+) -> dict[str, float]:
     """Ask a server for paths in turn, for a time; return requests/s and latencies in milliseconds."""
     encoded = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode() for path in paths]
     requests = islice(cycle(encoded), _MOST_REQUESTS)
@@ -81,7 +93,7 @@ async def load(port: int, paths: list[str], *, connections: int, seconds: float)
     protocols = []
     for event in events:
         _, protocol = await loop.create_connection(
-            lambda event=event: _Connection(requests, started + seconds, latencies, event),  # type: ignore[misc]  # a bound default
+            lambda event=event: _Connection(requests, started + seconds, latencies, event, pause_seconds),  # type: ignore[misc]  # a bound default
             "127.0.0.1",
             port,
         )
@@ -100,7 +112,7 @@ async def load(port: int, paths: list[str], *, connections: int, seconds: float)
 
 
 if __name__ == "__main__":
-    port_text, connections_text, seconds_text = sys.argv[1:]
+    port_text, connections_text, seconds_text, *pause_text = sys.argv[1:]
     print(
         json.dumps(
             uvloop.run(
@@ -109,6 +121,7 @@ if __name__ == "__main__":
                     sys.stdin.read().split(),
                     connections=int(connections_text),
                     seconds=float(seconds_text),
+                    pause_seconds=float(pause_text[0]) if pause_text else 0.0,
                 )
             )
         )
