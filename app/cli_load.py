@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 - verbs import what they need when they run, so that `--help` answers at once.
 import asyncio
+import getpass
 import sys
 from pathlib import Path
 from time import monotonic
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from app.cli_options import LOGGING, takes_settings
+from app.cli_options import LOGGING, MODELS, takes_settings
 from app.settings import Settings
 
 _LINE_SECONDS: Final = 30.0
@@ -27,8 +28,30 @@ _REFRESH_SECONDS: Final = 0.2
     show_default=True,
     help="Give up where the worker took nothing for so long.",
 )
-@takes_settings("intake_token", *LOGGING)
-def load(settings: Settings, *, path: Path, url: str, with_errors: bool, patience_seconds: float) -> None:
+@click.option(
+    "--promote",
+    "artefact",
+    metavar="NAME@VERSION",
+    help="Once all is loaded, move this version to production, and have the workers serve it.",
+)
+@click.option(
+    "--restart",
+    "others",
+    multiple=True,
+    metavar="URL",
+    help="With --promote: a further worker, which is restarted after the first, one by one.",
+)
+@takes_settings("intake_token", *MODELS, *LOGGING)
+def load(
+    settings: Settings,
+    *,
+    path: Path,
+    url: str,
+    with_errors: bool,
+    patience_seconds: float,
+    artefact: str | None,
+    others: tuple[str, ...],
+) -> None:
     """Load a snapshot into the tables of a running system, whose newer rows stay.
 
     PATH is FOLDER/snapshot=NAME. The worker's setting intake has to be on; where it asks for a token, set
@@ -38,11 +61,24 @@ def load(settings: Settings, *, path: Path, url: str, with_errors: bool, patienc
     from batch.snapshot import open_snapshot
 
     snapshot = open_snapshot(path)
-    client = LoadClient(
-        url, token=settings.intake_token, patience_seconds=patience_seconds, tell=_Teller().tell
-    )
-    done = asyncio.run(client.load(snapshot, with_errors=with_errors))
+    clients = [
+        LoadClient(one, token=settings.intake_token, patience_seconds=patience_seconds, tell=_Teller().tell)
+        for one in (url, *others)
+    ]
+    if artefact is not None:
+        from app.switch import check_switch
+
+        check_switch(settings, snapshot, artefact)
+    done = asyncio.run(clients[0].load(snapshot, with_errors=with_errors))
     click.echo(f"{done.sent} revisions of {snapshot.manifest.name} are in the tables of {url}")
+    if artefact is not None:
+        from app.switch import promote_loaded
+
+        is_new = promote_loaded(settings, artefact, by=getpass.getuser())
+        for one, client in zip((url, *others), clients, strict=True):
+            asyncio.run(client.restart())
+            said = "serves" if is_new else "served before, and still serves,"
+            click.echo(f"{one} {said} {artefact}")
 
 
 class _Teller:

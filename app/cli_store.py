@@ -134,7 +134,8 @@ def push(
 def promote(settings: Settings, *, artefact: str, to: str | None, by: str) -> None:
     """Move a version, the newest by default, to a stage, after loading it once to see that it works.
 
-    A worker that runs goes on with what it has loaded; the next one to start serves the new stages.
+    A worker that runs goes on with what it has loaded; it serves the new stages from its next start on, or
+    from a SIGHUP on.
     """
     from datetime import UTC, datetime
 

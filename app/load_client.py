@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from app.api.loading import LoadPlace, LoadPlan
-from app.api.loads import PATH
+from app.api.loads import PATH, RESTART_PATH
 from app.loads import PARTITIONERS
 from batch.loaded_records import LoadRecord, load_records
 from batch.snapshot import Snapshot
@@ -61,7 +61,8 @@ class LoadClient:
     def __init__(
         self, url: str, *, token: Secret, patience_seconds: float, tell: Callable[[LoadProgress], None]
     ) -> None:
-        self._url = url.rstrip("/") + PATH
+        self._root = url.rstrip("/")
+        self._url = self._root + PATH
         shown = token.reveal() if token else ""
         self._headers = {"authorization": f"Bearer {shown}"} if shown else {}
         self._patience_seconds = patience_seconds
@@ -103,6 +104,30 @@ class LoadClient:
         done = progress(is_done=True)
         self._tell(done)
         return done
+
+    async def restart(self) -> None:
+        """Have the worker serve what models.yaml says by now; return once it is ready again.
+
+        Raises:
+            EngineError: It does not become ready.
+            RequestInvalid: It refuses.
+        """
+        self._moved = monotonic()
+        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
+        async with aiohttp.ClientSession(headers=self._headers, timeout=timeout) as session:
+            before = await self._patiently(partial(self._plan, session))
+            await self._patiently(partial(self._begin_anew, session))
+            await self._patiently(partial(self._is_ready, session, before.process))
+
+    async def _begin_anew(self, session: aiohttp.ClientSession) -> None:
+        async with session.post(self._root + RESTART_PATH) as response:
+            await _answer(response)
+
+    async def _is_ready(self, session: aiohttp.ClientSession, before: str) -> None:
+        if (await self._plan(session)).process == before:
+            raise NotReady("it has not begun anew yet")
+        async with session.get(self._root + "/readyz") as response:
+            await _answer(response)
 
     async def _send_all(
         self, session: aiohttp.ClientSession, records: Iterator[LoadRecord], tell: Callable[[], None]
@@ -165,7 +190,7 @@ class LoadClient:
                 if monotonic() - self._moved > self._patience_seconds:
                     told = error.message if isinstance(error, NotReady) else f"{type(error).__name__} {error}"
                     raise EngineError(
-                        f"{self._url} did not take rows for {self._patience_seconds:g} s: {told}. "
+                        f"{self._url} did not do what it was asked for {self._patience_seconds:g} s: {told}. "
                         f"{self._sent} revisions were sent. Start a worker there, and run the load again: "
                         "what is there already changes nothing."
                     ) from error

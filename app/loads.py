@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from secrets import token_hex
 from typing import Any, Final, cast
 
 from aiokafka.errors import KafkaError
@@ -10,6 +11,7 @@ from agents.embedded.transport import partition_of
 from agents.gapless import GaplessConsumer
 from agents.homes import Homes, home_partition
 from app.api.loading import LoadPlace, LoadPlan
+from app.in_place import InPlace
 from app.stream_app import StreamApp
 from schemas.errors import EngineError, NotReady, RequestInvalid
 from schemas.keys import page_topic_key
@@ -36,6 +38,7 @@ class WorkerLoads:
 
     Attributes:
         homes: Knows where pages are at home; None where the log itself does.
+        in_place: Has the process begin anew; None where it cannot.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class WorkerLoads:
         self._not_ready = not_ready
         self._topic = loaded_topic(app.conf.id)
         self.homes: Homes | None = None
+        self.in_place: InPlace | None = None
+        self._process = token_hex(8)
 
     def check(self) -> None:
         """Raise if no rows can be taken now.
@@ -83,7 +88,17 @@ class WorkerLoads:
                 done = await consumer.committed_all(self._topic, self._partitions)
         except (KafkaError, TimeoutError) as error:
             raise NotReady(f"The broker does not tell how far rows are: {error}. Ask again later.") from error
-        return LoadPlan(self._partitions, self._partitioner, done)
+        return LoadPlan(self._partitions, self._partitioner, done, self._process)
+
+    async def begin_anew(self) -> None:
+        """Have the process serve what models.yaml says by now.
+
+        Raises:
+            NotReady: What is on the disk cannot be served, or the process cannot begin anew by itself.
+        """
+        if self.in_place is None:
+            raise NotReady("This process cannot begin anew by itself. Stop and start it.")
+        await self.in_place.begin()
 
     async def take(self, partition: int, rows: LoadedRows, record: bytes) -> LoadPlace:
         """Return where a record lies once it is durable.

@@ -58,6 +58,8 @@ def _execute(settings: Settings, *, takes_source: bool) -> int:
     if takes_source:
         sys.stdout.write(_greeting(composed))
         sys.stdout.flush()
+    in_place = composed.starts_anew()
+    in_place.on_signal(loop)
     # The command has set logging up.
     faust_worker = composed.app.Worker(quiet=True, override_logging=False, redirect_stdouts=False, loop=loop)
     # Terminal control codes do not belong among the scores.
@@ -69,6 +71,7 @@ def _execute(settings: Settings, *, takes_source: bool) -> int:
     failure = composed.app.failure or error
     if failure is not None:
         raise failure
+    in_place.go_on()
     return code
 
 

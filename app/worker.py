@@ -5,7 +5,8 @@ import contextlib
 import socket
 import sys
 from collections.abc import Coroutine
-from typing import Any, cast
+from time import monotonic
+from typing import Any, Final, cast
 
 import structlog
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ from app.api.asgi import create_api
 from app.api.clients import LimitedOnDemand
 from app.api.intake import IntakeAccess
 from app.api.server import bind, run_server
+from app.catalogue import build_catalogue, open_store
 from app.client_classes import open_clients
 from app.cluster.member import Member, embedded_address
 from app.cluster.metrics import ClusterMetrics
@@ -36,6 +38,7 @@ from app.direct import WorkerDirectScoring
 from app.embedded import EmbeddedEngine
 from app.feed import Feed
 from app.feed_metrics import FeedMetrics
+from app.in_place import InPlace, inherited_listener
 from app.intake import WorkerIntake, intake_access
 from app.kafka_access import kafka_access
 from app.kafka_topics import choose_topics, declare
@@ -62,6 +65,10 @@ from schemas.errors import RevstreamError
 from schemas.keys import PAGE_CHANGE_TOPIC
 from tables.predictions import Predictions
 from tables.reader import Freshness, PredictionReader, Progress
+
+# So long a process that began anew lets clients wait, rather than say that it is not ready.
+_WHOLE_SECONDS: Final = 30.0
+_WHOLE_POLL_SECONDS: Final = 0.02
 
 _log = structlog.get_logger("revstream.worker")
 
@@ -97,6 +104,8 @@ class Worker:
     Raises:
         RevstreamError: A setting or the address cannot be used.
     """
+
+    _began_anew = False
 
     def __init__(self, settings: Settings, scorers: Scorers, *, takes_source: bool) -> None:
         self.settings = settings
@@ -258,8 +267,22 @@ class Worker:
         if self._listener is None:
             with contextlib.ExitStack() as held:
                 held.enter_context(locked_data_dir(self.settings))
-                self._listener = bind(self.settings.http_host, self.settings.http_port)
+                self._listener = inherited_listener()
+                self._began_anew = self._listener is not None
+                self._listener = self._listener or bind(self.settings.http_host, self.settings.http_port)
                 self._held = held.pop_all()
+
+    def starts_anew(self) -> InPlace:
+        """Return what has the process begin anew. To be called once, by whoever ends the process by it."""
+        settings = self.settings
+
+        def listener() -> socket.socket:
+            if self._listener is None:
+                raise RuntimeError("the worker is not open yet")
+            return self._listener
+
+        self._loads.in_place = InPlace(lambda: build_catalogue(settings, open_store(settings)), listener)
+        return self._loads.in_place
 
     async def _start(self) -> None:
         """Serve, load the models and take events, none of which waits for recovery."""
@@ -302,7 +325,7 @@ class Worker:
             grace_seconds=settings.shutdown_timeout_seconds,
             refused=self.metrics.refused,
         )
-        self._serving = self._guard(serving)
+        self._serving = self._guard(self._once_whole(serving) if self._began_anew else serving)
         self._feeding = self._guard(self.feed.run(self._api_stop))
         self._working.append(self._guard(self.scorers.ready()))
         self._working.append(self._guard(self.loads.commit_promptly()))
@@ -314,6 +337,17 @@ class Worker:
                 self._working.append(self._guard(engine.feed(self._source)))
         self.observer.serve_at(self.address)
         _log.info("listening", address=self.address, broker=settings.broker_url)
+
+    async def _once_whole(self, serving: Coroutine[Any, Any, None]) -> None:
+        """Serve as soon as the tables are whole: who connected meanwhile waits rather than is refused."""
+        deadline = monotonic() + _WHOLE_SECONDS
+
+        def is_over() -> bool:
+            return self.rows.freshness().is_ready or self._api_stop.is_set() or monotonic() > deadline
+
+        while not is_over():  # noqa: ASYNC110 - recovery gives no event
+            await asyncio.sleep(_WHOLE_POLL_SECONDS)
+        await serving
 
     async def _load_checkpoint(self) -> int:
         # Parquet's library takes 0.3 s and 55 MB, and few workers have use for it.
@@ -365,6 +399,7 @@ class Worker:
         2. Stop the source: what it did not hand over it hands over at the next start.
         3. Finish what is in flight.
         4. Commit it while the tables are open.
+        5. Where the process begins anew, answer all that came, and leave what comes to what it will be.
         """
         self._is_stopping = True  # 1
         for task in self._working:  # 2
@@ -375,6 +410,10 @@ class Worker:
                 await self.app.consumer.commit()
             except RevstreamError as error:
                 self.app.failure = self.app.failure or error
+        if self._loads.in_place is not None and self._loads.in_place.has_begun:  # 5
+            self._api_stop.set()
+            if self._serving is not None:
+                await asyncio.wait((self._serving,))
 
     async def _stop(self) -> None:
         self._api_stop.set()

@@ -16,11 +16,13 @@ class LoadPlan(Struct, frozen=True):
         partitions: Of the tables.
         partitioner: Rule by which a page's key gives its partition: ``crc32`` or ``murmur2``.
         done: Partition to the offset behind the last record whose rows are in the tables.
+        process: Another text once the process has begun anew.
     """
 
     partitions: int
     partitioner: str
     done: Mapping[int, int]
+    process: str
     format_version: int = FORMAT_VERSION
 
 
@@ -50,6 +52,14 @@ class Loads(Protocol):
 
     async def plan(self) -> LoadPlan:
         """Return how rows have to be cut, and how far those are that were sent."""
+        ...
+
+    async def begin_anew(self) -> None:
+        """Have the process serve what models.yaml says by now.
+
+        Raises:
+            NotReady: What is on the disk cannot be served, or the process cannot begin anew by itself.
+        """
         ...
 
     async def take(self, partition: int, rows: LoadedRows, record: bytes) -> LoadPlace:

@@ -1,5 +1,6 @@
-"""`/v1/loaded-rows`: rows of snapshots, from `revstream snapshot load` into the tables."""
+"""`/v1/loaded-rows`: rows of snapshots, from `revstream snapshot load` into the tables; `/v1/restart`."""
 
+from ipaddress import ip_address
 from typing import Final
 
 from starlette.requests import Request
@@ -10,10 +11,11 @@ from app.api.errors import RouteUnknown
 from app.api.intake import IntakeAccess
 from app.api.loading import Loads
 from app.metrics import Face
-from schemas.errors import EventUndecodable, RequestInvalid
+from schemas.errors import AccessDenied, EventUndecodable, RequestInvalid
 from schemas.loaded import RECORD_BYTES, decode_loaded
 
 PATH: Final = "/v1/loaded-rows"
+RESTART_PATH: Final = "/v1/restart"
 
 
 class LoadFace:
@@ -32,7 +34,7 @@ class LoadFace:
 
     def post_routes(self) -> dict[str, tuple[Face, Handler]]:
         """Return path to face and handler of the routes that answer POST."""
-        return {PATH: (Face.INTAKE, self._take)}
+        return {PATH: (Face.INTAKE, self._take), RESTART_PATH: (Face.INTAKE, self._restart)}
 
     def _admitted(self, request: Request) -> Loads:
         loads = self._access.loads
@@ -49,9 +51,19 @@ class LoadFace:
                 "format_version": plan.format_version,
                 "partitions": plan.partitions,
                 "partitioner": plan.partitioner,
+                "process": plan.process,
                 "done": {str(partition): offset for partition, offset in sorted(plan.done.items())},
             }
         )
+
+    async def _restart(self, request: Request) -> Response:
+        """Have the process begin anew, with what models.yaml says by now."""
+        loads = self._admitted(request)
+        host = "" if request.client is None else request.client.host
+        if self._access.token is None and not _is_this_machine(host):
+            raise AccessDenied("Without a token a worker is restarted from its own machine alone. Set one.")
+        await loads.begin_anew()
+        return Response(status_code=202)
 
     async def _take(self, request: Request) -> Response:
         """Take one record: check that there is room, read it, check it, and put it into the log."""
@@ -67,3 +79,10 @@ class LoadFace:
             raise RequestInvalid(error.message) from error
         place = await loads.take(int(asked), rows, record)
         return json_response({"partition": place.partition, "offset": place.offset}, status=201)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

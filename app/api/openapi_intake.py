@@ -71,15 +71,29 @@ PATHS: Schema = {
             },
         },
     },
+    "/v1/restart": {
+        "post": {
+            "summary": "Has a worker begin anew in place, with what models.yaml says by now.",
+            "operationId": "postRestart",
+            "responses": {
+                "202": {"description": "It begins anew; who connects meanwhile waits."},
+                "401": answer("The token is missing, or another one.", "Error"),
+                "403": answer("The request comes from a web page.", "Error"),
+                "404": answer("This process takes no rows.", "Error"),
+                "503": answer("It goes on as it is: what is on the disk cannot be served.", "Error"),
+            },
+        },
+    },
 }
 
 SCHEMAS: Schema = {
     "LoadPlan": {
         "type": "object",
-        "required": ["format_version", "partitions", "partitioner", "done"],
+        "required": ["format_version", "partitions", "partitioner", "process", "done"],
         "properties": {
             "format_version": {"type": "integer"},
             "partitions": {"type": "integer"},
+            "process": {"type": "string", "description": "Another text once the process has begun anew."},
             "partitioner": {"type": "string", "enum": ["crc32", "murmur2"]},
             "done": {
                 "type": "object",
