@@ -43,10 +43,13 @@ class Rows:
         sent_to: int | None = None,
         partition: int = 0,
         is_urgent: bool = False,
+        is_quiet: bool = False,
     ) -> Sent:
         """Hold a row; with ``sent_to`` its changelog record lies there already."""
         sent: Sent = asyncio.get_running_loop().create_future()
-        self.store.hold(TP(SOURCE, partition), offset, key, value, sent, is_urgent=is_urgent)
+        self.store.hold(
+            TP(SOURCE, partition), offset, key, value, sent, is_urgent=is_urgent, is_quiet=is_quiet
+        )
         if sent_to is not None:
             self.sent(sent, sent_to, partition=partition)
         return sent
@@ -491,3 +494,13 @@ async def test_a_write_that_fails_keeps_the_rows_for_another_try(rows: Rows) -> 
     rows.store._dbs.clear()
     rows.commit(1)
     assert rows.store.committed(b"a") == b"row"
+
+
+async def test_a_row_may_not_be_quiet_while_one_before_it_is_told_and_not_committed(rows: Rows) -> None:
+    assert rows.store.may_be_quiet(0, b"k")
+    rows.hold(0, b"k", b"quiet", sent_to=0, is_quiet=True)
+    assert rows.store.may_be_quiet(0, b"k")
+    rows.hold(1, b"k", b"told", sent_to=1)
+    assert not rows.store.may_be_quiet(0, b"k")
+    rows.commit(2)
+    assert rows.store.may_be_quiet(0, b"k")
