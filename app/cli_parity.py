@@ -59,7 +59,7 @@ def parity(
     from msgspec import to_builtins
 
     from app.parity.run import Parity
-    from batch.local_source import users_beside
+    from batch.users_beside import users_beside
 
     if users and without_users:
         raise click.UsageError("Name --users or --without-users, not both.")
