@@ -33,7 +33,8 @@ class MediaWikiSettings(Struct, frozen=True, kw_only=True):
         domains: wiki id to host name, for requests that do not name one.
         connect_timeout_seconds: Limit on making a connection.
         request_timeout_seconds: Limit on one request, its whole answer included.
-        batch_window_seconds: How long a question waits for others to share its query.
+        batch_window_seconds: How long a question waits for others to share its query, where no client waits
+            for its answer.
         max_requests_per_wiki: Queries under way for one wiki.
         max_requests: Queries under way in all.
         max_text_bytes: Limit on one text, in UTF-8.
@@ -62,7 +63,8 @@ class MediaWikiSource:
     """Gives revisions with parents and editors from api.php; a ``RevisionSource``.
 
     Concurrent calls about one wiki share queries of up to 50 ids: revisions and the parents that requests
-    name go together, editors follow in the next one (an editor's id is known only from the revision).
+    name go together, editors follow in the next one (an editor's id is known only from the revision), which
+    nothing holds up any more: those who shared the first query ask at the same moment.
 
     Args:
         settings: How to reach and to ask.
@@ -126,7 +128,7 @@ class MediaWikiSource:
             )
         wiki = self._wiki(request)
         # 1
-        asked = wiki.revision(request.rev_id)
+        asked = wiki.revision(request.rev_id, is_urgent=request.is_awaited)
         named_parent_id = request.rev_parent_id if (request.rev_parent_id or 0) > 0 else None
         parent = None if named_parent_id is None else wiki.revision(named_parent_id)
         # 2
@@ -137,7 +139,7 @@ class MediaWikiSource:
         if parent_id is None:
             parent = None
         elif parent is None or parent_id != named_parent_id:
-            parent = wiki.revision(parent_id)
+            parent = wiki.revision(parent_id, is_urgent=True)
         user = await self._user(wiki, request, page.revision)
         parent_revision, parent_text, parent_failure = None, None, None
         if parent is not None and parent_id is not None:
@@ -307,7 +309,7 @@ class MediaWikiSource:
             return None
         if not revision.userid:
             return RevisionUser(user_id=None, user_text=revision.user)
-        outcome = await wiki.user(revision.userid)
+        outcome = await wiki.user(revision.userid, is_urgent=True)
         if isinstance(outcome, ApiUser | Absent):
             return _account(outcome, revision.userid, revision.user)
         raise unavailable(request, f"of the editor it does not tell: {_reason(outcome)}")

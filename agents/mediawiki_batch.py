@@ -23,7 +23,8 @@ class WikiBatcher:
     """Turns concurrent questions about one wiki into few queries.
 
     A batch leaves when its window is over or it is full, and takes along what else waits by then: revisions,
-    parents and users share a query. Under load, when all runners are busy, batches grow by themselves.
+    parents and users share a query. With an urgent question it leaves as soon as all have asked who ask in
+    the same turn of the loop. Under load, when all runners are busy, batches grow by themselves.
 
     Args:
         ask: Answers a batch of at most 50 revisions and 50 users.
@@ -38,27 +39,26 @@ class WikiBatcher:
         self._rev_ids: _Waiting[RevisionOutcome] = {}
         self._user_ids: _Waiting[UserOutcome] = {}
         self._runners: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._departure: asyncio.Handle | None = None
+        self._is_departing = False
 
-    def revision(self, rev_id: int) -> asyncio.Future[RevisionOutcome]:
+    def revision(self, rev_id: int, *, is_urgent: bool = False) -> asyncio.Future[RevisionOutcome]:
         """Return the future answer about a revision. It never holds an error of the wiki."""
         future: asyncio.Future[RevisionOutcome] = asyncio.get_running_loop().create_future()
         self._rev_ids.setdefault(rev_id, []).append(future)
-        self._schedule(len(self._rev_ids))
+        self._schedule(len(self._rev_ids), is_urgent=is_urgent)
         return future
 
-    def user(self, user_id: int) -> asyncio.Future[UserOutcome]:
+    def user(self, user_id: int, *, is_urgent: bool = False) -> asyncio.Future[UserOutcome]:
         """Return the future answer about an account. It never holds an error of the wiki."""
         future: asyncio.Future[UserOutcome] = asyncio.get_running_loop().create_future()
         self._user_ids.setdefault(user_id, []).append(future)
-        self._schedule(len(self._user_ids))
+        self._schedule(len(self._user_ids), is_urgent=is_urgent)
         return future
 
     async def close(self) -> None:
         """Stop what is under way; open questions are answered with Unanswered. Idempotent."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._forget_departure()
         runners = list(self._runners)
         for runner in runners:
             runner.cancel()
@@ -68,17 +68,25 @@ class WikiBatcher:
             _settle(_take(self._rev_ids), {}, closed)
             _settle(_take(self._user_ids), {}, closed)
 
-    def _schedule(self, waiting: int) -> None:
+    def _schedule(self, waiting: int, *, is_urgent: bool) -> None:
+        loop = asyncio.get_running_loop()
         if waiting % MAX_IDS == 0:
             self._start_runner()
-        elif self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._window_seconds, self._start_runner)
+        elif is_urgent and not self._is_departing:
+            self._forget_departure()
+            self._is_departing = True
+            self._departure = loop.call_soon(self._start_runner)
+        elif self._departure is None:
+            self._departure = loop.call_later(self._window_seconds, self._start_runner)
+
+    def _forget_departure(self) -> None:
+        if self._departure is not None:
+            self._departure.cancel()
+        self._departure = None
+        self._is_departing = False
 
     def _start_runner(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._forget_departure()
         # With every runner busy, the first to finish takes what waits.
         if self._free_runners > 0:
             self._free_runners -= 1

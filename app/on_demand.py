@@ -37,7 +37,7 @@ class WorkerOnDemand:
         """
         found = ((name, self._catalogue.find(wiki_id, name)) for name in model_names)
         return await self._scoring.score(
-            RevisionRequest(wiki_id, rev_id),
+            RevisionRequest(wiki_id, rev_id, is_awaited=True),
             {name: info for name, info in found if info is not None},
             priority=Priority.ON_DEMAND,
             with_features=with_features,

@@ -75,11 +75,8 @@ class SharedOnDemand:
             return await self._alone(
                 wiki_id, rev_id, models, reading, with_features=with_features, injected=injected
             )
-        shared = iter(
-            await self._flights.score(RevisionRequest(wiki_id, rev_id), list(reading.values()))
-            if reading
-            else ()
-        )
+        request = RevisionRequest(wiki_id, rev_id, is_awaited=True)
+        shared = iter(await self._flights.score(request, list(reading.values())) if reading else ())
         light = [name for name in models if name not in reading]
         alone = iter(await self._plain.score(wiki_id, rev_id, light) if light else ())
         return [next(shared if name in reading else alone) for name in models]

@@ -18,6 +18,7 @@ class RevisionRequest(Struct, frozen=True):
         told: The revision as its event tells it, without its parent; None where it does not tell all of it.
         may_lack_parent: Whether a revision whose parent cannot be had is wanted all the same, with
             ``parent_failure``, for the models that read its own text alone.
+        is_awaited: Whether a client waits for it, so that nothing may be waited for that could share its way.
     """
 
     wiki_id: str
@@ -26,6 +27,7 @@ class RevisionRequest(Struct, frozen=True):
     domain: str | None = None
     told: "Revision | None" = None
     may_lack_parent: bool = False
+    is_awaited: bool = False
 
 
 class PageRequest(Struct, frozen=True):

@@ -315,6 +315,18 @@ async def test_requests_to_one_wiki_are_bounded_and_batches_grow_instead() -> No
     assert len(api.requests) < 40
 
 
+async def test_what_clients_wait_for_is_asked_without_a_window_and_together() -> None:
+    api = MediaWikiApi([WikiRevision(n, parent_id=n - 100 if n > 100 else 0) for n in range(1, 111)])
+    async with source_over(api, batch_window_seconds=3600) as source:
+        unhurried = asyncio.create_task(source.get(request_for(103)))
+        await asyncio.sleep(0)
+        awaited = (RevisionRequest("enwiki", n, None, "en.example.org", is_awaited=True) for n in (101, 102))
+        revisions = [*await asyncio.gather(*map(source.get, awaited)), await unhurried]
+    assert [revision.rev_id for revision in revisions] == [101, 102, 103]
+    assert [asked_rev_ids(request) for request in api.requests] == [[101, 102, 103], [1, 2, 3]]
+    assert [request.get("ususerids") for request in api.requests] == [None, "7"]
+
+
 async def test_giving_up_on_one_revision_leaves_the_others_of_its_batch() -> None:
     api = MediaWikiApi([WikiRevision(1), WikiRevision(2)])
     async with source_over(api, batch_window_seconds=0.02) as source:
