@@ -1,6 +1,7 @@
 """Where the text of a revision comes from."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from schemas.revision import ParentRevision, Revision, RevisionRequest
 
@@ -21,6 +22,24 @@ class RevisionSource(Protocol):
 
     async def close(self) -> None:
         """Release connections and files. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class EarlySource(Protocol):
+    """A source that has a revision before its parent."""
+
+    async def get_early(self, request: RevisionRequest, early: Callable[[Revision], None]) -> Revision:
+        """Return one revision as `RevisionSource.get` does, and show it before where its parent takes longer.
+
+        Args:
+            request: Which.
+            early: Hears of the revision as if it had no parent; of the account of its editor nothing is
+                known yet. It raises nothing.
+
+        Raises:
+            ContentError: As `RevisionSource.get`.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.backoff import Backoff
 from agents.mediawiki_answer import Absent, ApiRevision, ApiUser, Oversized, PageRevision, Unanswered
@@ -14,7 +15,7 @@ from agents.mediawiki_batch import WikiBatcher
 from agents.mediawiki_client import ClientLimits, MediaWikiClient, Observe
 from agents.mediawiki_links import PageLinks
 from agents.mediawiki_revisions import RevisionQueries
-from agents.mediawiki_verdict import found, no_parent, parent_of, text_of, unavailable
+from agents.mediawiki_verdict import found, named, no_parent, parent_of, presumed, text_of, unavailable
 from agents.user_agent import require_contact
 from schemas.errors import ContentError, ContentUnavailable, RevisionNotFound, SettingsError
 from schemas.prediction import ScoreFailure
@@ -108,6 +109,14 @@ class MediaWikiSource:
     async def get(self, request: RevisionRequest) -> Revision:
         """Return one revision.
 
+        Raises:
+            ContentError: As `get_early`.
+        """
+        return await self.get_early(request, _pass_by)
+
+    async def get_early(self, request: RevisionRequest, early: Callable[[Revision], None]) -> Revision:
+        """Return one revision, and show it before its parent where only the revision names that.
+
         1. Ask for the revision, and for its parent where the request names one.
         2. Refuse what is missing, hidden or too large.
         3. Ask for the editor, and for the parent where only the revision names it.
@@ -140,34 +149,42 @@ class MediaWikiSource:
             parent = None
         elif parent is None or parent_id != named_parent_id:
             parent = wiki.revision(parent_id, is_urgent=True)
-        user = await self._user(wiki, request, page.revision)
-        parent_revision, parent_text, parent_failure = None, None, None
-        if parent is not None and parent_id is not None:
-            outcome = await parent
-            try:
-                parent_revision, parent_text = parent_of(
-                    request, parent_id, outcome, self._settings.max_text_bytes
-                )
-            except ContentError as error:
-                if error.retryable or not request.may_lack_parent:
-                    raise
-                parent_failure = ScoreFailure(error.code, error.message)
-        return Revision(
+        alone = Revision(
             wiki_id=request.wiki_id,
             page_id=page.page_id,
             page_title=page.page_title,
             namespace_id=page.namespace_id,
             rev_id=request.rev_id,
-            rev_parent_id=parent_id,
+            rev_parent_id=None,
             rev_dt=page.revision.timestamp,
             content_model=page.revision.slots["main"].contentmodel or "wikitext",
             text=text,
-            parent_text=parent_text,
+            parent_text=None,
             comment="" if page.revision.commenthidden else page.revision.comment,
+            user=presumed(page.revision),
+        )
+        if parent is not None and not parent.done():
+            early(alone)
+        user = await self._user(wiki, request, page.revision)
+        if parent is None or parent_id is None:
+            return replace(alone, rev_parent_id=parent_id, user=user)
+        outcome = await parent
+        try:
+            parent_revision, parent_text = parent_of(
+                request, parent_id, outcome, self._settings.max_text_bytes
+            )
+        except ContentError as error:
+            if error.retryable or not request.may_lack_parent:
+                raise
+            failure = ScoreFailure(error.code, error.message)
+            return replace(alone, rev_parent_id=parent_id, user=user, parent_failure=failure)
+        return replace(
+            alone,
+            rev_parent_id=parent_id,
+            parent_text=parent_text,
             user=user,
-            parent_dt=None if parent_revision is None else parent_revision.timestamp,
-            parent_user=None if parent_revision is None else _named(parent_revision),
-            parent_failure=parent_failure,
+            parent_dt=parent_revision.timestamp,
+            parent_user=named(parent_revision),
         )
 
     async def parent(self, request: RevisionRequest) -> ParentRevision:
@@ -182,7 +199,7 @@ class MediaWikiSource:
             raise no_parent(request)
         outcome = await self._wiki(request).revision(request.rev_parent_id)
         revision, text = parent_of(request, request.rev_parent_id, outcome, self._settings.max_text_bytes)
-        return ParentRevision(text, revision.timestamp, _named(revision))
+        return ParentRevision(text, revision.timestamp, named(revision))
 
     async def account(self, wiki_id: str, user_id: int, user_text: str) -> RevisionUser | None:
         """Return what a wiki tells of an account now.
@@ -333,8 +350,5 @@ def _reason(outcome: Unanswered | Oversized | PageRevision) -> str:
     return outcome.reason if isinstance(outcome, Unanswered) else "its answer is over the limit"
 
 
-def _named(revision: ApiRevision) -> RevisionUser | None:
-    """Return who saved a revision, without asking for groups and registration."""
-    if revision.userhidden or revision.user is None:
-        return None
-    return RevisionUser(user_id=revision.userid or None, user_text=revision.user, is_known=False)
+def _pass_by(revision: Revision) -> None:
+    """Do nothing with a revision that is shown early."""

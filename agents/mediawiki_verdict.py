@@ -22,7 +22,7 @@ from schemas.errors import (
     RevisionNotFound,
     RevisionSuppressed,
 )
-from schemas.revision import PageRequest, RevisionRequest
+from schemas.revision import PageRequest, RevisionRequest, RevisionUser
 
 
 def found(request: RevisionRequest, outcome: RevisionOutcome) -> PageRevision:
@@ -115,6 +115,24 @@ def parent_of(
             rev_id=request.rev_id,
             rev_parent_id=parent_id,
         ) from error
+
+
+def named(revision: ApiRevision) -> RevisionUser | None:
+    """Return who saved a revision, without asking for groups and registration."""
+    if revision.userhidden or revision.user is None:
+        return None
+    return RevisionUser(user_id=revision.userid or None, user_text=revision.user, is_known=False)
+
+
+def presumed(revision: ApiRevision) -> RevisionUser | None:
+    """Return who saved a revision, with an account that was made at that moment, until the wiki tells."""
+    if revision.userhidden or revision.user is None:
+        return None
+    return RevisionUser(
+        user_id=revision.userid or None,
+        user_text=revision.user,
+        registration_dt=revision.timestamp if revision.userid else None,
+    )
 
 
 def no_parent(request: RevisionRequest) -> ParentNotFound:

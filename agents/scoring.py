@@ -1,14 +1,16 @@
 """From a revision id to its scores: fetch, then score off the event loop."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from msgspec.structs import replace
 
-from agents.content import RevisionSource
+from agents.content import EarlySource, RevisionSource
 from models.pool import ScoringPool
+from models.pool_call import PoolCall
 from models.priority import Priority
 from models.scoring import Scorer, Waits, score_revision
 from schemas.catalogue import ModelInfo
@@ -101,6 +103,7 @@ class RevisionScoring:
         *,
         priority: Priority,
         spent: Callable[[float], None] | None = None,
+        prepared: PoolCall | None = None,
     ) -> list[ScoredModel]:
         """Score a revision that was fetched.
 
@@ -109,12 +112,19 @@ class RevisionScoring:
             models: Those that read content.
             priority: Before which others it is scored.
             spent: Hears how long it was scored, in seconds and without the wait.
+            prepared: From `prepare`.
 
         Raises:
             EngineError: Scoring processes cannot be started.
         """
-        scored = await self._score_content(revision, models, priority=priority, spent=spent)
+        scored = await self._score_content(
+            revision, models, priority=priority, spent=spent, prepared=prepared
+        )
         return [replace(one, model=info.id) for one, info in zip(scored, models, strict=True)]
+
+    def prepare(self, revision: Revision, models: Sequence[ModelInfo]) -> PoolCall | None:
+        """Have a text read before its parent is there; see `ScoringPool.prepare`."""
+        return self._pool.prepare(revision, models)
 
     async def _score_content(
         self,
@@ -124,12 +134,19 @@ class RevisionScoring:
         priority: Priority,
         with_features: bool = False,
         spent: Callable[[float], None] | None = None,
+        prepared: PoolCall | None = None,
     ) -> list[ScoredModel]:
         """Score with the models that can do without what the revision lacks; the others fail."""
         failure = revision.parent_failure
         asked = [info for info in models if failure is None or info.reads_text_alone]
         scored = await self._pool.score(
-            revision, asked, with_features=with_features, priority=priority, spent=spent
+            revision,
+            asked,
+            with_features=with_features,
+            priority=priority,
+            spent=spent,
+            # It was for all models.
+            prepared=prepared if failure is None else None,
         )
         if failure is None:
             return scored
@@ -155,18 +172,31 @@ class RevisionScoring:
         return iter(score_revision(scorers, revision, with_features=with_features))
 
     async def fetch(
-        self, request: RevisionRequest, *, content_seconds: float | None = None
+        self,
+        request: RevisionRequest,
+        *,
+        content_seconds: float | None = None,
+        early: Callable[[Revision], None] | None = None,
     ) -> Revision | ScoreFailure:
         """Return a revision with all that models read, or what is wrong with it for good.
 
         One whose parent alone cannot be had says so in ``parent_failure``.
+
+        Args:
+            request: Which.
+            content_seconds: As `score`.
+            early: See `EarlySource`; it hears of no text that is too large.
 
         Raises:
             ContentUnavailable: As `score`.
         """
         try:
             async with asyncio.timeout(content_seconds):
-                revision = await self._content.get(replace(request, may_lack_parent=True))
+                wanted = replace(request, may_lack_parent=True)
+                if early is not None and isinstance(self._content, EarlySource):
+                    revision = await self._content.get_early(wanted, self._sized(early))
+                else:
+                    revision = await self._content.get(wanted)
             self._check_size(revision, revision.text)
         except TimeoutError as error:
             raise ContentUnavailable(
@@ -185,6 +215,14 @@ class RevisionScoring:
             failure = ScoreFailure(code=error.code, message=error.message)
             revision = replace(revision, parent_text=None, parent_failure=failure)
         return revision
+
+    def _sized(self, early: Callable[[Revision], None]) -> Callable[[Revision], None]:
+        def show(revision: Revision) -> None:
+            with contextlib.suppress(ContentTooLarge):
+                self._check_size(revision, revision.text)
+                early(revision)
+
+        return show
 
     def _check_size(self, revision: Revision, text: str | None) -> None:
         # A character takes at most four bytes, so most texts need no counting.

@@ -10,6 +10,7 @@ from structlog import get_logger
 from agents.scoring import RevisionScoring
 from app.admission import Admission, Place
 from app.costs import Costs
+from models.pool_call import PoolCall
 from models.priority import Priority
 from schemas.catalogue import ModelInfo
 from schemas.errors import EngineError, NotReady
@@ -49,7 +50,17 @@ class FlightTimes(Struct, frozen=True):
 class _Flight:
     """One revision: what is asked of it, what came out, and its text while that is needed."""
 
-    __slots__ = ("answers", "batches", "fetched", "is_boarding", "page_id", "places", "request", "waiting")
+    __slots__ = (
+        "answers",
+        "batches",
+        "fetched",
+        "is_boarding",
+        "page_id",
+        "places",
+        "prepared",
+        "request",
+        "waiting",
+    )
 
     def __init__(self, request: RevisionRequest) -> None:
         self.request = request
@@ -61,6 +72,8 @@ class _Flight:
         self.places: list[Place] = []
         self.is_boarding = False
         self.batches = 0
+        # What reads the text while its parent is on the way.
+        self.prepared: PoolCall | None = None
 
     @property
     def text_length(self) -> int | None:
@@ -188,7 +201,8 @@ class Flights:
     async def _fly(self, key: _Key, flight: _Flight) -> None:
         """Score a batch.
 
-        1. Fetch the revision, unless it is there. Whatever is asked for meanwhile comes along.
+        1. Fetch the revision, unless it is there. Whatever is asked for meanwhile comes along. Its text is
+           read while its parent is still on the way, as long as most processes have nothing to do.
         2. Score it with all models that wait.
         3. Answer, unless it was withdrawn meanwhile, and have the scores stored.
         """
@@ -198,7 +212,9 @@ class Flights:
             try:
                 if flight.fetched is None:  # 1
                     flight.fetched = await self._scoring.fetch(
-                        flight.request, content_seconds=self._times.content_seconds
+                        flight.request,
+                        content_seconds=self._times.content_seconds,
+                        early=lambda revision: self._prepare(flight, revision),
                     )
                 else:
                     await asyncio.sleep(0)
@@ -222,6 +238,9 @@ class Flights:
             if not flight.batches:
                 self._land(key, flight)
 
+    def _prepare(self, flight: _Flight, revision: Revision) -> None:
+        flight.prepared = self._scoring.prepare(revision, tuple(flight.waiting))
+
     async def _scored(
         self,
         flight: _Flight,
@@ -237,11 +256,13 @@ class Flights:
         first, *others = places
         first.correct(self._costs.estimate(wiki_id, artefacts, length))
         _release(others)
+        prepared, flight.prepared = flight.prepared, None
         scored = await self._scoring.score_fetched(
             fetched,
             models,
             priority=Priority.ON_DEMAND,
             spent=lambda seconds: self._costs.learn(wiki_id, artefacts, length, seconds),
+            prepared=prepared,
         )
         self._refuse_withdrawn(wiki_id, fetched.rev_id, fetched.page_id)
         return scored

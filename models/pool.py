@@ -12,6 +12,9 @@ What it promises to the caller of ``score``:
 Revisions are taken by priority and in the order of their calls, one at a time by each process. Small ones
 that wait are sent several ahead, which hides the way there and back; those behind one that turns out slow go
 to others.
+
+A text may be prepared while its parent is still on the way: as long as most processes have nothing to do, one
+computes its features as if it had no parent, and keeps what it made of the text for the call that follows.
 """
 
 import asyncio
@@ -123,6 +126,7 @@ class ScoringPool:
         with_features: bool = False,
         priority: Priority = Priority.STREAM,
         spent: Callable[[float], None] | None = None,
+        prepared: PoolCall | None = None,
     ) -> list[ScoredModel]:
         """Score a revision with each of the models.
 
@@ -134,6 +138,7 @@ class ScoringPool:
             with_features: Whether answers carry their features.
             priority: Its class, of those that wait.
             spent: Hears how long it was scored, in seconds and without the wait, before it is answered.
+            prepared: From `prepare`, of the same revision and models.
 
         Returns:
             One answer per model, in their order; a ScoreFailure where there is no score.
@@ -147,9 +152,12 @@ class ScoringPool:
             raise EngineError(self._closed) from self._cause
         if not artefacts:
             return []
-        call = PoolCall(revision, artefacts, with_features=with_features, priority=priority)
-        self._queue.append(call)
-        self._dispatch()
+        call = PoolCall(
+            revision, artefacts, with_features=with_features, priority=priority, prepared=prepared
+        )
+        if prepared is None or not self._follow(prepared, call):
+            self._queue.append(call)
+            self._dispatch()
         try:
             answers = await call.future
         except asyncio.CancelledError:
@@ -158,6 +166,29 @@ class ScoringPool:
         if spent is not None:
             spent(call.seconds_scored)
         return answers
+
+    def prepare(self, revision: Revision, artefacts: Sequence[ModelInfo]) -> PoolCall | None:
+        """Have a text read that is to be scored in a moment, if most processes have nothing to do.
+
+        Args:
+            revision: As far as it is known.
+            artefacts: The models that are to score it.
+
+        Returns:
+            For `score`; None where nothing is prepared.
+        """
+        # Were more of them busy, another would soon score the revision, without what this one has prepared.
+        is_quiet = not self._queue and 2 * len(self._idle) > self._processes
+        if self._closed is not None or not is_quiet or not artefacts:
+            return None
+        call = PoolCall(
+            revision, artefacts, with_features=False, priority=Priority.ON_DEMAND, is_preparation=True
+        )
+        # Nobody has to ask what came of it.
+        call.future.add_done_callback(lambda future: future.exception())
+        self._queue.append(call)
+        self._dispatch()
+        return call
 
     async def stop(self, *, drain_seconds: float) -> None:
         """Refuse new work, let running work finish, and end all processes. Idempotent.
@@ -210,6 +241,16 @@ class ScoringPool:
         if self._watch_timer is None:
             self._watch_timer = loop.call_later(_WATCH_SECONDS, self._watch)
 
+    def _follow(self, prepared: PoolCall, call: PoolCall) -> bool:
+        """Give a call to the process that prepares it still; tell whether one does."""
+        for process, held in self._busy.items():
+            if prepared in held.calls:
+                if frame := call.frame():
+                    process.send(frame)
+                    held.calls.append(call)
+                return True
+        return False
+
     def _on_answer(self, process: ScoringProcess, answer: Answer) -> None:
         held = self._busy.get(process)
         if held is None or isinstance(answer, Ready | Told):
@@ -227,11 +268,14 @@ class ScoringPool:
             del self._busy[process]
             if process.memory_bytes - process.loaded_bytes > self._limits.memory_bytes // 2:
                 self._heal_later(process, held, is_retired=True)
+            elif call.is_preparation:
+                # Others are chosen before it for what comes, as long as there are any.
+                self._idle.insert(0, process)
             else:
                 self._idle.append(process)
         self._dispatch()
-        if self._observe is not None and is_first:
-            self._observe.scored(call.seconds_queued, answer.cpu_seconds, len(call.job.artefacts))
+        if self._observe is not None and is_first and not call.is_preparation:
+            self._observe.scored(call.seconds_queued, call.cpu_seconds, len(call.job.artefacts))
 
     def _watch(self) -> None:
         """Look at what takes long: hold nobody up behind it, and end it at its limits."""
@@ -253,6 +297,7 @@ class ScoringPool:
         if process in self._idle:
             self._idle.remove(process)
         if self._stop_task is None:
+            held.end_preparation()
             self._queue.put_back(held.take_back())
             self._heal_later(process, held)
         else:

@@ -29,27 +29,35 @@ class PoolCall:
     Attributes:
         deaths: Of processes while they scored it.
         future: Its answers.
+        cpu_seconds: That scoring took, of an answer that came.
         is_alone: Whether it is to be handed over by itself.
         job: What a process is sent.
         priority: Its class.
+        prepared: The preparation that came before; None without any.
+        is_preparation: Whether nobody needs the answers, only what a process makes of the text for them.
         seconds_queued: How long it waited.
-        seconds_scored: How long the try that ended last took; 0 before.
+        seconds_scored: How long the try that ended last took, with its preparation; 0 before.
 
     Args:
         revision: What to score.
         models: With which.
         with_features: Whether answers carry their features.
         priority: As above.
+        prepared: As above.
+        is_preparation: As above.
     """
 
     __slots__ = (
         "_begun",
         "_models",
         "_since",
+        "cpu_seconds",
         "deaths",
         "future",
         "is_alone",
+        "is_preparation",
         "job",
+        "prepared",
         "priority",
         "seconds_queued",
         "seconds_scored",
@@ -62,13 +70,19 @@ class PoolCall:
         *,
         with_features: bool,
         priority: Priority = Priority.STREAM,
+        prepared: "PoolCall | None" = None,
+        is_preparation: bool = False,
     ) -> None:
-        self.job = Job(revision, tuple(model.artefact for model in models), with_features)
+        artefacts = tuple(model.artefact for model in models)
+        self.job = Job(revision, artefacts, with_features, is_preparation)
         self.future: asyncio.Future[list[ScoredModel]] = asyncio.get_running_loop().create_future()
         self.seconds_queued = 0.0
         self.seconds_scored = 0.0
+        self.cpu_seconds = 0.0
         self.deaths = 0
         self.is_alone = False
+        self.prepared = prepared
+        self.is_preparation = is_preparation
         self.priority = priority
         self._models = models
         self._since: float | None = time.monotonic()
@@ -109,7 +123,10 @@ class PoolCall:
         """
         if self.future.done():
             return
-        self.seconds_scored = time.monotonic() - self._begun
+        self._end()
+        self.cpu_seconds = answer.cpu_seconds
+        if self.prepared is not None:
+            self.cpu_seconds += self.prepared.cpu_seconds
         if isinstance(answer, Done):
             self.future.set_result(answer.scored)
             return
@@ -147,7 +164,7 @@ class PoolCall:
     def fail(self, error: ScoringError) -> None:
         """Answer each model with this error."""
         if not self.future.done():
-            self.seconds_scored = time.monotonic() - self._begun
+            self._end()
             failure = ScoreFailure(error.code, error.message)
             self.future.set_result([ScoredModel(model.id, failure) for model in self._models])
 
@@ -157,6 +174,11 @@ class PoolCall:
             error = EngineError(reason)
             error.__cause__ = cause
             self.future.set_exception(error)
+
+    def _end(self) -> None:
+        self.seconds_scored = time.monotonic() - self._begun
+        if self.prepared is not None:
+            self.seconds_scored += self.prepared.seconds_scored
 
     @property
     def _subject(self) -> str:

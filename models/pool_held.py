@@ -34,6 +34,11 @@ class Held:
         """The call that is being scored; None without any."""
         return self.calls[0] if self.calls else None
 
+    @property
+    def is_preparing(self) -> bool:
+        """Whether the call is a preparation, and what may stand behind it is what it is for."""
+        return bool(self.calls) and self.calls[0].is_preparation
+
     def go_on(self, now: float) -> None:
         """Begin with the first call, where there is one."""
         self.since = now
@@ -43,10 +48,15 @@ class Held:
 
     def take_back(self) -> list[PoolCall]:
         """Return the calls sent ahead, once; the process may still be the first to answer them."""
-        if self._is_lent:
+        if self._is_lent or self.is_preparing:
             return []
         self._is_lent = True
         return list(self.calls)[1:]
+
+    def end_preparation(self) -> None:
+        """Hear that the process ended: what was prepared for, where that has come, is what it scored."""
+        if self.is_preparing:
+            self.calls.popleft()
 
     def is_beyond(self, limits: PoolLimits, process: ScoringProcess, now: float) -> bool:
         """Tell whether the process is to be ended for its call, and remember why."""

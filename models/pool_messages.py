@@ -64,11 +64,12 @@ class Died(Struct, frozen=True, tag=True):
 
 
 class Job(Struct, frozen=True, tag=True):
-    """One revision to score with the named artefacts."""
+    """One revision to score with the named artefacts; or only to read for them, which gives no scores."""
 
     revision: Revision
     artefacts: tuple[str, ...]
     with_features: bool
+    is_preparation: bool = False
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -82,7 +83,7 @@ class Done(Struct, frozen=True, tag=True):
     """The models' answers about one revision.
 
     Attributes:
-        scored: One per artefact, in order.
+        scored: One per artefact, in order; none of a preparation.
         cpu_seconds: What they took.
         memory_bytes: Held after them.
         fallbacks: How often the engine took revscoring's own way, by what it had a quick one for.

@@ -29,6 +29,7 @@ from models.engine.fallbacks import FALLBACKS
 from models.pool_messages import HEADER_BYTES, Answer, Died, Done, Failed, Job, Ready, Work, framed
 from models.process_memory import OwnMemory
 from schemas.errors import FeatureError, RevstreamError
+from schemas.revision import Revision
 
 _PR_SET_PDEATHSIG = 1
 _TRACEBACK_CHARACTERS = 8_000
@@ -41,6 +42,15 @@ _YOUNGEST, _OLDEST = 0, 2
 # A cycle that outlived one look, and was let go since, waits so long.
 _TURNS_TO_OLDEST = 64
 _turns = count(1)
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A Work that keeps what it made of a text for the next revision of its page."""
+
+    def prepare(self, revision: Revision, artefacts: tuple[str, ...], /) -> None:
+        """Read a revision whose parent is not there yet, as far as scoring it will use that."""
+        ...
 
 
 @runtime_checkable
@@ -199,6 +209,10 @@ def _score(
     try:
         job = jobs.decode(message)
         subject = f"{job.revision.wiki_id} revision {job.revision.rev_id}"
+        if job.is_preparation:
+            if isinstance(work, Prepares):
+                work.prepare(job.revision, job.artefacts)
+            return framed(Done([], cpu_seconds() - began, memory.read(), FALLBACKS.take()))
         scored = work(job.revision, job.artefacts, job.with_features)
         if len(scored) == len(job.artefacts):
             return framed(Done(scored, cpu_seconds() - began, memory.read(), FALLBACKS.take()))

@@ -12,7 +12,7 @@ from models.engine.extractor import Extractor
 from models.features.definitions import Definition
 from models.manifest import Manifest
 from models.pool_messages import Work
-from models.scoring import Scorer, features_missing, score_revision
+from models.scoring import Scorer, cache_of, features_missing, score_revision
 from models.store import ModelStore
 from models.trial import trial_revision
 from schemas.errors import ModelCorrupt
@@ -64,6 +64,11 @@ class ArtefactWork:
             self.load_in_child()
         chosen = [self._scorers[name] for name in wanted]
         return score_revision(chosen, revision, self._extractor, with_features=with_features)
+
+    def prepare(self, revision: Revision, wanted: tuple[str, ...], /) -> None:
+        """Compute what models share of a text, see ``models.pool_worker.Prepares``."""
+        chosen = [self._scorers[name] for name in wanted if name in self._scorers]
+        cache_of(chosen, revision, self._extractor, with_features=False)
 
     def batch(self, *, with_features: bool) -> "ArtefactBatch":
         """Return what scores revisions together."""

@@ -121,15 +121,25 @@ def _answer_lengths(revision: Revision, artefacts: tuple[str, ...], with_feature
 
 def obedient(scratch: str) -> Work:
     """Do first what the text says, with files under ``scratch`` as memory that outlives the process."""
-    folder = Path(scratch)
+    return _Obedient(Path(scratch))
 
-    def work(revision: Revision, artefacts: tuple[str, ...], with_features: bool) -> list[ScoredModel]:
+
+class _Obedient:
+    """Also prepares what the text says."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(
+        self, revision: Revision, artefacts: tuple[str, ...], with_features: bool, /
+    ) -> list[ScoredModel]:
         name, _, argument = revision.text.partition(" ")
         order = _ORDERS.get(name)
-        answers = order(folder, argument) if order else None
+        answers = order(self._folder, argument) if order else None
         return _answer_lengths(revision, artefacts, with_features) if answers is None else answers
 
-    return work
+    def prepare(self, revision: Revision, artefacts: tuple[str, ...], /) -> None:
+        self(revision, artefacts, False)
 
 
 def _sleep(_folder: Path, seconds: str) -> None:

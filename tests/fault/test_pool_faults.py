@@ -186,6 +186,31 @@ async def test_a_revision_whose_process_dies_twice_is_recorded_as_such(
     assert listener.kills == [KillReason.CRASH] * 2
 
 
+async def test_a_text_that_spends_the_budget_while_it_is_prepared_is_not_tried_again(tmp_path: Path) -> None:
+    listener = Listener()
+    async with running(
+        partial(obedient, str(tmp_path)), processes=2, cpu_seconds=0.3, observe=listener
+    ) as pool:
+        early = pool.prepare(revision("spin 60"), [model()])
+        failure = _failure(await pool.score(revision("spin 60", rev_id=31), [model()], prepared=early))
+        await until(lambda: pool.status().alive == 2)
+        status = pool.status()
+    assert failure.code == CpuLimitExceeded.code
+    assert "revision 31 took more than 0.3 s" in failure.message
+    assert (status.killed_for_cpu, status.restarts) == (1, 1)
+
+
+async def test_a_process_that_dies_of_a_preparation_loses_nobody(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path))) as pool:
+        assert pool.prepare(revision("die_once nobody came"), [model()]) is not None
+        assert _is_scored(await pool.score(revision("another"), [model()]))
+        early = pool.prepare(revision("die_once somebody came"), [model()])
+        assert early is not None
+        assert _is_scored(await pool.score(revision("die_once somebody came"), [model()], prepared=early))
+        status = pool.status()
+    assert (status.restarts, status.alive) == (2, 1)
+
+
 async def test_a_process_that_sleeps_is_ended_at_the_wall_limit(tmp_path: Path) -> None:
     listener = Listener()
     async with running(partial(obedient, str(tmp_path)), wall_seconds=0.3, observe=listener) as pool:

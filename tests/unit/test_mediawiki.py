@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from agents.content import RevisionSource
 from agents.mediawiki import MediaWikiSettings, MediaWikiSource
@@ -17,7 +18,7 @@ from schemas.errors import (
     RevisionSuppressed,
     SettingsError,
 )
-from schemas.revision import RevisionRequest, RevisionUser
+from schemas.revision import Revision, RevisionRequest, RevisionUser
 from tests.mediawiki_api import USER_AGENT, MediaWikiApi, WikiRevision, WikiUser
 from tests.until import until
 
@@ -325,6 +326,23 @@ async def test_what_clients_wait_for_is_asked_without_a_window_and_together() ->
     assert [revision.rev_id for revision in revisions] == [101, 102, 103]
     assert [asked_rev_ids(request) for request in api.requests] == [[101, 102, 103], [1, 2, 3]]
     assert [request.get("ususerids") for request in api.requests] == [None, "7"]
+
+
+async def test_a_revision_is_shown_before_its_parent_where_only_it_names_that() -> None:
+    api = MediaWikiApi([WikiRevision(1, "before"), WikiRevision(2, "after", parent_id=1)])
+    early: list[tuple[Revision, int]] = []
+    async with source_over(api) as source:
+        whole = await source.get_early(request_for(2), lambda shown: early.append((shown, len(api.requests))))
+        assert (
+            await source.get_early(request_for(2, 1), lambda _: pytest.fail("its parent was there")) == whole
+        )
+        first = await source.get_early(request_for(1), lambda _: pytest.fail("it has no parent"))
+    [(shown, requests)] = early
+    assert requests == 1
+    presumed = RevisionUser(7, "Editor", (), shown.rev_dt)
+    nothing = {"rev_parent_id": None, "parent_text": None, "parent_dt": None, "parent_user": None}
+    assert shown == replace(whole, user=presumed, **nothing)
+    assert (whole.parent_text, first.parent_text) == ("before", None)
 
 
 async def test_giving_up_on_one_revision_leaves_the_others_of_its_batch() -> None:

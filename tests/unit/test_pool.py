@@ -279,6 +279,63 @@ async def test_a_page_goes_to_the_process_that_had_it_last(tmp_path: Path) -> No
         assert await pid_of("the page once more") == second
 
 
+async def test_what_was_prepared_is_scored_by_the_process_that_has_it(tmp_path: Path) -> None:
+    listener = Listener()
+    async with running(partial(obedient, str(tmp_path)), processes=2, observe=listener) as pool:
+        early = pool.prepare(revision("spin 0.2"), [model()])
+        assert early is not None
+        # The other process is idle, and yet this one waits for what is prepared.
+        [answer] = await pool.score(
+            revision("spin 0.2", parent_text="before"), [model()], with_features=True, prepared=early
+        )
+        assert await early.future == []
+        assert isinstance(answer.outcome, Score)
+        assert answer.outcome.probability["true"] == len("spin 0.2before")
+        again = pool.prepare(revision("later"), [model()])
+        assert again is not None
+        await again.future
+        [later] = await pool.score(revision("later"), [model()], with_features=True, prepared=again)
+        assert answer.features is not None
+        assert later.features is not None
+        assert later.features["pid"] == answer.features["pid"]
+        cpu_seconds = pool.status().cpu_seconds
+    # A preparation is heard of with what it was for.
+    assert [models for _, _, models in listener.scores] == [1, 1]
+    assert cpu_seconds == pytest.approx(sum(seconds for _, seconds, _ in listener.scores))
+    assert listener.scores[0][1] >= 0.4
+
+
+async def test_a_work_that_keeps_nothing_prepares_nothing() -> None:
+    async with running(lengths) as pool:
+        early = pool.prepare(revision("four"), [model()])
+        assert early is not None
+        assert await early.future == []
+        assert _length(await pool.score(revision("four"), [model()], prepared=early)) == len("four")
+
+
+async def test_nothing_is_prepared_while_half_of_the_processes_are_busy(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path)), processes=2) as pool:
+        call = asyncio.create_task(pool.score(revision("sleep 0.2"), [model()]))
+        await until(lambda: pool.status().busy == 1)
+        assert pool.prepare(revision("text"), [model()]) is None
+        await call
+        assert pool.prepare(revision("text"), [model()]) is not None
+
+
+async def test_nothing_is_prepared_while_every_process_is_busy_or_none_runs(tmp_path: Path) -> None:
+    async with running(partial(obedient, str(tmp_path))) as pool:
+        call = asyncio.create_task(pool.score(revision("sleep 0.2"), [model()]))
+        await until(lambda: pool.status().busy == 1)
+        assert pool.prepare(revision("text"), [model()]) is None
+        await call
+        assert pool.prepare(revision("text"), []) is None
+        early = pool.prepare(revision("sleep 0.1"), [model()])
+        assert _length(await pool.score(revision("another"), [model()])) == len("another")
+    assert early is not None
+    assert early.future.done()
+    assert pool.prepare(revision("text"), [model()]) is None
+
+
 async def test_a_process_that_keeps_much_memory_is_replaced_between_revisions(tmp_path: Path) -> None:
     listener = Listener()
     limit = 64 << 20
