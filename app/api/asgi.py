@@ -33,6 +33,7 @@ from app.api.on_demand import DirectScoring, OnDemand
 from app.api.ores_faces import OresFaces, is_ores_path
 from app.api.ores_json import ores_refusal
 from app.api.peers import PeerFace
+from app.api.routing import SegmentRouter
 from app.cluster.finder import Finder
 from app.cluster.peering import Peering
 from app.feed import Feed
@@ -149,7 +150,8 @@ class Api:
             gets[path] = beside(gets[path], self._endpoint(Face.ORES, other.handler), other.is_meant)
         routes += [Route(path, answering, methods=["GET"]) for path, answering in gets.items()]
         self.routes = tuple(routes)
-        application = Starlette(routes=routes, exception_handlers={HTTPException: self._no_route})
+        application = Starlette(exception_handlers={HTTPException: self._no_route})
+        application.router = SegmentRouter(routes)
         self._starlette = application if clients is None else ClientLimits(application, clients)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -103,7 +103,8 @@ async def answers_about(
             failure = ScoreFailure(error.code, error.message)
             return {name: ScoredModel(info.id, failure) for name, info in models.items()}
 
-    found = await asyncio.gather(*map(one, rev_ids))
+    # A task for a single revision would cost more than it gives.
+    found = [await one(rev_ids[0])] if len(rev_ids) == 1 else await asyncio.gather(*map(one, rev_ids))
     if unknown and len(unknown) == len(rev_ids):
         raise unknown[0]
     return dict(zip(rev_ids, found, strict=True))
