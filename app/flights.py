@@ -1,7 +1,7 @@
 """Revisions that are being scored because a client asked: each once, for all who ask."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -40,11 +40,13 @@ class FlightTimes(Struct, frozen=True):
         content_seconds: A wiki, to give a text.
         kept_seconds: An answer is kept, which covers its way to the tables.
         missing_seconds: It is kept that a revision cannot be had.
+        gather_seconds: Scores wait for others before they are stored together.
     """
 
     content_seconds: float
     kept_seconds: float
     missing_seconds: float
+    gather_seconds: float = 0.0
 
 
 class _Flight:
@@ -126,6 +128,7 @@ class Flights:
         self._landed: dict[_Key, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard: set[_Key] = set()
+        self._gathering: asyncio.Task[None] | None = None
         self.counts = {"scored": 0, "joined": 0, "recent": 0}
 
     async def score(self, request: RevisionRequest, models: Sequence[ModelInfo]) -> list[ScoredModel]:
@@ -194,9 +197,13 @@ class Flights:
         if not flight.is_boarding:
             flight.is_boarding = True
             flight.batches += 1
-            task = asyncio.create_task(self._fly(key, flight))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._fly(key, flight))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _fly(self, key: _Key, flight: _Flight) -> None:
         """Score a batch.
@@ -227,7 +234,7 @@ class Flights:
                 flight.answers[one.model].set_result(one)
             _release(places)
             if isinstance(flight.fetched, Revision):
-                await self._store(flight.fetched, scored)
+                self._begin(self._store(flight.fetched, scored))
         except BaseException as error:
             _fail(flight, models, error)
             if not isinstance(error, Exception):
@@ -268,6 +275,7 @@ class Flights:
         return scored
 
     async def _store(self, revision: Revision, scored: Sequence[ScoredModel]) -> None:
+        await self._gathered()
         try:
             sent = await self._keeper.send(revision, scored)
             if sent is not None:
@@ -275,6 +283,16 @@ class Flights:
         except Exception as error:
             # Clients have their answer, and the next one has it computed anew.
             _log.warning("on_demand_not_stored", wiki_id=revision.wiki_id, error=str(error))
+
+    async def _gathered(self) -> None:
+        """Wait until all that is to be stored now goes on in the same turn of the loop.
+
+        Each write of the log by itself would hold up the loop for as long as the disk takes.
+        """
+        if self._gathering is None or self._gathering.done():
+            self._gathering = self._begin(asyncio.sleep(self._times.gather_seconds))
+        # Whoever is cancelled leaves the others waiting.
+        await asyncio.shield(self._gathering)
 
     def _land(self, key: _Key, flight: _Flight) -> None:
         """Keep what came out for a moment, without the text."""

@@ -70,8 +70,9 @@ class OnDemandWorks:
             refuse_withdrawn=partial(refuse_withdrawn_now, predictions),
             times=FlightTimes(
                 content_seconds=settings.content_wait_seconds,
-                kept_seconds=2 * settings.commit_interval_seconds + 1,
+                kept_seconds=3 * settings.commit_interval_seconds + 1,
                 missing_seconds=settings.on_demand_missing_seconds,
+                gather_seconds=settings.commit_interval_seconds,
             ),
         )
         self.heed = self._flights.heed

@@ -314,7 +314,7 @@ def _score_on_demand(
         costs=costs,
         keeper=under_way.keeper,
         refuse_withdrawn=partial(refuse_withdrawn_now, predictions),
-        times=FlightTimes(content_seconds=20.0, kept_seconds=0.5, missing_seconds=10.0),
+        times=FlightTimes(content_seconds=20.0, kept_seconds=0.5, missing_seconds=10.0, gather_seconds=0.05),
     )
     under_way.on_demand = SharedOnDemand(
         WorkerOnDemand(scoring, models),
