@@ -3,9 +3,9 @@
 ``python -m tests.bench.on_demand [--rounds 3] [--revisions 12]`` prints JSON. Both sides have two models of
 the size of enwiki's damaging and goodfaith, the same files, pages of 36 kB that were never seen, and a wiki
 whose API takes 50 ms for each answer. Of KServe there is a server for each model, as Lift Wing has it, and a
-client asks both at once; of us there is a worker, and a client asks for both models in one request of ORES's
-kind. A request is done when both scores are there. Each round gives both sides the same revisions, by one
-client and by four; scores that differ end the run.
+client asks both at once; of us there is a worker with as many scoring processes, and a client asks for both
+models in one request of ORES's kind. A request is done when both scores are there. Each round gives both
+sides the same revisions, by one client and by four; scores that differ end the run.
 """
 
 import argparse
@@ -192,7 +192,7 @@ async def sides(
 ) -> AsyncIterator[dict[str, tuple[Ask, list[psutil.Process]]]]:
     """Run both sides."""
     with (
-        worker(folder / "worker", artefacts, api_url) as ours,
+        worker(folder / "worker", artefacts, api_url, f"--pool-processes={len(NAMES)}") as ours,
         kserve_servers(artefacts.parent, api_url) as theirs,
     ):
         yield {
