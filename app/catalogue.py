@@ -71,7 +71,11 @@ def build_catalogue(settings: Settings, store: ModelStore) -> Catalogue:
         ModelError: An artefact is absent, damaged or of another format.
         SettingsError: A ``models.yaml`` is not understood, or sends two models to one place.
     """
-    info = functools.cache(store.info)
+
+    @functools.cache
+    def info(artefact: str) -> ModelInfo:
+        return replace(store.info(artefact), stage=store.stage(artefact).value)
+
     wikis: dict[str, dict[str, ModelInfo]] = {}
     versions: dict[str, dict[str, ModelInfo]] = {}
     for wiki_id, models in model_routes(settings, store).items():

@@ -31,13 +31,14 @@ class Face(StrEnum):
     MODELS = "models"
     ORES = "ores"
     LIFTWING = "liftwing"
+    BROWSER = "browser"
     INTAKE = "intake"
     OPERATIONS = "operations"
     PEERS = "peers"
     UNKNOWN = "unknown"
 
 
-_ANSWERING = (Face.SCORES, Face.PAGES, Face.BATCH, Face.ORES, Face.LIFTWING)
+_ANSWERING = (Face.SCORES, Face.PAGES, Face.BATCH, Face.ORES, Face.LIFTWING, Face.BROWSER)
 
 
 class Outcome(StrEnum):

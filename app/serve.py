@@ -23,10 +23,12 @@ from app.client_classes import open_clients
 from app.cluster.known_workers import Directory, KnownWorkers
 from app.cluster.on_demand import ClusterOnDemand
 from app.cluster.scoring import ScoringPeers
+from app.dead_letters import LoggedDeadLetters
 from app.feed import Feed
 from app.feed_metrics import FeedMetrics
 from app.kafka_access import kafka_access
 from app.metrics import Metrics
+from app.pages.wiki_links import links_of
 from app.rules import open_rules
 from app.settings import Settings
 from schemas.catalogue import Catalogue
@@ -239,6 +241,8 @@ async def answer_from(
             ores_legacy_scores=settings.ores_legacy_scores,
             feed=feed,
             cache_seconds=settings.cache_seconds,
+            wiki_links=links_of(settings),
+            dead_letters=LoggedDeadLetters(settings.log_path) if settings.is_embedded else None,
         )
         # What is composed stays to the end: the collector need not walk it again and again.
         gc.freeze()

@@ -34,6 +34,7 @@ from app.cluster.metrics import ClusterMetrics
 from app.cluster.sharing import Sharing, owned_progress, places_topic
 from app.content import open_content
 from app.data_dir import locked_data_dir
+from app.dead_letters import LoggedDeadLetters
 from app.direct import WorkerDirectScoring
 from app.embedded import EmbeddedEngine
 from app.feed import Feed
@@ -50,6 +51,7 @@ from app.model_monitor import ModelMonitor, Observers
 from app.observer import StreamObserver
 from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
 from app.on_demand_works import OnDemandWorks
+from app.pages.wiki_links import links_of
 from app.pool_metrics import PoolMetrics
 from app.rules import open_rules, output_streams, usual_retry
 from app.scorers import Scorers
@@ -313,6 +315,8 @@ class Worker:
             progress=self._progress,
             rules=self.rules,
             cache_seconds=self.settings.cache_seconds,
+            wiki_links=links_of(self.settings),
+            dead_letters=LoggedDeadLetters(self.settings.log_path) if self.settings.is_embedded else None,
         )
         settings = self.settings
         await self.scorers.begin()

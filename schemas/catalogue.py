@@ -58,6 +58,7 @@ class ModelInfo(Struct, frozen=True):
         reads_text_alone: True where the revision's own text settles the score: neither its parent, nor who
             saved it, nor when. Such a score is carried to a revision with the same text.
         content_models: Those it reads; empty where nobody says.
+        stage: ``experimental``, ``staging`` or ``production``; empty where nobody says.
     """
 
     artefact: str
@@ -70,6 +71,7 @@ class ModelInfo(Struct, frozen=True):
     is_inline: bool = False
     reads_text_alone: bool = False
     content_models: tuple[str, ...] = ()
+    stage: str = ""
 
 
 class Catalogue(Struct, frozen=True):

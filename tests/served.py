@@ -15,8 +15,10 @@ from app.api.clients import Clients
 from app.api.intake import NO_INTAKE, IntakeAccess
 from app.api.on_demand import OnDemand
 from app.api.server import bind, run_server
+from app.dead_letters import DeadLetters
 from app.feed import Feed
 from app.metrics import Metrics
+from app.pages.wiki_links import NO_LINKS, WikiLinks
 from schemas.catalogue import Catalogue
 from schemas.keys import row_key
 from schemas.prediction import PredictionRow
@@ -97,6 +99,8 @@ async def served(
     clients: Clients | None = None,
     feed_readers: int = 100,
     cache_seconds: int = 10,
+    wiki_links: WikiLinks = NO_LINKS,
+    dead_letters: DeadLetters | None = None,
 ) -> AsyncIterator[Served]:
     """Serve rows that came through a follower; the log is out of reach from the start where given so."""
     log = log or MemoryLog()
@@ -117,6 +121,8 @@ async def served(
         clients=clients,
         feed=feed,
         cache_seconds=cache_seconds,
+        wiki_links=wiki_links,
+        dead_letters=dead_letters,
     )
     started, stop = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)

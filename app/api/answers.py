@@ -9,7 +9,9 @@ from app.api.age import note_age
 from app.api.on_demand import DirectScoring, OnDemand
 from app.cluster.finder import Finder, LocalFinder
 from app.cluster.peering import Peering
+from app.dead_letters import DeadLetters
 from app.metrics import FaceCounters, Metrics, Outcome
+from app.pages.wiki_links import NO_LINKS, WikiLinks
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import (
     ContentError,
@@ -40,6 +42,8 @@ class Resources(Struct, frozen=True):
         progress: What is recovering.
         rules: Which events are scored with which models; None without, where the stream scores all.
         cache_seconds: How long caches may keep answers of our own face.
+        wiki_links: Lead to the wikis.
+        dead_letters: Knows the events that were set aside; None where nobody here does.
     """
 
     reader: PredictionReader
@@ -53,6 +57,8 @@ class Resources(Struct, frozen=True):
     progress: Callable[[], Sequence[Progress]] = tuple
     rules: RuleBook | None = None
     cache_seconds: int = 10
+    wiki_links: WikiLinks = NO_LINKS
+    dead_letters: DeadLetters | None = None
 
     @property
     def finder(self) -> Finder:

@@ -36,8 +36,11 @@ from app.api.peers import PeerFace
 from app.api.routing import SegmentRouter
 from app.cluster.finder import Finder
 from app.cluster.peering import Peering
+from app.dead_letters import DeadLetters
 from app.feed import Feed
 from app.metrics import Face, Metrics
+from app.pages import face as pages
+from app.pages.wiki_links import NO_LINKS, WikiLinks
 from schemas.catalogue import Catalogue
 from schemas.errors import RevstreamError
 from tables.reader import PredictionReader, Progress
@@ -45,6 +48,8 @@ from tables.reader import PredictionReader, Progress
 _ENVELOPES: dict[Face, Callable[[RevstreamError], errors.Failure]] = {
     Face.LIFTWING: errors.liftwing,
 }
+# How errors are shown where that is not as compact JSON.
+_REFUSALS: dict[Face, Callable[[Request, errors.Failure], Response]] = {Face.BROWSER: pages.refusal}
 _HEADERS = {
     Face.SCORES: ours.HEADERS,
     Face.PAGES: ours.HEADERS,
@@ -73,6 +78,8 @@ def create_api(
     cache_seconds: int = 10,
     clock: Callable[[], float] = time.perf_counter,
     ores_legacy_scores: int | None = None,
+    wiki_links: WikiLinks = NO_LINKS,
+    dead_letters: DeadLetters | None = None,
 ) -> "Api":
     """Return the read API as an ASGI application.
 
@@ -94,6 +101,8 @@ def create_api(
         clock: Seconds for durations.
         ores_legacy_scores: Scores that one request may ask for where ORES's paths are to answer as
             ores-legacy does; None where they answer as ORES.
+        wiki_links: Lead from pages to the wikis.
+        dead_letters: Knows the events that were set aside; None where nobody here does.
     """
     resources = Resources(
         reader,
@@ -107,6 +116,8 @@ def create_api(
         progress,
         rules,
         cache_seconds,
+        wiki_links,
+        dead_letters,
     )
     metrics.watch_reader(reader.freshness)
     return Api(resources, clock, intake, ores_legacy_scores, clients, feed=feed)
@@ -132,7 +143,8 @@ class Api:
         lists, telling = ListFace(resources), FeedFace(resources, feed)
         loading = LoadFace(intake)
         own = (OperationsFace(resources), ours.OurFace(resources), lists, telling, loading)
-        faces = (*own, ModelsFace(resources), LagFace(resources), self._ores)
+        shown = pages.PagesFace(resources, has_ores=not self._ores.is_legacy)
+        faces = (*own, ModelsFace(resources), LagFace(resources), shown, self._ores)
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))
@@ -146,8 +158,9 @@ class Api:
         for source in (*faces, lift_wing):
             for path, (face, handler) in source.routes().items():
                 gets[path] = self._endpoint(face, handler)
-        for path, other in self._ores.routes_beside().items():
-            gets[path] = beside(gets[path], self._endpoint(Face.ORES, other.handler), other.is_meant)
+        for face, source in ((Face.BROWSER, shown), (Face.ORES, self._ores)):
+            for path, other in source.routes_beside().items():
+                gets[path] = beside(gets[path], self._endpoint(face, other.handler), other.is_meant)
         routes += [Route(path, answering, methods=["GET"]) for path, answering in gets.items()]
         self.routes = tuple(routes)
         application = Starlette(exception_handlers={HTTPException: self._no_route})
@@ -190,7 +203,7 @@ class Api:
             envelope=self._ores.envelope if is_ores else _ENVELOPES.get(face, errors.ours),
             headers=_HEADERS.get(face, {"cache-control": "no-store"}),
             clock=self._clock,
-            refusal=ores_refusal if has_callback else None,
+            refusal=ores_refusal if has_callback else _REFUSALS.get(face),
         )
         return padded(answering) if has_callback else answering
 

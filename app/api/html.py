@@ -1,44 +1,35 @@
-"""Pages for people: elements whose text is escaped, and the frame around them. No scripts, no other host."""
+"""Pages for people: elements whose text is escaped, and the frame around them. No other host is asked.
+
+Style sheet and script are files in ``static``, and go out within the page. The policy of the page names them
+by their hashes: nothing else can be loaded, run, framed or sent elsewhere, not even an answer of our own
+that comes as a script because a callback was named.
+"""
 
 import base64
 import hashlib
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Final
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-STYLE = """
-:root { --ground: #fff; --ink: #1b1b1f; --link: #0b57d0; color-scheme: light dark; }
-@media (prefers-color-scheme: dark) { :root { --ground: #16161a; --ink: #e6e6ea; --link: #8ab4f8; } }
-:root { background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-body { margin: 0 auto; max-width: 60rem; overflow-wrap: anywhere; padding: 1rem; }
-a { color: var(--link); }
-nav a { margin-right: 1rem; }
-a:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible {
-  outline: 3px solid Highlight; outline-offset: 2px;
+NAVIGATION: Final[Mapping[str, str]] = {
+    "revstream": "/",
+    "Live": "/live",
+    "Models": "/ui/models",
+    "Status": "/status",
+    "API": "/docs",
 }
-label, legend { font-weight: 600; }
-fieldset label { display: inline-block; font-weight: 400; margin-right: 1.5rem; }
-form > p { margin: 1rem 0; }
-button, input[type=text], select { font: inherit; padding: .4rem .6rem; }
-input[type=text] { box-sizing: border-box; width: 100%; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; }
-caption { font-weight: 600; padding: .5rem 0; text-align: left; }
-th, td { border: 1px solid GrayText; padding: .3rem .6rem; text-align: left; vertical-align: top; }
-th, td { overflow-wrap: normal; }
-[role=alert] { border-left: .4rem solid #c33; padding: .5rem 1rem; }
-"""
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-_HEADERS: Mapping[str, str] = {
-    # The one style sheet is within the page: nothing else can be loaded, run, framed or sent elsewhere.
-    "content-security-policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-}
-_EMPTY_ELEMENTS = frozenset({"input", "meta", "link"})
+"""Text to path of what every page leads to."""
+
+_EMPTY_ELEMENTS: Final = frozenset({"input", "meta", "link"})
+_SHEET: Final = "pages.css"
+STYLE: Final = files("app.api").joinpath("static", _SHEET).read_text(encoding="utf-8")
+"""The style sheet of all pages."""
 
 
 class Html(str):
@@ -79,34 +70,83 @@ def table(caption: str, heads: tuple[str, ...], rows: Iterable[Sequence[str]]) -
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
-def page(title: str, *content: Html, links: Mapping[str, str], status: int = 200) -> Response:
+class Twin(Struct, frozen=True):
+    """What tells programs the same as a page tells people.
+
+    Attributes:
+        address: Path and query.
+        kind: Media type.
+    """
+
+    address: str
+    kind: str = "application/json"
+
+
+def page(
+    title: str,
+    *content: Html,
+    links: Mapping[str, str] | None = None,
+    status: int = 200,
+    script: str = "",
+    twin: Twin | None = None,
+) -> Response:
     """Return a whole page as an HTTP answer.
 
     Args:
         title: Shown on top, and as the name of the window.
         content: What the page is about.
-        links: Text to path of the pages that every page leads to.
+        links: Text to path of other pages of the same part.
         status: Of HTTP.
+        script: Name of the file in ``static`` that makes the page live; it has to be of use without, too.
+        twin: Linked in the head, and at the end.
     """
-    navigation = (element("a", text, href=path) for text, path in links.items())
-    whole = element(
-        "html",
-        element(
-            "head",
-            element("meta", charset="utf-8"),
-            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            element("title", f"{title} - revstream"),
-            element("link", rel="icon", href="/favicon.ico"),
-            element("style", Html(STYLE)),
-        ),
-        element(
-            "body",
-            element("header", element("nav", *navigation, aria_label="Pages")),
-            element("main", element("h1", title), *content),
-        ),
-        lang="en",
-    )
-    return Response(f"<!doctype html>\n{whole}\n", status, dict(_HEADERS), "text/html")
+    nearby = [element("a", text, href=path) for text, path in (links or {}).items()]
+    head = [
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", title if title == "revstream" else f"{title} - revstream"),
+        element("link", rel="icon", href="/favicon.ico"),
+        element("style", _static(_SHEET)),
+    ]
+    if twin is not None:
+        head.append(element("link", rel="alternate", type=twin.kind, href=twin.address))
+    if script:
+        head.append(element("script", _static(script), type="module"))
+    main = [element("h1", title), *([element("p", *nearby, class_="nearby")] if nearby else []), *content]
+    body = [
+        element("header", element("nav", *_navigation(title), aria_label="Pages")),
+        element("main", *main),
+    ]
+    if twin is not None:
+        told = element("a", twin.address, href=twin.address)
+        body.append(element("footer", element("p", "The same for programs: ", told)))
+    whole = element("html", element("head", *head), element("body", *body), lang="en")
+    return Response(f"<!doctype html>\n{whole}\n", status, _headers(script), "text/html")
+
+
+def _navigation(title: str) -> Iterable[Html]:
+    for text, path in NAVIGATION.items():
+        yield element("a", text, href=path, aria_current="page" if text == title else False)
+
+
+@cache
+def _static(name: str) -> Html:
+    return Html(files("app.api").joinpath("static", name).read_text(encoding="utf-8"))
+
+
+@cache
+def _hash(name: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(_static(name).encode()).digest()).decode()}'"
+
+
+def _headers(script: str) -> dict[str, str]:
+    scripts = f"script-src {_hash(script)}; connect-src 'self'; " if script else ""
+    return {
+        "content-security-policy": f"default-src 'none'; style-src {_hash(_SHEET)}; {scripts}img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+    }
 
 
 def wants_page(request: Request) -> bool:

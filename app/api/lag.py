@@ -39,7 +39,15 @@ class LagFace:
 
     async def _all(self, request: Request) -> Response:
         parse_parameters(request, ())
-        return json_response({"wikis": {wiki_id: await self._lag(wiki_id) for wiki_id in self._wikis}})
+        return json_response({"wikis": await self.lags()})
+
+    async def lags(self) -> Document:
+        """Return how far behind each wiki is.
+
+        Raises:
+            NotReady: The tables are not complete yet.
+        """
+        return {wiki_id: await self._lag(wiki_id) for wiki_id in self._wikis}
 
     async def _of_wiki(self, request: Request) -> Response:
         parse_parameters(request, ())

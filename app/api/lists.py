@@ -11,13 +11,14 @@ from app.api.answers import Resources
 from app.api.documents import row_document
 from app.api.endpoint import Handler, json_response
 from app.api.numbers import parse_id
+from app.cluster.finder import Finder
 from app.cluster.node import HistoryPart
 from app.metrics import Face
 from app.row_filter import NAMES, parse_filter, spelled_out, told_of
-from schemas.catalogue import ModelInfo
+from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import NotReady, PredictionNotFound, RequestInvalid
 from schemas.prediction import PredictionRow
-from tables.lists import IndexedRows, PredictionLists
+from tables.lists import IndexedRows, PredictionLists, RowList
 from tables.reader import Freshness
 from tables.row_index import Place
 
@@ -56,27 +57,17 @@ class ListFace:
             )
         parameters = single_parameters(parameters_of(request), ("limit", "cursor"))
         limit, after = _limit(parameters), _cursor(parameters)
-        parse_filter((), self._catalogue, frozenset((wiki_id,)))
-        place = (None, 0) if after is None else after
-        found = await self._finder.history(wiki_id, page_id, HistoryPart(limit, *place))
-        part = found.part
-        if part is None or (after is None and not part.rows and part.next is None):
-            _refuse_unready(found.freshness)
-            await self._finder.page(wiki_id, page_id)  # Raises where the page's revision is withdrawn.
-            raise PredictionNotFound(
-                f"No score is stored for page {page_id} of {wiki_id}: it was not edited since scoring began, "
-                "or does not exist.",
-                wiki_id=wiki_id,
-                page_id=page_id,
-            )
+        part, freshness = await page_history(
+            self._finder, self._catalogue, wiki_id, page_id, limit=limit, after=after
+        )
         models = self._catalogue.models(wiki_id)
         document = {
             "wiki_id": wiki_id,
             "page_id": page_id,
             "revisions": [listed_document(row, models) for row in part.rows],
-            "next": _cursor_text(part.next),
+            "next": cursor_text(part.next),
         }
-        return json_response(document, headers=_age(found.freshness))
+        return json_response(document, headers=_age(freshness))
 
     async def _newest(self, request: Request) -> Response:
         wiki_id = _wiki_id(request)
@@ -101,9 +92,44 @@ class ListFace:
         document = {
             "wiki_id": wiki_id,
             "revisions": [listed_document(row, models) for row in found.rows],
-            "next": _cursor_text(found.next),
+            "next": cursor_text(found.next),
         }
         return json_response(document, headers=_age(freshness))
+
+
+async def page_history(
+    finder: Finder, catalogue: Catalogue, wiki_id: str, page_id: int, *, limit: int, after: Place | None
+) -> tuple[RowList, Freshness]:
+    """Return a part of a page's history, and how old it may be.
+
+    Args:
+        finder: Finds it.
+        catalogue: What may be asked for.
+        wiki_id: As the client named it.
+        page_id: In [0, 2**63).
+        limit: Most revisions.
+        after: Where the part before ended; None for the newest.
+
+    Raises:
+        WikiUnknown: The wiki has no models.
+        PredictionNotFound: Nothing is stored.
+        PredictionWithdrawn: The page, or all that is stored of it, is deleted or hidden.
+        NotReady: The tables are not complete yet.
+    """
+    parse_filter((), catalogue, frozenset((wiki_id,)))
+    place = (None, 0) if after is None else after
+    found = await finder.history(wiki_id, page_id, HistoryPart(limit, *place))
+    part = found.part
+    if part is None or (after is None and not part.rows and part.next is None):
+        _refuse_unready(found.freshness)
+        await finder.page(wiki_id, page_id)  # Raises where the page's revision is withdrawn.
+        raise PredictionNotFound(
+            f"No score is stored for page {page_id} of {wiki_id}: it was not edited since scoring began, "
+            "or does not exist.",
+            wiki_id=wiki_id,
+            page_id=page_id,
+        )
+    return part, found.freshness
 
 
 def listed_document(row: PredictionRow, models: Mapping[str, ModelInfo]) -> dict[str, Any]:
@@ -172,8 +198,15 @@ def _limit(parameters: Mapping[str, str]) -> int:
 
 def _cursor(parameters: Mapping[str, str]) -> Place | None:
     text = parameters.get("cursor")
-    if text is None:
-        return None
+    return None if text is None else parse_cursor(text)
+
+
+def parse_cursor(text: str) -> Place:
+    """Return where a list is to go on.
+
+    Raises:
+        RequestInvalid: The text is no cursor.
+    """
     parts = _CURSOR.fullmatch(text)
     rev_id = None if parts is None else parse_id(parts[2])
     if parts is None or rev_id is None:
@@ -184,7 +217,8 @@ def _cursor(parameters: Mapping[str, str]) -> Place | None:
     return Place(int(parts[1]), rev_id)
 
 
-def _cursor_text(place: Place | None) -> str | None:
+def cursor_text(place: Place | None) -> str | None:
+    """Return the cursor of where a list goes on; None at its end."""
     return None if place is None else f"{place.rev_dt_us}.{place.rev_id}"
 
 

@@ -56,6 +56,7 @@ class ModelsFace:
             **_identity(wiki_id, info),
             "model_sha512": info.id.model_sha512,
             "artefact": info.artefact,
+            "stage": info.stage or None,
             **_summary(info),
             "versions": self._versions(wiki_id, info),
             "reads_content": info.reads_content,

@@ -10,6 +10,7 @@ from app.api import (
     openapi_ores,
     openapi_ores_v3,
     openapi_ours,
+    openapi_pages,
 )
 from app.api.openapi_parts import CODE_AND_MESSAGE, LABELS, PREDICTION, Schema, answer
 
@@ -34,6 +35,7 @@ def document() -> Schema:
             openapi_kserve.PATHS,
             openapi_intake.PATHS,
             openapi_operations.PATHS,
+            openapi_pages.PATHS,
         ),
         "components": {
             "schemas": {
@@ -46,6 +48,7 @@ def document() -> Schema:
                 **openapi_kserve.SCHEMAS,
                 **openapi_intake.SCHEMAS,
                 **openapi_operations.SCHEMAS,
+                **openapi_pages.SCHEMAS,
             }
         },
     }

@@ -118,6 +118,10 @@ SCHEMAS: Final[Schema] = {
             **_SUMMARY,
             "model_sha512": _TEXT,
             "artefact": _TEXT,
+            "stage": {
+                "type": ["string", "null"],
+                "description": "experimental, staging or production; null where nobody says.",
+            },
             "reads_content": {"type": "boolean", "description": "False: the revision's id alone."},
             "reads_text_alone": {"type": "boolean", "description": "True: neither parent nor editor."},
             "content_models": {**_TEXTS, "description": "Empty where nobody says."},

@@ -9,7 +9,10 @@ PATHS: Schema = {
             "summary": "The routes.",
             "operationId": "index",
             "parameters": [*CONDITIONS],
-            "responses": {"200": answer("Path to method to summary."), "304": UNCHANGED},
+            "responses": {
+                "200": answer("Path to method to summary; browsers get the start page."),
+                "304": UNCHANGED,
+            },
         }
     },
     "/openapi.json": {

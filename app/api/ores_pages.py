@@ -4,6 +4,7 @@ import asyncio
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -21,7 +22,7 @@ from schemas.catalogue import ModelInfo
 from schemas.errors import ModelNotFound, RequestInvalid, RevstreamError, WikiUnknown
 from schemas.prediction import ScoredModel, ScoreFailure
 
-_LINKS = {
+ORES_LINKS: Final = {
     "Form": "/ui/",
     "Version 3": "/v3/",
     "Version 2": "/v2/",
@@ -68,23 +69,10 @@ class OresPages:
     def routes_beside(self) -> dict[str, BesideHandler]:
         """Return what answers GET in the place of other faces' routes: browsers, and clients of ORES."""
         return {
-            "/": BesideHandler(self._home, wants_page),
             "/v2": BesideHandler(
                 self._describing(2), lambda request: "spec" in request.query_params or wants_page(request)
             ),
         }
-
-    async def _home(self, _: Request) -> Response:
-        return page(
-            "revstream",
-            element("p", "Scores of wiki revisions, by the paths of ORES, of Lift Wing, and by our own."),
-            element(
-                "p",
-                "The whole interface, for programs: ",
-                element("a", "/openapi.json", href="/openapi.json"),
-            ),
-            links=_LINKS,
-        )
 
     async def _ui(self, request: Request) -> Response:
         asked = request.query_params
@@ -100,7 +88,7 @@ class OresPages:
             except RevstreamError as error:
                 status = status_of(error)
                 content.append(element("p", error.message, role="alert"))
-        return page("Score revisions", *content, links=_LINKS, status=status)
+        return page("Score revisions", *content, links=ORES_LINKS, status=status)
 
     def _wiki_form(self, wiki_id: str) -> Html:
         wikis = (
@@ -191,7 +179,7 @@ class OresPages:
         if request.query_params.get("format") == "json":
             return json_response(dict(self._versions))
         shown = table("What computes the scores", ("Name", "Version"), list(self._versions.items()))
-        return page("Versions", shown, links=_LINKS)
+        return page("Versions", shown, links=ORES_LINKS)
 
     async def _show_favicon(self, _: Request) -> Response:
         headers = {"cache-control": f"public, max-age={_FAVICON_SECONDS}"}
@@ -237,7 +225,7 @@ def _description(number: int, spec: ores_spec.Spec) -> Response:
         element("p", "The same for programs: ", element("a", address, href=address)),
         table("Routes", ("Route", "What it gives", "Parameters"), rows),
         table("Parameters", ("Name", "Meaning"), list(described.items())),
-        links=_LINKS,
+        links=ORES_LINKS,
     )
 
 

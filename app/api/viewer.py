@@ -1,7 +1,7 @@
 """The description of the API as a page for people, made of the same document that programs get."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
@@ -9,17 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.documents import Document
-from app.api.html import Html, element, page, table
+from app.api.html import Html, Twin, element, page, table
 from app.api.openapi import document
 
-_LINKS: Final[Mapping[str, str]] = {"API": "/docs", "Scores in a browser": "/ui/", "Models": "/models"}
 _REFERENCE: Final = "#/components/schemas/"
 _CACHE_CONTROL: Final = "public, max-age=300"
 
 
 async def view(_: Request) -> Response:
     """Answer with the page."""
-    shown = page("API", *_content(), links=_LINKS)
+    shown = page("API", *_content(), twin=Twin("/openapi.json"))
     shown.headers["cache-control"] = _CACHE_CONTROL
     return shown
 
@@ -34,7 +33,6 @@ def _content() -> tuple[Html, ...]:
     ]
     return (
         element("p", whole["info"]["description"]),
-        element("p", "The same for programs: ", element("a", "/openapi.json", href="/openapi.json")),
         element("h2", "Routes"),
         *(_operation(method, path, operation) for method, path, operation in operations),
         element("h2", "Schemas"),

@@ -1,0 +1,107 @@
+"""The newest events that were set aside, read from the log each time they are asked for."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from agents.embedded.topics import EmbeddedTopicReader
+from schemas.dead_letter import DeadLetter, decode_dead_letter
+from schemas.errors import BrokerUnavailable, EventUndecodable
+from schemas.keys import DEAD_LETTER_TOPIC
+
+_PER_PARTITION: Final = 3
+_NEWEST: Final = 8
+
+
+class SetAside(Struct, frozen=True):
+    """What is told of a dead letter: nothing of the event itself, but where it is found.
+
+    Attributes:
+        code: Of the error.
+        message: What is wrong, and what to do.
+        source_topic: Where the event came from.
+        source_partition: Its partition.
+        source_offset: Its offset.
+        dt: When it was set aside, aware UTC.
+    """
+
+    code: str
+    message: str
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    dt: datetime
+
+
+class DeadLetters(Protocol):
+    """Knows the newest events that were set aside."""
+
+    async def newest(self) -> Sequence[SetAside]:
+        """Return the newest, which are few, from the newest on.
+
+        Raises:
+            BrokerUnavailable: The log cannot be read now.
+        """
+        ...
+
+
+class LoggedDeadLetters:
+    """Reads them from the embedded log. Nothing is kept, so that what is erased there is gone here.
+
+    Args:
+        path: The log's file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def newest(self) -> Sequence[SetAside]:
+        """Return the newest, from the newest on.
+
+        Raises:
+            BrokerUnavailable: The log cannot be read now.
+        """
+        reader = EmbeddedTopicReader(self._path)
+        try:
+            starts, ends = await reader.starts(DEAD_LETTER_TOPIC), await reader.ends(DEAD_LETTER_TOPIC)
+            records = []
+            for number, end in ends.items():
+                position = max(starts[number], end - _PER_PARTITION)
+                records += await reader.read(
+                    DEAD_LETTER_TOPIC, {number: position}, limit=_PER_PARTITION, timeout_seconds=0
+                )
+        finally:
+            await reader.close()
+        letters = [letter for record in records if (letter := _letter(record.value)) is not None]
+        return sorted(map(_told, letters), key=lambda one: one.dt, reverse=True)[:_NEWEST]
+
+
+def _letter(value: bytes | None) -> DeadLetter | None:
+    try:
+        return None if value is None else decode_dead_letter(value)
+    except EventUndecodable:
+        return None
+
+
+def _told(letter: DeadLetter) -> SetAside:
+    return SetAside(
+        letter.code,
+        letter.message,
+        letter.source_topic,
+        letter.source_partition,
+        letter.source_offset,
+        letter.meta.dt,
+    )
+
+
+async def newest_set_aside(letters: DeadLetters | None) -> Sequence[SetAside] | None:
+    """Return the newest; None where this process does not know them, or not now."""
+    if letters is None:
+        return None
+    try:
+        return await letters.newest()
+    except BrokerUnavailable:
+        return None
