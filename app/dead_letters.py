@@ -1,5 +1,6 @@
 """The newest events that were set aside, read from the log each time they are asked for."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from agents.embedded.topics import EmbeddedTopicReader
+from agents.embedded.log import Log, LogRecord
 from schemas.dead_letter import DeadLetter, decode_dead_letter
-from schemas.errors import BrokerUnavailable, EventUndecodable
+from schemas.errors import BrokerUnavailable, EngineError, EventUndecodable
 from schemas.keys import DEAD_LETTER_TOPIC
 
 _PER_PARTITION: Final = 3
@@ -64,19 +65,24 @@ class LoggedDeadLetters:
         Raises:
             BrokerUnavailable: The log cannot be read now.
         """
-        reader = EmbeddedTopicReader(self._path)
-        try:
-            starts, ends = await reader.starts(DEAD_LETTER_TOPIC), await reader.ends(DEAD_LETTER_TOPIC)
-            records = []
-            for number, end in ends.items():
-                position = max(starts[number], end - _PER_PARTITION)
-                records += await reader.read(
-                    DEAD_LETTER_TOPIC, {number: position}, limit=_PER_PARTITION, timeout_seconds=0
-                )
-        finally:
-            await reader.close()
+        records = self._last()
         letters = [letter for record in records if (letter := _letter(record.value)) is not None]
         return sorted(map(_told, letters), key=lambda one: one.dt, reverse=True)[:_NEWEST]
+
+    def _last(self) -> list[LogRecord]:
+        """Return the last records of each partition; none where no event was ever set aside."""
+        if not self._path.is_file():
+            raise BrokerUnavailable(f"There is no log {self._path} yet. Start the worker that writes it.")
+        try:
+            with contextlib.closing(Log(self._path)) as log:
+                records = []
+                for number in range(log.partitions(DEAD_LETTER_TOPIC) or 0):
+                    start, end = log.start(DEAD_LETTER_TOPIC, number), log.end(DEAD_LETTER_TOPIC, number)
+                    first = max(start, end - _PER_PARTITION)
+                    records += log.read(DEAD_LETTER_TOPIC, number, first, limit=_PER_PARTITION)
+                return records
+        except (OSError, EngineError) as error:
+            raise BrokerUnavailable(f"The log {self._path} cannot be read ({error}).") from error
 
 
 def _letter(value: bytes | None) -> DeadLetter | None:

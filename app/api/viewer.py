@@ -1,5 +1,6 @@
 """The description of the API as a page for people, made of the same document that programs get."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -16,14 +17,31 @@ _REFERENCE: Final = "#/components/schemas/"
 _CACHE_CONTROL: Final = "public, max-age=300"
 
 
-async def view(_: Request) -> Response:
-    """Answer with the page."""
-    shown = page("API", *_content(), twin=Twin("/openapi.json"))
-    shown.headers["cache-control"] = _CACHE_CONTROL
-    return shown
+async def view(request: Request) -> Response:
+    """Answer with the page, packed where the browser takes that: it is the one long page."""
+    shown = _page()
+    headers = dict(shown.headers) | {"cache-control": _CACHE_CONTROL, "vary": "accept-encoding"}
+    del headers["content-length"]
+    if not _takes_gzip(request):
+        return Response(shown.body, headers=headers)
+    return Response(_packed(), headers={**headers, "content-encoding": "gzip"})
+
+
+def _takes_gzip(request: Request) -> bool:
+    offers = (offer.replace(" ", "") for offer in request.headers.get("accept-encoding", "").split(","))
+    return any(offer.startswith("gzip") and not offer.endswith(("q=0", "q=0.0")) for offer in offers)
 
 
 @cache
+def _page() -> Response:
+    return page("API", *_content(), twin=Twin("/openapi.json"))
+
+
+@cache
+def _packed() -> bytes:
+    return gzip.compress(_page().body, mtime=0)
+
+
 def _content() -> tuple[Html, ...]:
     whole = document()
     operations = [

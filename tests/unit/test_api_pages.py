@@ -316,6 +316,8 @@ async def test_a_replica_says_what_it_does_not_know(server: Served) -> None:
 async def test_the_dead_letters_are_told_without_what_they_hold(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite"
     log = Log(path)
+    letters = LoggedDeadLetters(path)
+    assert await letters.newest() == []
     log.create_topic(DEAD_LETTER_TOPIC, 1)
     for number in range(5):
         letter = dead_letter(
@@ -328,7 +330,6 @@ async def test_the_dead_letters_are_told_without_what_they_hold(tmp_path: Path) 
             dt=datetime(2026, 11, 1, 12, number, tzinfo=UTC),
         )
         log.transact([NewRecord(DEAD_LETTER_TOPIC, 0, number, letter.key, letter.value)])
-    letters = LoggedDeadLetters(path)
     assert [one.source_offset for one in await letters.newest()] == [4, 3, 2]
     async with served(tmp_path, shown_catalogue(), dead_letters=letters) as server:
         shown = await text_of(server, "/status")
