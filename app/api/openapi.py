@@ -79,7 +79,9 @@ def _with_refused_path(told: Schema | None) -> Schema:
     refused = answer("The path holds what no path should.", "Error")
     if told is None:
         return refused
-    own = told["content"].get("application/json", {}).get("schema", {})
+    if "application/json" not in told["content"]:
+        return {**told, "content": {**told["content"], **refused["content"]}}
+    own = told["content"]["application/json"].get("schema", {})
     error = refused["content"]["application/json"]["schema"]
     if not own or own == error:
         return told
