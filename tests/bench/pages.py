@@ -37,6 +37,8 @@ PATHS = (
     "/ui/?wiki=enwiki&revids=1000042&go=1",
     "/docs",
 )
+# A line of text: what the browser and the machine take by themselves, much on one that is busy.
+_CONTROL = "/healthz"
 # All that was transferred, the page's own bytes among it, and when something was painted first.
 _MEASURED = """() => new Promise((resolve) => {
   const told = () => {
@@ -113,11 +115,13 @@ async def measure(times: int, events: int, events_per_second: float) -> dict[str
         ):
             # The first page of a browser pays for its start.
             await painted(browser, server, "/", 2)
+            control = await painted(browser, server, _CONTROL, times)
             pages = {path: await painted(browser, server, path, times) for path in PATHS}
             live = await delays(browser, server, log, events, events_per_second)
     return {
         "pages": pages,
         "live": live,
+        "control_first_paint_p50_ms": control["first_paint_p50_ms"],
         "heaviest_bytes": max(page["weight_bytes"] for page in pages.values()),
         "slowest_first_paint_p50_ms": max(page["first_paint_p50_ms"] for page in pages.values()),
     }

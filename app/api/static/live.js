@@ -104,7 +104,6 @@ function row(key, told) {
   const shown = find("#row").content.firstElementChild.cloneNode(true);
   const [revision, scores, wiki, page, namespace, saved, change] = shown.cells;
   const index = [...form.wiki.options].find((option) => option.value === told.wiki_id)?.dataset.index;
-  shown.className = "new";
   shown.dataset.key = key;
   shown.dataset.page = `${told.wiki_id}/${told.page_id}`;
   link(find("a", revision), told.rev_id, `/revision/${encodeURIComponent(told.wiki_id)}/${told.rev_id}`);
