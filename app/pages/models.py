@@ -17,7 +17,7 @@ from app.api.ours import parse_wiki_id
 from app.metrics import Face
 from app.pages.charts import Curve, curve_chart
 from app.pages.parts import alert, choice, facts, field, figures, model_path
-from models.statistics import METRICS, StatisticsDocument, thresholds
+from models.statistics import DEFAULT_FIELDS, METRICS, StatisticsDocument, thresholds
 from models.statistics.thresholds import ThresholdTable
 from schemas.catalogue import ModelInfo
 from schemas.errors import ModelNotFound, RequestInvalid, RevstreamError, WikiUnknown
@@ -287,7 +287,9 @@ def _short(metric: str) -> str:
 def _statistics(statistics: StatisticsDocument) -> Iterable[Html]:
     labels = list(statistics.tables) or [str(label) for label in statistics.labels]
     rows: list[tuple[str, ...]] = []
-    for name, told in statistics.entries.items():
+    ranks = {name: rank for rank, name in enumerate(DEFAULT_FIELDS)}
+    for name in sorted(statistics.entries, key=lambda each: ranks.get(each, len(ranks))):
+        told = statistics.entries[name]
         if name != "counts" and isinstance(told, Mapping) and isinstance(told.get("labels"), Mapping):
             by_label = told["labels"]
             means = (_number(told.get("micro")), _number(told.get("macro")))
