@@ -25,7 +25,7 @@ from schemas.prediction import PredictionRow, ScoreKind
 from tables.latest import latest_scored
 from tables.lists import IndexedRows, PredictionLists
 
-ROWS: Final = 40
+ROWS: Final = 25
 _TEXT_MOST: Final = 200
 _LABELS_MOST: Final = 400
 _HEADS: Final = ("Revision", "Scores", "Wiki", "Page", "Namespace", "Saved", "Change")
