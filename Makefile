@@ -115,7 +115,7 @@ $(STAMP): requirements.lock pyproject.toml $(wildcard models/native/*.c models/n
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "revstream needs Python 3.11 (revscoring's numpy has no wheels after it); '$(PYTHON)' was not found." >&2; \
 	  echo "Install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
-	@echo "Installing the locked Python packages into $(VENV) (once; about a minute)."
+	@echo "Installing the locked Python packages into $(VENV) (once; some minutes)."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

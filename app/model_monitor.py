@@ -35,6 +35,11 @@ _AUC_OUTCOMES: Final = 20
 _KEPT_MODELS: Final = frozenset({"goodfaith"})
 
 
+def reverted_label(model_name: str) -> str:
+    """Return the label of a binary model whose probability is that of an edit to be reverted."""
+    return "false" if model_name in _KEPT_MODELS else "true"
+
+
 class ModelHealth(Struct, frozen=True):
     """How one model does.
 
@@ -97,8 +102,7 @@ class ModelMonitor(Collector):
             name = one.model.model_name
             self._scored(change.wiki_id, name, one.outcome)
             if one.outcome.kind is ScoreKind.BINARY:
-                label = "false" if name in _KEPT_MODELS else "true"
-                likely[name] = one.outcome.probability[label]
+                likely[name] = one.outcome.probability[reverted_label(name)]
         for outcome in self._outcomes.follow(change, likely):
             watched = self._watch(outcome.wiki_id, outcome.model_name)
             counts = watched.reverted if outcome.was_reverted else watched.kept

@@ -317,6 +317,7 @@ class Worker:
             cache_seconds=self.settings.cache_seconds,
             wiki_links=links_of(self.settings),
             dead_letters=LoggedDeadLetters(self.settings.log_path) if self.settings.is_embedded else None,
+            health=self.monitor.health,
         )
         settings = self.settings
         await self.scorers.begin()

@@ -18,6 +18,7 @@ from app.api.server import bind, run_server
 from app.dead_letters import DeadLetters
 from app.feed import Feed
 from app.metrics import Metrics
+from app.model_monitor import ModelHealth
 from app.pages.wiki_links import NO_LINKS, WikiLinks
 from schemas.catalogue import Catalogue
 from schemas.keys import row_key
@@ -101,6 +102,7 @@ async def served(
     cache_seconds: int = 10,
     wiki_links: WikiLinks = NO_LINKS,
     dead_letters: DeadLetters | None = None,
+    health: Callable[[str, str], ModelHealth] | None = None,
 ) -> AsyncIterator[Served]:
     """Serve rows that came through a follower; the log is out of reach from the start where given so."""
     log = log or MemoryLog()
@@ -123,6 +125,7 @@ async def served(
         cache_seconds=cache_seconds,
         wiki_links=wiki_links,
         dead_letters=dead_letters,
+        health=health,
     )
     started, stop = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)

@@ -11,6 +11,7 @@ from app.cluster.finder import Finder, LocalFinder
 from app.cluster.peering import Peering
 from app.dead_letters import DeadLetters
 from app.metrics import FaceCounters, Metrics, Outcome
+from app.model_monitor import ModelHealth
 from app.pages.wiki_links import NO_LINKS, WikiLinks
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import (
@@ -44,6 +45,7 @@ class Resources(Struct, frozen=True):
         cache_seconds: How long caches may keep answers of our own face.
         wiki_links: Lead to the wikis.
         dead_letters: Knows the events that were set aside; None where nobody here does.
+        health: Returns how a model does now on a wiki; None where nobody here watches.
     """
 
     reader: PredictionReader
@@ -59,6 +61,7 @@ class Resources(Struct, frozen=True):
     cache_seconds: int = 10
     wiki_links: WikiLinks = NO_LINKS
     dead_letters: DeadLetters | None = None
+    health: Callable[[str, str], ModelHealth] | None = None
 
     @property
     def finder(self) -> Finder:

@@ -39,6 +39,7 @@ from app.cluster.peering import Peering
 from app.dead_letters import DeadLetters
 from app.feed import Feed
 from app.metrics import Face, Metrics
+from app.model_monitor import ModelHealth
 from app.pages import face as pages
 from app.pages.wiki_links import NO_LINKS, WikiLinks
 from schemas.catalogue import Catalogue
@@ -80,6 +81,7 @@ def create_api(
     ores_legacy_scores: int | None = None,
     wiki_links: WikiLinks = NO_LINKS,
     dead_letters: DeadLetters | None = None,
+    health: Callable[[str, str], ModelHealth] | None = None,
 ) -> "Api":
     """Return the read API as an ASGI application.
 
@@ -103,6 +105,7 @@ def create_api(
             ores-legacy does; None where they answer as ORES.
         wiki_links: Lead from pages to the wikis.
         dead_letters: Knows the events that were set aside; None where nobody here does.
+        health: Returns how a model does now on a wiki; None where nobody here watches.
     """
     resources = Resources(
         reader,
@@ -118,6 +121,7 @@ def create_api(
         cache_seconds,
         wiki_links,
         dead_letters,
+        health,
     )
     metrics.watch_reader(reader.freshness)
     return Api(resources, clock, intake, ores_legacy_scores, clients, feed=feed)

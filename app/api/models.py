@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec import to_builtins
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,6 +27,7 @@ class ModelsFace:
 
     def __init__(self, resources: Resources) -> None:
         self._catalogue = resources.catalogue
+        self._health = resources.health
 
     def routes(self) -> dict[str, tuple[Face, Handler]]:
         """Return path to face and handler; all are GET."""
@@ -35,6 +37,7 @@ class ModelsFace:
             "/models/{wiki_id}/{model_name}": (Face.MODELS, self._card),
             "/models/{wiki_id}/{model_name}/statistics": (Face.MODELS, self._statistics),
             "/models/{wiki_id}/{model_name}/thresholds": (Face.MODELS, self._thresholds),
+            "/models/{wiki_id}/{model_name}/live": (Face.MODELS, self._live),
         }
 
     async def _all(self, request: Request) -> Response:
@@ -89,6 +92,18 @@ class ModelsFace:
         except InfoPathMalformed as error:
             raise RequestInvalid(error.message, parameter="formula") from error
         return _respond(request, {**_identity(wiki_id, info), "thresholds": found})
+
+    async def _live(self, request: Request) -> Response:
+        parse_parameters(request, ())
+        wiki_id, info = self._asked(request)
+        if self._health is None:
+            raise StatisticsNotFound(
+                "This process does not see the stream, so it cannot tell how models do now. Ask a worker.",
+                wiki_id=wiki_id,
+                model_name=info.id.model_name,
+            )
+        health = self._health(wiki_id, info.id.model_name)
+        return _respond(request, {**_identity(wiki_id, info), **to_builtins(health)})
 
     def _wiki_id(self, request: Request) -> str:
         wiki_id = parse_wiki_id(request)

@@ -69,8 +69,22 @@ PATHS: Final[Schema] = {
         _FORMULA,
         **{"404": _NO_STATISTICS},
     ),
+    "/models/{wiki_id}/{model_name}/live": _get(
+        "getLiveStatistics",
+        "How a model does now: drift of its scores, and what became of the edits.",
+        "ModelHealth",
+        WIKI,
+        _MODEL,
+        **{"404": answer("The wiki or the model is unknown, or the process sees no stream.", "Error")},
+    ),
 }
 
+_SHARES: Final[Schema] = {
+    "type": "object",
+    "description": "By label: what part lies in each of 20 bins of equal width.",
+    "additionalProperties": {"type": "array", "items": {"type": "number"}},
+}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _TEXT: Final[Schema] = {"type": "string"}
 _TEXTS: Final[Schema] = {"type": "array", "items": _TEXT}
 _KIND: Final[Schema] = {"type": "string", "enum": ["binary", "multiclass", "multilabel"]}
@@ -127,6 +141,33 @@ SCHEMAS: Final[Schema] = {
             "content_models": {**_TEXTS, "description": "Empty where nobody says."},
             "card": {"type": "object", "description": "By heading.", "additionalProperties": _TEXT},
             "information": {"type": "object", "description": "As ORES's model_info, but for statistics."},
+        }
+    ),
+    "ModelHealth": _object(
+        {
+            **_IDENTITY,
+            "since_dt": {
+                "type": "string",
+                "format": "date-time",
+                "description": "From when on it is watched.",
+            },
+            "scores": {**_COUNT, "description": "Of the last 24 hours."},
+            "shares": _SHARES,
+            "expected_shares": _SHARES,
+            "drift": {
+                "type": "object",
+                "description": "By label: population stability index; from 200 scores on.",
+                "additionalProperties": {"type": "number"},
+            },
+            "reverted": {**_COUNT, "description": "Edits of 14 days that others undid within 48 hours."},
+            "kept": {**_COUNT, "description": "Edits that were not."},
+            "roc_auc": {"type": ["number", "null"], "description": "From 20 of either on."},
+            "calibration": {
+                "type": "array",
+                "items": _object(
+                    {"low": {"type": "number"}, "count": _COUNT, "share": {"type": ["number", "null"]}}
+                ),
+            },
         }
     ),
     "ModelStatistics": _object({**_IDENTITY, "statistics": {"type": "object"}}, "As ORES's model_info."),
