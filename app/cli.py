@@ -75,6 +75,7 @@ def worker(settings: Settings) -> None:
     "client_classes",
     "trusted_proxies",
     "cache_seconds",
+    "shutdown_delay_seconds",
     "shutdown_timeout_seconds",
     *KAFKA,
     *MODELS,

@@ -223,8 +223,10 @@ async def answer_from(
         workers: Returns the addresses of those who score what is not stored.
         metrics: Where requests are counted.
         listener: Where they come in.
-        stop: Set it to stop; requests that run are finished.
+        stop: Set it to stop, ``shutdown_delay_seconds`` later; requests that run are finished.
     """
+    ended = asyncio.Event()
+    ending = asyncio.create_task(_set_later(stop, settings.shutdown_delay_seconds, ended), name="http-end")
     feed = Feed(rows, catalogue, readers_most=settings.feed_readers)
     metrics.registry.register(FeedMetrics(feed.status))
     rows.rows_changed = feed.changed
@@ -251,9 +253,17 @@ async def answer_from(
             api,
             host,
             port,
-            stop=stop,
+            stop=ended,
+            parting=stop,
             listener=listener,
             grace_seconds=settings.shutdown_timeout_seconds,
             refused=metrics.refused,
         )
         await feeding
+        ending.cancel()
+
+
+async def _set_later(first: asyncio.Event, seconds: float, second: asyncio.Event) -> None:
+    await first.wait()
+    await asyncio.sleep(seconds)
+    second.set()

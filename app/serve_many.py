@@ -67,7 +67,9 @@ def serve_many(settings: Settings) -> None:
     host, port = settings.http_host, listeners.port
     _log.info("listening", host=host, port=port, broker=settings.broker, processes=settings.workers)
     supervisor = Supervisor(
-        server.jobs(), grace_seconds=settings.shutdown_timeout_seconds, stopping=listeners.close
+        server.jobs(),
+        grace_seconds=settings.shutdown_delay_seconds + settings.shutdown_timeout_seconds,
+        stopping=listeners.close,
     )
     supervisor.run()  # 2, 3
 

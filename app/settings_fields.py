@@ -426,6 +426,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["auto", "json", "console"],
         Meta(description="Log lines: `auto` is `console` on a terminal and `json` elsewhere."),
     ] = "auto"
+    shutdown_delay_seconds: Annotated[
+        float,
+        Meta(
+            description="How long look-ups are still answered after a signal to end, while `/readyz` says "
+            "503 and each answer closes its connection: what a balancer takes to send requests elsewhere.",
+            ge=0,
+            le=600,
+        ),
+    ] = 0.0
     shutdown_timeout_seconds: Annotated[
         float, Meta(description="Limit for finishing events in flight and requests at the end.", gt=0, le=600)
     ] = 10.0

@@ -120,7 +120,7 @@ class Worker:
         self.metrics = Metrics()
         self._held = contextlib.ExitStack()
         self._listener: socket.socket | None = None
-        self._api_stop = asyncio.Event()
+        self._api_parting, self._api_stop = asyncio.Event(), asyncio.Event()
         self._access = kafka_access(settings)
         self.app = stream_app(settings, self._access)
         self.app.before_recovery = self._start
@@ -326,6 +326,7 @@ class Worker:
             settings.http_host,
             settings.http_port,
             stop=self._api_stop,
+            parting=self._api_parting,
             listener=self._listener,
             grace_seconds=settings.shutdown_timeout_seconds,
             refused=self.metrics.refused,
@@ -404,9 +405,11 @@ class Worker:
         2. Stop the source: what it did not hand over it hands over at the next start.
         3. Finish what is in flight.
         4. Commit it while the tables are open.
-        5. Where the process begins anew, answer all that came, and leave what comes to what it will be.
+        5. Answer all that came, also while the balancer learns of it: closed tables would say "not found".
         """
         self._is_stopping = True  # 1
+        self._api_parting.set()
+        closed_at = monotonic() + self.settings.shutdown_delay_seconds
         for task in self._working:  # 2
             task.cancel()
         has_read = await self.windows.close(drain_seconds=self.settings.shutdown_timeout_seconds)  # 3
@@ -415,10 +418,11 @@ class Worker:
                 await self.app.consumer.commit()
             except RevstreamError as error:
                 self.app.failure = self.app.failure or error
-        if self._loads.in_place is not None and self._loads.in_place.has_begun:  # 5
-            self._api_stop.set()
-            if self._serving is not None:
-                await asyncio.wait((self._serving,))
+        if not self.app.crashed:  # 5
+            await asyncio.sleep(closed_at - monotonic())
+        self._api_stop.set()
+        if self._serving is not None:
+            await asyncio.wait((self._serving,))
 
     async def _stop(self) -> None:
         self._api_stop.set()

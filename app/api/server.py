@@ -76,6 +76,7 @@ async def run_server(
     *,
     started: asyncio.Event | None = None,
     stop: asyncio.Event,
+    parting: asyncio.Event | None = None,
     listener: socket.socket | None = None,
     grace_seconds: float = 10.0,
     limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
@@ -85,7 +86,8 @@ async def run_server(
 
     1. Bind the address, so that a taken one is told before anything else happens.
     2. Serve; set ``started`` once connections are taken.
-    3. On ``stop``: take no new connections, finish the requests that run, close the rest.
+    3. From ``parting`` on: close each connection with its next answer, so that clients go elsewhere.
+    4. On ``stop``: take no new connections, finish the requests that run, close the rest.
 
     Args:
         app: The application.
@@ -93,6 +95,7 @@ async def run_server(
         port: 0 takes a free one.
         started: Set once connections are taken.
         stop: Set it to stop.
+        parting: Set it some time before that.
         listener: A socket from `bind`, where the caller needs to know its port; closed in the end.
         grace_seconds: How long the requests that run may take to finish; then they are cut off.
         limits: Of each connection; of connections, no more than half the files that the process may open.
@@ -122,11 +125,13 @@ async def run_server(
     server = _Server(config, started)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     stopping = asyncio.create_task(stop.wait(), name="http-stop")
+    part = asyncio.create_task(server.part(parting), name="http-part")
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
         stopping.cancel()
+        part.cancel()
         await serving
         listener.close()
 
@@ -142,6 +147,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self._on_started is not None:
             self._on_started.set()
+
+    async def part(self, parting: asyncio.Event | None) -> None:
+        """Wait to be told, then close each connection with its next answer."""
+        if parting is not None:
+            await parting.wait()
+            # uvicorn makes the one of the other once a second.
+            for headers in (self.config.encoded_headers, self.server_state.default_headers):
+                headers.append((b"connection", b"close"))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

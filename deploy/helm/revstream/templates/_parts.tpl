@@ -66,6 +66,8 @@ spec:
               value: {{ $root.Values.kafka.broker | quote }}
             - name: REVSTREAM_LOG_FORMAT
               value: json
+            - name: REVSTREAM_SHUTDOWN_DELAY_SECONDS
+              value: {{ $root.Values.shutdownDelaySeconds | quote }}
             {{- if eq $component "worker" }}
             - name: REVSTREAM_ADVERTISED_URL
               value: http://$(POD_NAME).{{ include "revstream.name" $root }}-worker-pods:8090
