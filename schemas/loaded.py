@@ -13,7 +13,7 @@ from msgspec.msgpack import Decoder, Encoder
 from schemas.errors import EventUndecodable
 from schemas.prediction import ModelId, ScoreKind
 
-CONTENT_TYPE: Final = "application/vnd.revstream.rows+zstd"
+CONTENT_TYPE: Final = "application/octet-stream"
 FORMAT_VERSION: Final = 1
 RECORD_BYTES: Final = 900_000
 """The largest record: what a broker takes by default, less its own frame."""
