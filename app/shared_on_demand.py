@@ -1,14 +1,16 @@
 """On-demand scoring inside one worker: shared, stored, and admitted by its cost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from app.admission import Admission
-from app.api.on_demand import OnDemand
+from app.api.on_demand import OnDemand, ScoreRequest
 from app.costs import Costs
 from app.flights import Flights
 from schemas.catalogue import Catalogue, ModelInfo
 from schemas.errors import ContentUnavailable
-from schemas.prediction import Injected, ScoredModel
+from schemas.prediction import ScoredModel
 from schemas.revision import RevisionRequest
 
 
@@ -44,15 +46,7 @@ class SharedOnDemand:
         self._costs = costs
         self._is_let_alone = is_let_alone
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
         """Return a score or a failure for each model, see `app.api.on_demand.OnDemand`.
 
         Raises:
@@ -61,45 +55,33 @@ class SharedOnDemand:
             NotReady: Nothing can be scored now.
             PredictionWithdrawn: It was withdrawn while it was scored.
         """
-        found = ((name, self._catalogue.find(wiki_id, name)) for name in model_names)
+        found = ((name, self._catalogue.find(request.wiki_id, name)) for name in request.model_names)
         models = {name: info for name, info in found if info is not None}
         reading = {name: info for name, info in models.items() if info.reads_content}
-        if reading and self._is_let_alone(wiki_id):
+        if reading and self._is_let_alone(request.wiki_id):
             raise ContentUnavailable(
-                f"{wiki_id} did not answer several times in a row, and is let alone for a while. Ask again "
-                "in a minute.",
-                wiki_id=wiki_id,
-                rev_id=rev_id,
+                f"{request.wiki_id} did not answer several times in a row, and is let alone for a while. Ask "
+                "again in a minute.",
+                wiki_id=request.wiki_id,
+                rev_id=request.rev_id,
             )
-        if with_features or injected:
-            return await self._alone(
-                wiki_id, rev_id, models, reading, with_features=with_features, injected=injected
-            )
-        request = RevisionRequest(wiki_id, rev_id, is_awaited=True)
-        shared = iter(await self._flights.score(request, list(reading.values())) if reading else ())
+        if request.with_features or request.injected:
+            return await self._alone(request, models, reading)
+        wanted = RevisionRequest(request.wiki_id, request.rev_id, is_awaited=True)
+        shared = iter(await self._flights.score(wanted, list(reading.values())) if reading else ())
         light = [name for name in models if name not in reading]
-        alone = iter(await self._plain.score(wiki_id, rev_id, light) if light else ())
+        alone = iter(await self._plain.score(replace(request, model_names=light)) if light else ())
         return [next(shared if name in reading else alone) for name in models]
 
     async def _alone(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        models: dict[str, ModelInfo],
-        reading: dict[str, ModelInfo],
-        *,
-        with_features: bool,
-        injected: Injected | None,
+        self, request: ScoreRequest, models: dict[str, ModelInfo], reading: dict[str, ModelInfo]
     ) -> list[ScoredModel]:
+        known = replace(request, model_names=list(models))
         if not reading:
-            return await self._plain.score(
-                wiki_id, rev_id, list(models), with_features=with_features, injected=injected
-            )
+            return await self._plain.score(known)
         artefacts = [info.artefact for info in reading.values()]
-        place = self._admission.admit(self._costs.estimate(wiki_id, artefacts))
+        place = self._admission.admit(self._costs.estimate(request.wiki_id, artefacts))
         try:
-            return await self._plain.score(
-                wiki_id, rev_id, list(models), with_features=with_features, injected=injected
-            )
+            return await self._plain.score(known)
         finally:
             place.release()

@@ -1,7 +1,6 @@
 """Scorers for requests that find nothing stored."""
 
-from collections.abc import Sequence
-
+from app.api.on_demand import ScoreRequest
 from schemas.errors import (
     ContentUnavailable,
     CpuLimitExceeded,
@@ -10,7 +9,7 @@ from schemas.errors import (
     RevisionNotFound,
     RevstreamError,
 )
-from schemas.prediction import FeatureValue, Injected, ScoredModel
+from schemas.prediction import FeatureValue, ScoredModel
 from tests.rows import binary, model_id
 
 FAILURES: dict[int, RevstreamError] = {
@@ -28,21 +27,16 @@ class ReversedDigits:
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, tuple[str, ...]]] = []
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
-        self.asked.append((wiki_id, rev_id, tuple(model_names)))
-        if rev_id in FAILURES:
-            raise FAILURES[rev_id]
-        last_two = f"{rev_id:02d}"[-2:]
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
+        self.asked.append((request.wiki_id, request.rev_id, tuple(request.model_names)))
+        if request.rev_id in FAILURES:
+            raise FAILURES[request.rev_id]
+        last_two = f"{request.rev_id:02d}"[-2:]
         reversed_digits = int(last_two[::-1])
         features: dict[str, FeatureValue] | None = None
-        if with_features:
+        if request.with_features:
             features = {"feature.revision.reversed_last_two_in_rev_id": reversed_digits}
-        return [ScoredModel(model_id(name), binary(reversed_digits / 100), features) for name in model_names]
+        return [
+            ScoredModel(model_id(name), binary(reversed_digits / 100), features)
+            for name in request.model_names
+        ]

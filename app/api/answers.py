@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from agents.rules.book import RuleBook
 from app.api.age import note_age
-from app.api.on_demand import DirectScoring, OnDemand
+from app.api.on_demand import DirectScoring, OnDemand, ScoreRequest
 from app.cluster.finder import Finder, LocalFinder
 from app.cluster.peering import Peering
 from app.dead_letters import DeadLetters
@@ -183,7 +183,7 @@ async def _score(
         return [ScoredModel(model, absent) for model in models]
     try:
         scored = await resources.on_demand.score(
-            wiki_id, rev_id, tuple(models.values()), with_features=with_features, injected=injected
+            ScoreRequest(wiki_id, rev_id, tuple(models.values()), with_features, injected)
         )
     except PredictionWithdrawn as error:
         counters.answers[Outcome.ABSENT] += len(models)

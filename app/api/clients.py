@@ -12,9 +12,9 @@ from msgspec import Struct
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.on_demand import OnDemand
+from app.api.on_demand import OnDemand, ScoreRequest
 from schemas.errors import Overloaded, TooManyRequests
-from schemas.prediction import Injected, ScoredModel
+from schemas.prediction import ScoredModel
 from schemas.secret import Secret
 
 # Of one request; so many share a query of the wiki, and few hold up who comes after.
@@ -282,15 +282,7 @@ class LimitedOnDemand:
     def __init__(self, inner: OnDemand) -> None:
         self._inner = inner
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
         """Return a score or a failure for each model, see `app.api.on_demand.OnDemand`.
 
         Raises:
@@ -298,18 +290,14 @@ class LimitedOnDemand:
         """
         client = _current.get()
         if client is None:
-            return await self._inner.score(
-                wiki_id, rev_id, model_names, with_features=with_features, injected=injected
-            )
+            return await self._inner.score(request)
         client.count()
         async with client.turns:
             give_up = monotonic() + _ROOM_SECONDS
             while True:
                 client.under_way += 1
                 try:
-                    scored = await self._inner.score(
-                        wiki_id, rev_id, model_names, with_features=with_features, injected=injected
-                    )
+                    scored = await self._inner.score(request)
                 except Overloaded:
                     is_begun = client.was_scored or client.under_way > 1
                     if not is_begun or monotonic() > give_up:

@@ -3,31 +3,36 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from schemas.catalogue import ModelInfo
 from schemas.prediction import Injected, ScoredModel
 from schemas.revision import PageRequest, Revision
 
 
+class ScoreRequest(Struct, frozen=True):
+    """What a client wants to be scored.
+
+    Attributes:
+        wiki_id: Of the catalogue.
+        rev_id: Positive.
+        model_names: Of the catalogue's wiki.
+        with_features: Return the features of each model as well.
+        injected: What is read in the place of what is computed; the answers are never stored then.
+    """
+
+    wiki_id: str
+    rev_id: int
+    model_names: Sequence[str]
+    with_features: bool = False
+    injected: Injected | None = None
+
+
 class OnDemand(Protocol):
     """Scores one revision with some of its wiki's models."""
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
         """Return a score or a failure for each model.
-
-        Args:
-            wiki_id: Of the catalogue.
-            rev_id: Positive.
-            model_names: Of the catalogue's wiki.
-            with_features: Return the features of each model as well.
-            injected: What is read in the place of what is computed; the answers are never stored then.
 
         Raises:
             ContentError: The revision cannot be had; this holds for all models.

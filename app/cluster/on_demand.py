@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Sequence
 
-from app.api.on_demand import OnDemand
+from app.api.on_demand import OnDemand, ScoreRequest
 from app.cluster.addresses import by_rendezvous
 from app.cluster.scoring import ScoreAsk, ScoringPeers
 from schemas.catalogue import Catalogue
 from schemas.errors import ModelNotFound, OwnerUnavailable
-from schemas.prediction import Injected, ModelId, ScoredModel, ScoreFailure
+from schemas.prediction import ModelId, ScoredModel, ScoreFailure
 
 
 class ClusterOnDemand:
@@ -41,15 +41,7 @@ class ClusterOnDemand:
         self._own = own
         self._address = address
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
         """Return a score or a failure for each model, see `app.api.on_demand.OnDemand`.
 
         A worker asks the one that it thinks is responsible, and takes the answer for final. A replica, which
@@ -60,16 +52,16 @@ class ClusterOnDemand:
             RevstreamError: As the worker that scores raises.
         """
         ask = ScoreAsk(
-            wiki_id,
-            rev_id,
-            tuple(model_names),
-            with_features,
+            request.wiki_id,
+            request.rev_id,
+            tuple(request.model_names),
+            request.with_features,
             # As text: msgpack has no numbers of any size, and JSON has.
-            None if injected is None else json.dumps(dict(injected)),
+            None if request.injected is None else json.dumps(dict(request.injected)),
             is_final=self._own is not None,
         )
         failure: OwnerUnavailable | None = None
-        for address in by_rendezvous(self._workers(), wiki_id, rev_id):
+        for address in by_rendezvous(self._workers(), request.wiki_id, request.rev_id):
             if self._own is not None and address == self._address():
                 break
             try:
@@ -80,14 +72,12 @@ class ClusterOnDemand:
             return self._checked(ask, scored)
         if self._own is not None:
             # It is ours, or nobody else answers.
-            return await self._own.score(
-                wiki_id, rev_id, model_names, with_features=with_features, injected=injected
-            )
+            return await self._own.score(request)
         raise failure or OwnerUnavailable(
-            f"Revision {rev_id} of {wiki_id} is not stored, and no worker runs that could score it. Start "
-            "one, or ask again later.",
-            wiki_id=wiki_id,
-            rev_id=rev_id,
+            f"Revision {request.rev_id} of {request.wiki_id} is not stored, and no worker runs that could "
+            "score it. Start one, or ask again later.",
+            wiki_id=request.wiki_id,
+            rev_id=request.rev_id,
         )
 
     def _checked(self, ask: ScoreAsk, scored: Sequence[ScoredModel | None]) -> list[ScoredModel]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from app.api.on_demand import ScoreRequest
 from models.statistics import describe
 from schemas.catalogue import Catalogue
-from schemas.prediction import FeatureValue, Injected, ScoredModel
+from schemas.prediction import FeatureValue, ScoredModel
 from tests.replica_log import MemoryLog
 from tests.rows import binary, catalogue, model_id, model_info, row, stored
 from tests.served import Served, served
@@ -256,21 +257,18 @@ class Backwards:
         self._turns[count].set()
         self._arrived = 0
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
         place, self._arrived = self._arrived, self._arrived + 1
         await self._all.wait()
         await self._turns[place + 1].wait()
         self._turns[place].set()
-        features: dict[str, FeatureValue] | None = {"feature.rev_id": rev_id} if with_features else None
-        return [ScoredModel(model_id(name), binary(rev_id / 1000), features) for name in model_names]
+        features: dict[str, FeatureValue] | None = (
+            {"feature.rev_id": request.rev_id} if request.with_features else None
+        )
+        return [
+            ScoredModel(model_id(name), binary(request.rev_id / 1000), features)
+            for name in request.model_names
+        ]
 
 
 async def test_no_request_is_answered_with_what_another_asked(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 import gzip
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
+from app.api.on_demand import ScoreRequest
 from schemas.catalogue import Catalogue
-from schemas.prediction import FeatureValue, Injected, ModelId, Score, ScoredModel, ScoreKind
+from schemas.prediction import FeatureValue, ModelId, Score, ScoredModel, ScoreKind
 from tests.rows import model_id, model_info
 from tests.served import Served, served
 
@@ -45,17 +45,9 @@ class Recordings:
             wikis.setdefault(wiki_id, {})[name] = info
         return Catalogue(wikis)
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
-        found = [self.scores[wiki_id, rev_id, name] for name in model_names]
-        return found if with_features else [replace(one, features=None) for one in found]
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
+        found = [self.scores[request.wiki_id, request.rev_id, name] for name in request.model_names]
+        return found if request.with_features else [replace(one, features=None) for one in found]
 
 
 async def asked_both_ways(running: Served, name: str, body: dict[str, Any]) -> Any:

@@ -46,7 +46,7 @@ ASKED: list[tuple[str, Any]] = [
 class Refuses:
     """A scorer whose wiki hides the revision."""
 
-    async def score(self, *_: Any, **__: Any) -> Any:
+    async def score(self, _: Any, /) -> Any:
         raise FAILURES[410]
 
 

@@ -1,11 +1,12 @@
 """The Age header: how old a stored answer may be, whoever asks for it and however."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from schemas.prediction import Injected, ScoredModel
+from app.api.on_demand import ScoreRequest
+from schemas.prediction import ScoredModel
 from tests.rows import binary, catalogue, model_info, row, stored
 from tests.served import Served, served
 
@@ -17,16 +18,8 @@ PARTLY = row(stored("damaging", binary(0.25)), wiki_id="frwiki", rev_id=5)
 class Scorer:
     """Scores at once."""
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
-        return [ScoredModel(model_info(name).id, binary(0.5)) for name in model_names]
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
+        return [ScoredModel(model_info(name).id, binary(0.5)) for name in request.model_names]
 
 
 @pytest.fixture(name="replica")

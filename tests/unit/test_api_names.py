@@ -1,10 +1,10 @@
 """Other names and other versions of a model, as ORES's clients ask for them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from app.api.on_demand import ScoreRequest
 from schemas.catalogue import Catalogue
-from schemas.prediction import Injected, Score, ScoredModel
+from schemas.prediction import Score, ScoredModel
 from tests.rows import binary, model_info, row, stored
 from tests.served import served
 
@@ -19,17 +19,9 @@ class CountingOnDemand:
         self._catalogue = catalogue
         self._score = score
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
-        self.asked.append(tuple(model_names))
-        found = (self._catalogue.find(wiki_id, name) for name in model_names)
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
+        self.asked.append(tuple(request.model_names))
+        found = (self._catalogue.find(request.wiki_id, name) for name in request.model_names)
         return [ScoredModel(info.id, self._score) for info in found if info is not None]
 
 

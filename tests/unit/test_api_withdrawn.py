@@ -1,14 +1,15 @@
 """What every face says of a prediction that was withdrawn, on a replica that follows the tables."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from app.api.on_demand import ScoreRequest
 from schemas.keys import row_key
-from schemas.prediction import Injected, PredictionRow, ScoredModel, Withdrawal
+from schemas.prediction import PredictionRow, ScoredModel, Withdrawal
 from tables.codec import encode_row
 from tests.replica_log import PAGES_TOPIC, REVISIONS_TOPIC, MemoryLog
 from tests.rows import REV_DT, binary, catalogue, row, stored
@@ -36,16 +37,8 @@ LOST = (
 class NeverAsked:
     """A scorer that must not be asked."""
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
-        raise AssertionError(f"revision {rev_id} was asked for")
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
+        raise AssertionError(f"revision {request.rev_id} was asked for")
 
 
 class Follows:

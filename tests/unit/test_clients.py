@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from app.api.clients import ClientClass, Clients, LimitedOnDemand
+from app.api.on_demand import ScoreRequest
 from app.client_classes import open_clients
 from app.settings import ClientSettings, Settings, load_settings
 from schemas.catalogue import Catalogue
 from schemas.errors import Overloaded, SettingsError
-from schemas.prediction import Injected, ScoredModel
+from schemas.prediction import ScoredModel
 from schemas.secret import Secret
 from tests.rows import binary, model_info, row, stored
 from tests.served import Served, served, until
@@ -35,15 +36,7 @@ class Scorer:
         self.is_full = False
         self.refuse: Iterator[bool] = iter(())
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
         self.asked += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -52,7 +45,7 @@ class Scorer:
                 raise Overloaded("Full.", retry_after_seconds=4)
             await asyncio.sleep(0)
             await self.may.wait()
-            return [ScoredModel(INFO.id, binary(0.25)) for _ in model_names]
+            return [ScoredModel(INFO.id, binary(0.25)) for _ in request.model_names]
         finally:
             self.at_once -= 1
 

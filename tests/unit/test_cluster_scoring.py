@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.asgi import create_api
+from app.api.on_demand import ScoreRequest
 from app.api.server import bind, run_server
 from app.cluster.addresses import authorization_of, by_rendezvous, with_token, without_token
 from app.cluster.on_demand import ClusterOnDemand
@@ -54,23 +55,15 @@ class Scorer:
         self.error: RevstreamError | None = None
         self._models = models
 
-    async def score(
-        self,
-        wiki_id: str,
-        rev_id: int,
-        model_names: Sequence[str],
-        *,
-        with_features: bool = False,
-        injected: Injected | None = None,
-    ) -> list[ScoredModel]:
-        self.injected.append(injected)
-        self.asked[rev_id] += 1
-        self.names.append(tuple(model_names))
+    async def score(self, request: ScoreRequest, /) -> list[ScoredModel]:
+        self.injected.append(request.injected)
+        self.asked[request.rev_id] += 1
+        self.names.append(tuple(request.model_names))
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
-        found = [self._models.find(wiki_id, name) for name in model_names]
-        features: dict[str, FeatureValue] | None = {"feature.wikitext": 7} if with_features else None
+        found = [self._models.find(request.wiki_id, name) for name in request.model_names]
+        features: dict[str, FeatureValue] | None = {"feature.wikitext": 7} if request.with_features else None
         return [ScoredModel(info.id, binary(0.25), features) for info in found if info is not None]
 
 
@@ -149,7 +142,7 @@ async def test_a_revision_is_scored_by_the_same_worker_whoever_is_asked() -> Non
         async with replica(workers) as first, replica(workers[::-1]) as second:
             for rev_id in range(1, 21):
                 await asyncio.gather(
-                    *(each.score("enwiki", rev_id, ("damaging",)) for each in (first, second))
+                    *(each.score(ScoreRequest("enwiki", rev_id, ("damaging",))) for each in (first, second))
                 )
         asked = [set(one.own.asked), set(other.own.asked)]
         assert asked[0] | asked[1] == set(range(1, 21))
@@ -163,7 +156,7 @@ async def test_who_is_asked_by_a_replica_that_knows_less_passes_the_question_on(
             number for number in range(1000) if by_rendezvous(one.known, "enwiki", number)[0] == other.address
         )
         async with replica([one.address]) as late:
-            assert len(await late.score("enwiki", rev_id, ("damaging", "goodfaith"))) == 2
+            assert len(await late.score(ScoreRequest("enwiki", rev_id, ("damaging", "goodfaith")))) == 2
         assert (one.own.asked, other.own.asked) == (Counter(), Counter({rev_id: 1}))
 
 
@@ -172,13 +165,13 @@ async def test_workers_that_disagree_ask_each_other_once_at_most() -> None:
         # Each takes the other for the only one.
         one.known, other.known = [other.address], [one.address]
         async with replica([one.address]) as asking:
-            assert len(await asking.score("enwiki", 1, ("damaging",))) == 1
+            assert len(await asking.score(ScoreRequest("enwiki", 1, ("damaging",)))) == 1
         assert (one.own.asked, other.own.asked) == (Counter(), Counter({1: 1}))
 
 
 async def test_features_and_answers_about_all_models_come_back_in_order() -> None:
     async with Worker().serving() as worker, replica([worker.address]) as asking:
-        scored = await asking.score("enwiki", 1, ("goodfaith", "damaging"), with_features=True)
+        scored = await asking.score(ScoreRequest("enwiki", 1, ("goodfaith", "damaging"), with_features=True))
         assert [one.model.model_name for one in scored] == ["goodfaith", "damaging"]
         assert [one.features for one in scored] == [{"feature.wikitext": 7}] * 2
 
@@ -186,31 +179,31 @@ async def test_features_and_answers_about_all_models_come_back_in_order() -> Non
 async def test_what_a_client_injects_reaches_the_worker_as_it_is() -> None:
     injected = {"feature.delay": 10**30, "datasource.text": "\u00e9\ud800", "feature.rate": 0.1, "none": None}
     async with Worker().serving() as worker, replica([worker.address]) as asking:
-        await asking.score("enwiki", 1, ("damaging",), injected=injected)
+        await asking.score(ScoreRequest("enwiki", 1, ("damaging",), injected=injected))
         assert worker.own.injected == [injected]
 
 
 async def test_the_next_worker_scores_where_the_first_is_gone() -> None:
     async with Worker().serving() as worker, replica([NOWHERE, worker.address]) as asking:
         for rev_id in range(10):
-            assert len(await asking.score("enwiki", rev_id, ("damaging",))) == 1
+            assert len(await asking.score(ScoreRequest("enwiki", rev_id, ("damaging",)))) == 1
         assert set(worker.own.asked) == set(range(10))
 
 
 async def test_without_a_worker_it_is_said_that_there_is_none() -> None:
     async with replica([]) as asking:
         with pytest.raises(OwnerUnavailable, match="no worker runs"):
-            await asking.score("enwiki", 1, ("damaging",))
+            await asking.score(ScoreRequest("enwiki", 1, ("damaging",)))
     async with replica([NOWHERE]) as asking:
         with pytest.raises(OwnerUnavailable, match=r"http://127\.0\.0\.1:9, which") as caught:
-            await asking.score("enwiki", 1, ("damaging",))
+            await asking.score(ScoreRequest("enwiki", 1, ("damaging",)))
         assert "token" not in str(caught.value)
 
 
 async def test_what_is_stored_with_the_worker_by_now_is_not_scored() -> None:
     known = row(stored("damaging", binary(0.75)), rev_id=5)
     async with Worker(rows=[known]).serving() as worker, replica([worker.address]) as late:
-        damaging, goodfaith = await late.score("enwiki", 5, ("damaging", "goodfaith"))
+        damaging, goodfaith = await late.score(ScoreRequest("enwiki", 5, ("damaging", "goodfaith")))
         assert (damaging.outcome, goodfaith.outcome) == (binary(0.75), binary(0.25))
         assert worker.own.names == [("goodfaith",)]
 
@@ -219,16 +212,16 @@ async def test_a_refusal_keeps_its_kind_and_its_fields() -> None:
     async with Worker().serving() as worker, replica([worker.address]) as asking:
         worker.own.error = NotReady("Too much waits.", retry_after_seconds=7)
         with pytest.raises(NotReady, match="Too much waits") as caught:
-            await asking.score("enwiki", 1, ("damaging",))
+            await asking.score(ScoreRequest("enwiki", 1, ("damaging",)))
         assert caught.value.fields == {"retry_after_seconds": 7}
         worker.own.error = CpuLimitExceeded("It took too long.")
-        (scored,) = await asking.score("enwiki", 1, ("damaging",))
+        (scored,) = await asking.score(ScoreRequest("enwiki", 1, ("damaging",)))
         assert scored.outcome == ScoreFailure("cpu_limit_exceeded", "It took too long.")
 
 
 async def test_a_worker_with_other_models_is_told_and_its_scores_are_not_taken() -> None:
     async with Worker(OTHERS).serving() as worker, replica([worker.address]) as asking:
-        damaging, goodfaith = await asking.score("enwiki", 1, ("damaging", "goodfaith"))
+        damaging, goodfaith = await asking.score(ScoreRequest("enwiki", 1, ("damaging", "goodfaith")))
         assert damaging.outcome == binary(0.25)
         assert isinstance(goodfaith.outcome, ScoreFailure)
         assert goodfaith.outcome.code == "model_not_found"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.api.on_demand import ScoreRequest
 from schemas.errors import ContentUnavailable, PredictionWithdrawn, RevisionNotFound
 from schemas.keys import ERASURE_TOPIC
 from schemas.on_demand import on_demand_topic
@@ -20,7 +21,7 @@ WITHDRAWALS = (delete, suppress, hide, erase)
 
 async def asked(given: RunningPipeline, rev_id: int) -> Score:
     """Ask for the score of a revision."""
-    (one,) = await given.on_demand.score(WIKI, rev_id, ["moss"])
+    (one,) = await given.on_demand.score(ScoreRequest(WIKI, rev_id, ["moss"]))
     assert isinstance(one.outcome, Score), one
     return one.outcome
 
@@ -83,7 +84,7 @@ async def test_what_is_withdrawn_while_it_is_scored_is_neither_answered_nor_stor
 ) -> None:
     async with pipeline(tmp_path) as given:
         given.content.gates[1] = asyncio.Event()
-        asking = asyncio.create_task(given.on_demand.score(WIKI, 1, ["moss"]))
+        asking = asyncio.create_task(given.on_demand.score(ScoreRequest(WIKI, 1, ["moss"])))
         await until(lambda: len(given.content.asked) == 1)
         given.give(withdrawal)
         await given.until_done()
@@ -134,7 +135,7 @@ async def test_a_withdrawal_from_before_the_question_hides_what_was_asked(tmp_pa
 async def test_all_who_ask_at_once_share_one_fetch_and_one_score(tmp_path: Path) -> None:
     async with pipeline(tmp_path) as given:
         answers = await asyncio.gather(
-            *(given.on_demand.score("fernwiki", 1, [name]) for name in ("moss", "fern") * 5)
+            *(given.on_demand.score(ScoreRequest("fernwiki", 1, [name])) for name in ("moss", "fern") * 5)
         )
         assert len({str(answer[0].outcome) for answer in answers}) == 1
         assert [answer[0].model.model_name for answer in answers] == ["moss", "fern"] * 5
@@ -150,7 +151,7 @@ async def test_a_missing_revision_is_asked_for_once_until_an_event_tells_of_it(t
     async with pipeline(tmp_path) as given:
         given.content.failures[1] = [RevisionNotFound("There is none.")]
         for _ in range(3):
-            (one,) = await given.on_demand.score(WIKI, 1, ["moss"])
+            (one,) = await given.on_demand.score(ScoreRequest(WIKI, 1, ["moss"]))
             assert isinstance(one.outcome, ScoreFailure)
             assert one.outcome.code == "revision_not_found"
         assert len(given.content.asked) == 1
@@ -162,7 +163,9 @@ async def test_a_missing_revision_is_asked_for_once_until_an_event_tells_of_it(t
 async def test_a_wiki_that_does_not_answer_is_asked_again_by_the_next(tmp_path: Path) -> None:
     async with pipeline(tmp_path) as given:
         given.content.failures[1] = [ContentUnavailable("no answer")]
-        waiting = [asyncio.create_task(given.on_demand.score(WIKI, 1, ["moss"])) for _ in range(2)]
+        waiting = [
+            asyncio.create_task(given.on_demand.score(ScoreRequest(WIKI, 1, ["moss"]))) for _ in range(2)
+        ]
         for each in waiting:
             with pytest.raises(ContentUnavailable):
                 await each
@@ -172,7 +175,7 @@ async def test_a_wiki_that_does_not_answer_is_asked_again_by_the_next(tmp_path: 
 async def test_whoever_goes_away_takes_nothing_from_the_others(tmp_path: Path) -> None:
     async with pipeline(tmp_path) as given:
         given.content.gates[1] = asyncio.Event()
-        first = asyncio.create_task(given.on_demand.score(WIKI, 1, ["moss"]))
+        first = asyncio.create_task(given.on_demand.score(ScoreRequest(WIKI, 1, ["moss"])))
         second = asyncio.create_task(asked(given, 1))
         await until(lambda: len(given.content.asked) == 1)
         first.cancel()
@@ -187,4 +190,4 @@ async def test_a_recent_answer_is_forgotten_when_its_page_is_deleted(tmp_path: P
         given.give(act("delete", 2, minute=10))
         await given.until_done()
         with pytest.raises(PredictionWithdrawn):
-            await given.on_demand.score(WIKI, 1, ["moss"])
+            await given.on_demand.score(ScoreRequest(WIKI, 1, ["moss"]))

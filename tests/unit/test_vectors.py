@@ -77,7 +77,7 @@ def gensim(**changes: Any) -> bytes:
         ("v.txt", text()),
         ("v.vec.bz2", bz2.compress(text())),
         ("v.bin", binary()),
-        ("v.bin.gz", gzip.compress(binary(b"\n"))),
+        ("v.bin.gz", gzip.compress(binary(b"\n"), mtime=0)),
         ("v.kv", gensim),
         ("old.kv", lambda: gensim(index_to_key=None, index2word=WORDS)),
     ],
