@@ -19,7 +19,7 @@ run: $(STAMP) ## Start everything on the embedded engine and feed it the bundled
 
 test: $(STAMP) kafka-tools test-dictionaries test-clients test-7z test-browser ## Check style, types and borders, then run every test.
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types ## Style, types and the borders between packages.
 	$(BIN)/lint-imports --no-cache

@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 import msgspec
+from msgspec.structs import asdict
 
 from batch.compression import open_packed
 from batch.sample_dump import DumpSpool
@@ -189,7 +190,8 @@ def _write_users(history: SampleHistory, path: Path) -> int:
                 groups=tuple(sorted(account.groups(history.now_seconds))),
                 registration_dt=None if registered is None else datetime.fromtimestamp(registered, UTC),
             )
-            file.write(encoder.encode(user) + b"\n")
+            told = {name: value for name, value in asdict(user).items() if not name.startswith("lacks_")}
+            file.write(encoder.encode(told) + b"\n")
     return len(accounts)
 
 

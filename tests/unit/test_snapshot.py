@@ -1,7 +1,6 @@
 """Snapshots: made from chunks, read, and verified."""
 
 import json
-import os
 import random
 from collections.abc import Callable
 from datetime import timedelta
@@ -326,10 +325,10 @@ def test_a_file_that_is_gone_is_named(snapshot: Path) -> None:
         list(open_snapshot(snapshot).rows(is_errors=False))
 
 
-def test_a_snapshot_of_another_name_is_found(snapshot: Path) -> None:
+def test_a_snapshot_of_another_name_is_found(snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = snapshot.rename(snapshot.with_name("snapshot=other"))
     assert codes(other) == ["name_differs"]
-    os.chdir(other)
+    monkeypatch.chdir(other)
     assert codes(Path()) == ["name_differs"]
 
 
