@@ -10,7 +10,8 @@ from app.api.html import STYLE, Html, element, table
 from app.diff_text import count, figure, percent, prediction, signed, versions
 from batch.snapshot_difference import Difference, LabelShift, ModelDifference
 from batch.snapshot_plots import MOST_CLASSES, flip_classes, most_shifted
-from batch.snapshot_shift import BORDERS, LEAST_SHARE
+from batch.snapshot_shift import BORDERS
+from models.statistics.stability import LEAST_SHARE
 
 _MOST_CHARTS: Final = 6
 _SHADES: Final = 5

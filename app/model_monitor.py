@@ -20,8 +20,8 @@ from models.statistics.live import (
     calibration,
     expected_shares,
     shares,
-    stability_index,
 )
+from models.statistics.stability import stability_index
 from schemas.catalogue import Catalogue
 from schemas.errors import ModelCorrupt
 from schemas.prediction import Score, ScoreKind

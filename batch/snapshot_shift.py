@@ -2,11 +2,12 @@
 
 # ruff: noqa: S608 - what is put into statements are names of our columns.
 from collections.abc import Mapping, Sequence
-from math import ceil, log
+from math import ceil
 from typing import Final
 
 from batch.snapshot_difference import Distribution, LabelShift
 from batch.snapshot_pairs import BOTH_SCORED, UNIT, Pairs
+from models.statistics.stability import stability_index
 
 BORDERS: Final = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 """Borders of the bins of the stability index. Each bin holds its upper border, the first its lower as well.
@@ -14,9 +15,6 @@ BORDERS: Final = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8,
 They are narrow at both ends, where most models have most of their scores, and the same for all models, months
 and sides: indexes can be compared, and swapping the snapshots does not change one.
 """
-
-LEAST_SHARE: Final = 1e-4
-"""What an empty bin counts as, since the index has no value for it."""
 
 HISTOGRAM_BINS: Final = 50
 QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -66,27 +64,6 @@ def label_shift(pairs: Pairs, label: str, thresholds: Sequence[float]) -> LabelS
         mean_change=None if mean_change is None else _rounded(mean_change),
         mean_size=None if mean_size is None else _rounded(mean_size),
         most_size=most_size,
-    )
-
-
-def stability_index(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the population stability index of two distributions over the same bins.
-
-    It is the sum of ``(second - first) * ln(second / first)``, with shares of at least `LEAST_SHARE`.
-    By custom, below 0.1 is steady, and above 0.25 has shifted.
-
-    Args:
-        first: Share of rows in each bin, in [0, 1].
-        second: The same of the other side.
-
-    Returns:
-        0 for equal shares, else more; the same for swapped sides.
-    """
-    return sum(
-        (after - before) * log(after / before)
-        for before, after in (
-            (max(one, LEAST_SHARE), max(other, LEAST_SHARE)) for one, other in zip(first, second, strict=True)
-        )
     )
 
 

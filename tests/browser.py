@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any, Final, Literal
@@ -56,7 +56,7 @@ class Shown:
         page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
         page.on("request", lambda request: self.hosts.add("/".join(request.url.split("/")[:3])))
 
-    async def barriers(self, *, leave_out: Sequence[str] = ()) -> list[str]:
+    async def barriers(self) -> list[str]:
         """Return what axe finds that keeps people from reading the page: rule, and where."""
         axe = files("axe_playwright_python").joinpath("axe.min.js").read_text()
         await self.page.evaluate(axe)
@@ -64,7 +64,7 @@ class Shown:
         return [
             f"{each['id']}: {node['target']}"
             for each in told["violations"]
-            if each["impact"] in _SERIOUS and each["id"] not in leave_out
+            if each["impact"] in _SERIOUS
             for node in each["nodes"]
         ]
 

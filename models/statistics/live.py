@@ -4,7 +4,6 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
-from math import log
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,6 @@ BINS: Final = 20
 """Bins of equal width over [0, 1] in which scores are counted."""
 
 _PARTS: Final = 24
-_LEAST_SHARE: Final = 1e-4
 
 
 class SlidingCounts:
@@ -93,18 +91,6 @@ def expected_shares(thresholds: Thresholds) -> list[float]:
 
     edges = [1.0, *(at_least(number / BINS) for number in range(1, BINS)), 0.0]
     return [max(0.0, above - below) for above, below in pairwise(edges)]
-
-
-def stability_index(expected: Sequence[float], found: Sequence[float]) -> float:
-    """Return the population stability index of two distributions over the same bins.
-
-    The sum of ``(found - expected) * ln(found / expected)``, each share being at least 0.0001. By custom, up
-    to 0.1 is steady, and beyond 0.25 something has changed.
-    """
-    pairs = [
-        (max(one, _LEAST_SHARE), max(other, _LEAST_SHARE)) for one, other in zip(expected, found, strict=True)
-    ]
-    return sum((other - one) * log(other / one) for one, other in pairs)
 
 
 def binned_roc_auc(positives: Sequence[int], negatives: Sequence[int]) -> float | None:

@@ -172,9 +172,14 @@ def lag(topics: str) -> str:
 
 async def metric(worker: Program, name: str) -> float:
     """Return the value of a metric; -1 where the worker does not tell."""
-    text = (await asyncio.to_thread(worker.get, "/metrics")).body.decode()
-    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    found = re.search(rf"^{re.escape(name)} (\S+)$", await told(worker), re.MULTILINE)
     return -1.0 if found is None else float(found[1])
+
+
+async def told(worker: Program) -> str:
+    """Return all metrics of a worker, which has to run."""
+    assert worker.process.poll() is None
+    return (await asyncio.to_thread(worker.get, "/metrics")).body.decode()
 
 
 async def until_metric(worker: Program, name: str, *, is_zero: bool) -> None:
@@ -187,8 +192,7 @@ async def until_metric(worker: Program, name: str, *, is_zero: bool) -> None:
 async def until_handled(worker: Program, count: int) -> None:
     async with asyncio.timeout(90):
         while True:
-            text = (await asyncio.to_thread(worker.get, "/metrics")).body.decode()
-            counts = re.findall(r"^revstream_events_total\{.*\} (\S+)$", text, re.MULTILINE)
+            counts = re.findall(r"^revstream_events_total\{.*\} (\S+)$", await told(worker), re.MULTILINE)
             if sum(map(float, counts)) >= count:
                 return
             await asyncio.sleep(0.2)

@@ -18,7 +18,8 @@ from batch.snapshot_difference import (
     OutcomeChange,
     ScoreChange,
 )
-from batch.snapshot_shift import BORDERS, stability_index
+from batch.snapshot_shift import BORDERS
+from models.statistics.stability import stability_index
 from schemas.prediction import Outcome, Score, ScoreFailure, ScoreKind
 from tests.diff_snapshots import snapshot_of
 

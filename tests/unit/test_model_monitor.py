@@ -18,8 +18,8 @@ from models.statistics.live import (
     calibration,
     expected_shares,
     shares,
-    stability_index,
 )
+from models.statistics.stability import stability_index
 from models.statistics.thresholds import ThresholdTable
 from schemas.page_change import PageChange
 from schemas.prediction import ScoredModel, ScoreFailure

@@ -11,7 +11,8 @@ from scipy.stats import ks_2samp
 
 from batch.snapshot_diff import MOST_FLIPS, DiffOptions, diff_snapshots
 from batch.snapshot_difference import Flip, ModelPlace, OutcomeChange
-from batch.snapshot_shift import BORDERS, LEAST_SHARE, QUANTILES
+from batch.snapshot_shift import BORDERS, QUANTILES
+from models.statistics.stability import LEAST_SHARE
 from schemas.errors import SnapshotUnusable, StoreError
 from schemas.prediction import Outcome, Score, ScoreFailure, ScoreKind
 from tests.diff_snapshots import snapshot_of
