@@ -64,7 +64,7 @@ bench-tools: $(STAMP) ## Install what benchmarks compare us with, and the load g
 	@packages=; \
 	command -v wrk >/dev/null || packages="wrk"; \
 	command -v redis-server >/dev/null || packages="$$packages redis-server"; \
-	test -z "$$packages" || $(INSTALL) "for benchmarks" || { echo "Install by hand: $$packages" >&2; exit 1; }
+	test -z "$$packages" || { $(INSTALL) "for benchmarks"; } || { echo "Install by hand: $$packages" >&2; exit 1; }
 	@$(BIN)/python -m tests.client_environments flask kserve
 
 test-clients: $(STAMP)

@@ -6,6 +6,7 @@ from agents.circuits import Circuits
 from agents.decide import ScoreWith
 from agents.scoring import RevisionScoring
 from models.priority import Priority
+from models.trail import Trail
 from schemas.catalogue import ModelInfo
 from schemas.errors import (
     ContentError,
@@ -42,6 +43,7 @@ class ChangeScoring:
         told: Revision | None,
         *,
         is_repetition: bool,
+        trail: Trail | None = None,
     ) -> Answers:
         """Return an answer of each model, in their order, and the fault among them that may pass.
 
@@ -53,14 +55,18 @@ class ChangeScoring:
             told: The revision where the event tells it whole; then its wiki is asked for its parent at most.
             is_repetition: Whether the event was put off before. It has waited for its turn to ask the wiki,
                 and those that were not go first.
+            trail: Takes note of the phases.
 
         Raises:
             EngineError: Nothing can be scored, whichever the event.
         """
         done = decision.carried.keys() | decision.refused
         asked = {name: info for name, info in decision.models.items() if name not in done}
-        answers, fault = await self._ask(change, asked, told, is_repetition) if asked else ((), None)
-        scored = iter(answers)
+        answers: Answers = ((), None)
+        if asked:
+            answers = await self._ask(change, asked, told, is_repetition=is_repetition, trail=trail)
+        given, fault = answers
+        scored = iter(given)
         return [
             next(scored)
             if name in asked
@@ -69,7 +75,13 @@ class ChangeScoring:
         ], fault
 
     async def _ask(
-        self, change: PageChange, models: Mapping[str, ModelInfo], told: Revision | None, is_repetition: bool
+        self,
+        change: PageChange,
+        models: Mapping[str, ModelInfo],
+        told: Revision | None,
+        *,
+        is_repetition: bool,
+        trail: Trail | None,
     ) -> Answers:
         wiki_id, revision = change.wiki_id, change.revision
         asks_wiki = told is None and any(info.reads_content for info in models.values())
@@ -81,6 +93,7 @@ class ChangeScoring:
                 models,
                 priority=Priority.RETRY if is_repetition else Priority.STREAM,
                 content_seconds=self._content_wait_seconds,
+                trail=trail,
             )
         except ContentError as error:
             self._circuits.failed(wiki_id)

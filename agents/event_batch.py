@@ -42,7 +42,7 @@ class EventBatch:
         self._events: list[SourceEvent] = []
         self._due = 0.0
 
-    def add(self, event: ServerSentEvent) -> None:
+    async def add(self, event: ServerSentEvent) -> None:
         """Gather one event, unless it was taken before."""
         if not self._position.note(event.last_event_id, event.data):
             return
@@ -53,7 +53,7 @@ class EventBatch:
             self._due = self._monotonic() + self._batch_seconds
         self._events.append(SourceEvent(self._key_of(value), value))
         if len(self._events) >= self._max_events:
-            self.flush()
+            await self.flush()
 
     async def room(self) -> None:
         """Wait while too much that was taken is not done yet."""
@@ -63,8 +63,8 @@ class EventBatch:
         """Return how long the batch may still wait; None where it is empty."""
         return max(0.0, self._due - self._monotonic()) if self._events else None
 
-    def flush(self) -> None:
+    async def flush(self) -> None:
         """Take what is gathered."""
         if self._events:
-            self._intake.take(self._source_id, self._events, self._position.cursor())
-            self._events = []
+            events, self._events = self._events, []
+            await self._intake.take(self._source_id, events, self._position.cursor())

@@ -172,7 +172,7 @@ class EventStreams:
             try:
                 await self._read(response.content, batch)
             except (aiohttp.ClientError, OSError) as error:
-                batch.flush()
+                await batch.flush()
                 raise _LostError("connection_error", f"{type(error).__name__}: {error}") from None
         return False
 
@@ -214,18 +214,18 @@ class EventStreams:
             except TimeoutError:
                 if batch_seconds is None:
                     raise _LostError("idle", f"silent for {idle_seconds:g} seconds") from None
-                batch.flush()
+                await batch.flush()
                 continue
             if not chunk:
-                batch.flush()
+                await batch.flush()
                 self._observe("closed")
                 return
             for event in parser.feed(chunk):
                 if event.kind == "message":
                     self._has_come = True
-                    batch.add(event)
+                    await batch.add(event)
                 elif event.kind == "error":
-                    batch.flush()
+                    await batch.flush()
                     reason = event.data[:300].decode("utf-8", "replace")
                     raise _LostError("server_error", f"the server reports {reason}")
             if parser.retry_seconds is not None:

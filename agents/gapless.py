@@ -10,20 +10,24 @@ by where both of its ends lie: in what was fetched without a seek in between.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
+import uvloop
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from faust.types import TP, Message
+from mode import Service
 
 NO_GENERATION = -1
 _FETCH_SECONDS = 1.0
 _REBALANCING_SECONDS = 0.05
 _STALL_SECONDS = 3.0
+_LIVELOCK_SECONDS = 30.0
 
 
 class Reading:
@@ -77,7 +81,12 @@ class GaplessConsumer(Consumer):
 
     Its stream asks `admit` for each event it takes, and acknowledges those of a partition in their order:
     what is committed is what was acknowledged, and nothing is reckoned from holes.
+
+    Attributes:
+        flushes_first: Whether to have all that was sent in the log before offsets are committed.
     """
+
+    flushes_first = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._readings: dict[TP, Reading] = {}
@@ -242,6 +251,31 @@ class GaplessConsumer(Consumer):
                 reading.fetched([record.offset for record in fetched])
         return records, wanted
 
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        """Commit offsets of partitions that are held still, and let tables write.
+
+        As Faust does without transactions, but that it draws a table of them for its log, written or not.
+        """
+        assignment = self.assignment()
+        held = {tp: offset for tp, offset in offsets.items() if tp in assignment}
+        if not held:
+            return False
+        if self.flushes_first:
+            await self.app.producer.flush()
+        did_commit = await self._commit(held)
+        if did_commit:
+            self.app.tables.on_commit(held)
+        self._committed_offset.update(held)
+        self.app.monitor.on_tp_commit(held)
+        return did_commit
+
+    @Service.task
+    async def _commit_livelock_detector(self) -> None:
+        """Warn of partitions that stand still for minutes; Faust looks at each twice a second."""
+        async for _ in self.itertimer(_LIVELOCK_SECONDS, name="livelock"):
+            if not self.app.rebalancing:
+                await self.verify_all_partitions_active()
+
     def _new_offset(self, tp: TP) -> int | None:
         """Return the offset to commit: the one behind the last event acknowledged."""
         acknowledged = self._acked[tp]
@@ -253,8 +287,35 @@ class GaplessConsumer(Consumer):
         return offset
 
 
+class _ConsumerThread(AIOKafkaConsumerThread):
+    """Faust's thread of a Kafka consumer, which ends also where no broker answers."""
+
+    async def on_thread_stop(self) -> None:
+        """End the consumer.
+
+        aiokafka waits for requests that it has cancelled itself, and goes no further where one of them was
+        between two attempts.
+        """
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            await self._ensure_consumer()._client.close()
+
+
 class GaplessKafkaConsumer(GaplessConsumer, AIOKafkaConsumer):
     """Faust's Kafka consumer without gaps."""
+
+    # An event is acknowledged once what it sent is in the log. To wait for what others send would take until
+    # nobody sends anything.
+    flushes_first = False
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        # The thread mostly waits for brokers, which costs asyncio's own loop half as much again.
+        thread = _ConsumerThread(
+            self, loop=self.loop, beacon=self.beacon, thread_loop=uvloop.new_event_loop()
+        )
+        thread._close_thread_loop_on_stop = True
+        return thread
 
     async def _committed_of(self, tp: TP) -> int | None:
         consumer = self._thread._ensure_consumer()

@@ -13,7 +13,7 @@ from typing import Any, Final
 from faust.transport.drivers.aiokafka import Producer
 from faust.types import HeadersArg, RecordMetadata
 
-GATHER_SECONDS: Final = 0.05
+GATHER_SECONDS: Final = 0.1
 
 _Sent = asyncio.Future[RecordMetadata]
 _Arguments = tuple[str, bytes | None, bytes | None, int | None, float | None, HeadersArg | None]

@@ -1,6 +1,6 @@
 """Brings events together that are about one page and come in different partitions."""
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Mapping
 from typing import Any, Final
 
 from aiokafka.partitioner import murmur2
@@ -66,8 +66,15 @@ class Homes:
             return origin
         return Origin(origin.value, topic, partition, offset)
 
-    async def move(self, event: EventT[object], change: PageChange) -> Awaitable[Any] | None:
+    async def move(
+        self, event: EventT[object], change: PageChange, headers: Mapping[str, bytes]
+    ) -> Awaitable[Any] | None:
         """Move an event home.
+
+        Args:
+            event: As it came.
+            change: The same, decoded.
+            headers: That the record is to carry.
 
         Returns:
             Done when it is there; None where it is at home.
@@ -84,7 +91,7 @@ class Homes:
                 return None
         place = _encode_place((message.topic, message.partition, message.offset))
         return await self._app.producer.send(
-            self.topic, key, message.value, partition, None, [(_HEADER, place)]
+            self.topic, key, message.value, partition, None, [(_HEADER, place), *headers.items()]
         )
 
 

@@ -24,6 +24,6 @@ class Intake(Protocol):
         """Wait while too much that was taken is not done yet. Sources call it before they read on."""
         ...
 
-    def take(self, source_id: str, events: Sequence[SourceEvent], cursor: str) -> None:
-        """Append the events and store the cursor, both or neither. Blocks for the disk (about 1 ms)."""
+    async def take(self, source_id: str, events: Sequence[SourceEvent], cursor: str) -> None:
+        """Append the events and store the cursor, both or neither; return when they are durable."""
         ...

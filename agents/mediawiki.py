@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agents.backoff import Backoff
+from agents.inflated import ACCEPTED
 from agents.mediawiki_answer import Absent, ApiRevision, ApiUser, Oversized, PageRevision, Unanswered
 from agents.mediawiki_batch import WikiBatcher
 from agents.mediawiki_client import ClientLimits, MediaWikiClient, Observe
@@ -48,7 +49,7 @@ class MediaWikiSettings(Struct, frozen=True, kw_only=True):
     domains: Mapping[str, str] = {}
     connect_timeout_seconds: float = 5.0
     request_timeout_seconds: float = 30.0
-    batch_window_seconds: float = 0.01
+    batch_window_seconds: float = 0.025
     max_requests_per_wiki: int = 3
     max_requests: int = 12
     max_text_bytes: int = 5 << 20
@@ -308,7 +309,9 @@ class MediaWikiSource:
         if self._http is None:
             settings = self._settings
             self._http = aiohttp.ClientSession(
-                headers={"User-Agent": settings.user_agent},
+                headers={"User-Agent": settings.user_agent, "Accept-Encoding": ACCEPTED},
+                # aiohttp would unpack on the event loop.
+                auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # The number of requests is bounded before they ask for a connection, so that waiting for
                 # one never counts against the timeout.

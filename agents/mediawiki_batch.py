@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from agents.mediawiki_answer import Answer, RevisionOutcome, Unanswered, UserOutcome
+from models.trace import CARRIED, Trace
 
 # What api.php takes in one multi-value parameter from a client without special rights.
 MAX_IDS = 50
@@ -41,11 +42,14 @@ class WikiBatcher:
         self._runners: set[asyncio.Task[None]] = set()
         self._departure: asyncio.Handle | None = None
         self._is_departing = False
+        # Of the first question since the last query, which carries it.
+        self._trace: Trace | None = None
 
     def revision(self, rev_id: int, *, is_urgent: bool = False) -> asyncio.Future[RevisionOutcome]:
         """Return the future answer about a revision. It never holds an error of the wiki."""
         future: asyncio.Future[RevisionOutcome] = asyncio.get_running_loop().create_future()
         self._rev_ids.setdefault(rev_id, []).append(future)
+        self._trace = self._trace or CARRIED.get()
         self._schedule(len(self._rev_ids), is_urgent=is_urgent)
         return future
 
@@ -53,6 +57,7 @@ class WikiBatcher:
         """Return the future answer about an account. It never holds an error of the wiki."""
         future: asyncio.Future[UserOutcome] = asyncio.get_running_loop().create_future()
         self._user_ids.setdefault(user_id, []).append(future)
+        self._trace = self._trace or CARRIED.get()
         self._schedule(len(self._user_ids), is_urgent=is_urgent)
         return future
 
@@ -97,6 +102,8 @@ class WikiBatcher:
     async def _run(self) -> None:
         try:
             while self._rev_ids or self._user_ids:
+                trace, self._trace = self._trace, None
+                CARRIED.set(trace)
                 await self._run_one(_take(self._rev_ids), _take(self._user_ids))
         finally:
             # In the same turn of the loop as the test above: a question that comes later finds us free.

@@ -11,7 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from agents.backoff import Backoff, retry_after_seconds
+from agents.inflated import BodyDamaged, BodyTooLarge, inflated
 from agents.mediawiki_answer import ApiError
+from models.trace import carried_headers
 
 Observe = Callable[[str, float], None]
 
@@ -80,7 +82,7 @@ class MediaWikiClient:
 
     Args:
         url: Of api.php.
-        http: Session to use; it carries User-Agent and timeouts.
+        http: Session to use; it carries User-Agent, encodings and timeouts, and unpacks nothing.
         slots: Bounds the requests under way, over all wikis.
         limits: How hard to ask.
         backoff: Waits between attempts.
@@ -179,7 +181,8 @@ class MediaWikiClient:
 
     async def _once(self, parameters: dict[str, str], decode: Callable[[bytes], _Reply]) -> _Reply:
         # Redirects are refused: the host was chosen by us, and no other may be reached through it.
-        async with self._http.get(self.url, params=parameters, allow_redirects=False) as response:
+        asking = self._http.get(self.url, params=parameters, allow_redirects=False, headers=carried_headers())
+        async with asking as response:
             pause_seconds = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
             body = await self._body(response)
             status = response.status
@@ -204,10 +207,20 @@ class MediaWikiClient:
             if size_bytes > self._limits.max_answer_bytes:
                 # The rest is unread, so this connection can carry no other request.
                 response.close()
-                limit = self._limits.max_answer_bytes
-                raise Culprit("too_large", f"the answer of {self.url} is over {limit} bytes", is_size=True)
+                raise self._too_large()
             chunks.append(chunk)
-        return b"".join(chunks)
+        encoding = response.headers.get("Content-Encoding", "")
+        try:
+            return await inflated(b"".join(chunks), encoding, most_bytes=self._limits.max_answer_bytes)
+        except BodyTooLarge:
+            raise self._too_large() from None
+        except BodyDamaged as error:
+            reason = f"{self.url} answered what cannot be unpacked: {error}"
+            raise Transient("invalid_answer", reason) from error
+
+    def _too_large(self) -> Culprit:
+        limit = self._limits.max_answer_bytes
+        return Culprit("too_large", f"the answer of {self.url} is over {limit} bytes", is_size=True)
 
     def _failure(self, error: ApiError, pause_seconds: float | None) -> Transient | Refused | Culprit:
         reason = f"{self.url} refused with {error.code}: {error.info[:200]}"

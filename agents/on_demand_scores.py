@@ -1,7 +1,8 @@
 """Scores that clients asked for, by way of the log into the tables."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from faust.types import AppT
@@ -25,7 +26,7 @@ from schemas.on_demand import (
     encode_on_demand,
     on_demand_topic,
 )
-from schemas.prediction import PredictionRow, Provenance, Score, ScoredModel, StoredScore
+from schemas.prediction import PredictionRow, Provenance, Score, ScoredModel, stored_scores
 from schemas.revision import Revision
 from tables.codec import decode_row
 from tables.predictions import Predictions
@@ -97,8 +98,18 @@ class OnDemandKeeper:
         self.topic = on_demand_topic(app.conf.id)
         self.counts = dict.fromkeys(OUTCOMES, 0)
 
-    async def send(self, revision: Revision, scored: Iterable[ScoredModel]) -> Awaitable[Any] | None:
+    async def send(
+        self,
+        revision: Revision,
+        scored: Iterable[ScoredModel],
+        headers: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Awaitable[Any] | None:
         """Send what models said of a revision; failures that may pass are left out.
+
+        Args:
+            revision: That was fetched.
+            scored: What they said.
+            headers: Of the record.
 
         Returns:
             Done when it is in the log; None where nothing was sent.
@@ -132,7 +143,7 @@ class OnDemandKeeper:
             answers,
         )
         return await self._app.producer.send(
-            self.topic, key, encode_on_demand(scores), home.partition, None, None
+            self.topic, key, encode_on_demand(scores), home.partition, None, dict(headers) or None
         )
 
     async def handle(self, event: UnacknowledgedEvent) -> None:
@@ -199,12 +210,10 @@ def _row(event: UnacknowledgedEvent, scores: OnDemandScores) -> PredictionRow:
         event_dt=scores.rev_dt,
         scored_dt=scores.scored_dt,
     )
-    stored = [StoredScore(one.model, one.outcome, provenance) for one in scores.answers]
-    stored.sort(key=lambda score: (score.model.model_name, score.model.model_version))
     return PredictionRow(
         wiki_id=scores.wiki_id,
         page_id=scores.page_id,
         rev_id=scores.rev_id,
         rev_dt=scores.rev_dt,
-        scores=tuple(stored),
+        scores=stored_scores(((one.model, one.outcome) for one in scores.answers), provenance),
     )

@@ -1,6 +1,7 @@
 """Which events go out for what became of a change: the one place that decides it, and sends them."""
 
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from faust.types import AppT
@@ -48,6 +49,7 @@ class Outputs:
         known: Known,
         plan: Plan | None,
         scored: Sequence[ScoredModel] = (),
+        headers: Mapping[str, bytes] = MappingProxyType({}),
     ) -> list[Awaitable[Any]]:
         """Send all that is to be told of a change; return what was sent. A replay sends the same again.
 
@@ -58,6 +60,7 @@ class Outputs:
             known: What the tables held before that.
             plan: What the rules make of it; None without rules.
             scored: What the models gave; empty where none was asked.
+            headers: That all records carry beside their own.
 
         Raises:
             OutputInvalid: An event does not meet its schema.
@@ -66,7 +69,7 @@ class Outputs:
         outputs += self._of_page(event, change, decision, known=known, plan=plan)
         send = self._app.producer.send
         return [
-            await send(each.stream, each.key, each.value, None, None, dict(each.headers) or None)
+            await send(each.stream, each.key, each.value, None, None, {**each.headers, **headers} or None)
             for each in outputs
         ]
 

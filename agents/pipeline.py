@@ -1,13 +1,12 @@
 """What happens to one event: decode, decide, fetch, score, upsert, emit."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Protocol
 
-from faust.types import AppT
+from faust.types import AppT, Message
 from msgspec import Struct
 
 from agents.change_scoring import ChangeScoring
@@ -26,12 +25,13 @@ from agents.homes import Homes
 from agents.known_texts import KnownTexts
 from agents.ordered import UnacknowledgedEvent
 from agents.origin import Origin, origin_of, origin_of_put_off
-from agents.outputs import Outputs
 from agents.retries import Retries
 from agents.rules.book import RuleBook
 from agents.rules.decide import Plan
+from agents.ruling import Ruling
 from agents.told_revision import as_parent, told_revision
 from agents.withdrawals import Withdrawals
+from models.trail import Trail
 from schemas.catalogue import Catalogue
 from schemas.dead_letter import dead_letter
 from schemas.decode import decode_event
@@ -47,7 +47,7 @@ from schemas.prediction import (
     Score,
     ScoredModel,
     ScoreFailure,
-    StoredScore,
+    stored_scores,
 )
 from schemas.retry import PutOff, decode_put_off
 from schemas.revision import Revision
@@ -60,6 +60,11 @@ def _ignore(_: PageChange) -> None:
     """Hear nothing."""
 
 
+def untraced(_: Message) -> Trail:
+    """Return a trail that is no part of a trace."""
+    return Trail()
+
+
 class EventReport(Struct, frozen=True):
     """What became of one event, for the log line and the metrics.
 
@@ -67,7 +72,7 @@ class EventReport(Struct, frozen=True):
         outcome: ``scored``, ``failed`` (every model gave a failure), ``withdrawn``, ``restored`` (and
             nothing was scored), ``skipped``, ``put_off`` (to be handled again later), ``moved`` (to the
             partition of its page, where it is handled) or ``dead_letter``.
-        began: When it was taken up, on the monotonic clock, in seconds.
+        trail: What it went through, and when.
         reason: Of a skip, what was withdrawn or restored, or the code of a dead letter or of what it was put
             off for; None otherwise.
         message: Of a dead letter or of what was put off: what is wrong and what to do; None otherwise.
@@ -77,7 +82,7 @@ class EventReport(Struct, frozen=True):
     """
 
     outcome: str
-    began: float
+    trail: Trail
     reason: str | None = None
     message: str | None = None
     change: PageChange | None = None
@@ -110,6 +115,7 @@ class Pipeline:
         texts: Keeps the texts that events carry; none where it is left out.
         heed: Hears of each change before anything is done about it. Must not raise.
         rules: Say which models score an event, and where the scores go; without any, all of the wiki do.
+        begin_trail: Returns where a record's phases are noted, and its place in a trace where there is one.
 
     Attributes:
         homes: Brings the events of a page together; None where all of them come in one partition.
@@ -129,21 +135,21 @@ class Pipeline:
         texts: KnownTexts | None = None,
         rules: RuleBook | None = None,
         heed: Callable[[PageChange], None] = _ignore,
+        begin_trail: Callable[[Message], Trail] = untraced,
     ) -> None:
         self._app = app
-        self._catalogue = catalogue
         self._scoring = scoring
         self._predictions = predictions
         self._settle = settle
         self._retries = retries
         self._observer = observer
-        self._rules = rules
         self._heed = heed
+        self._begin_trail = begin_trail
         self._on_demand_topic = on_demand_topic(app.conf.id)
         self.homes: Homes | None = None
         self._texts = texts or KnownTexts(0)
         self._withdrawals = Withdrawals(app, predictions, self._texts, erases=erases)
-        self._outputs = Outputs(app, predictions, rules)
+        self._ruling = Ruling(app, predictions, catalogue, rules)
 
     async def handle(self, event: UnacknowledgedEvent) -> None:
         """Handle one event of a source to its end.
@@ -161,7 +167,8 @@ class Pipeline:
             StoreError: Tables or log cannot be written.
         """
         homes = self.homes
-        await self._handle(event, origin_of(event) if homes is None else homes.origin(event))
+        with self._ruling as ruling:
+            await self._handle(event, origin_of(event) if homes is None else homes.origin(event), ruling)
 
     async def handle_put_off(self, event: UnacknowledgedEvent) -> None:
         """Handle one event of a retry topic, by what the tables hold now; see `handle`."""
@@ -169,9 +176,10 @@ class Pipeline:
         try:
             put_off = decode_put_off(value)
         except EventError as error:
-            await self._bury(origin_of(event), error, monotonic())
+            await self._bury(origin_of(event), error, self._begin_trail(event.message))
             return
-        await self._handle(event, origin_of_put_off(put_off))
+        with self._ruling as ruling:
+            await self._handle(event, origin_of_put_off(put_off), ruling)
 
     def is_over(self, event: UnacknowledgedEvent, put_off: PutOff) -> bool:
         """Return whether the tables leave nothing to be scored of an event that was put off."""
@@ -181,29 +189,37 @@ class Pipeline:
             return True
         if isinstance(change, Canary):
             return True
-        *_, decision = self._decide(event, origin_of_put_off(put_off), change)
+        *_, decision = self._decide(event, origin_of_put_off(put_off), change, self._ruling)
         return _scoring_of(decision) is None
 
-    async def _handle(self, event: UnacknowledgedEvent, origin: Origin) -> None:
-        began, mark = monotonic(), self._texts.mark()
+    def switch(self, catalogue: Catalogue, rules: RuleBook | None) -> Ruling:
+        """Handle events by other models and rules from the next one on.
+
+        Returns:
+            By which those are handled to their end that are under way.
+        """
+        former, self._ruling = self._ruling, Ruling(self._app, self._predictions, catalogue, rules)
+        return former
+
+    async def _handle(self, event: UnacknowledgedEvent, origin: Origin, ruling: Ruling) -> None:
+        trail, mark = self._begin_trail(event.message), self._texts.mark()
         try:
             change = decode_event(origin.value)  # 1
         except EventError as error:
-            await self._bury(origin, error, began)
+            await self._bury(origin, error, trail)
             return
+        decoded = trail.end("decode", trail.began)
         if isinstance(change, Canary):
-            self._observer.event_handled(_unscored(began, None, decide(change, self._catalogue)))
+            self._observer.event_handled(_unscored(trail, None, decide(change, ruling.catalogue)))
             return
-        moved = None
-        if self.homes is not None and origin.put_off is None:
-            moved = await self.homes.move(event, change)
-        if moved is not None:
-            await self._settle((moved,))
-            self._observer.event_handled(EventReport("moved", began, change=change))
+        homes = None if origin.put_off else self.homes
+        if homes is not None and await self._moved(homes, event, change, trail):
             return
         self._heed(change)
-        plan, known, decision = self._decide(event, origin, change)  # 2
+        plan, known, decision = self._decide(event, origin, change, ruling)  # 2
+        decided = trail.end("decide", decoded)
         sent = await self._withdrawals.apply(event, origin, change, decision)  # 3
+        withdrawn = trail.end("withdraw", decided) if sent else decided
         scoring = _scoring_of(decision)
         told = told_revision(change)
         # What was put off is an older text than what its page has by now.
@@ -211,55 +227,75 @@ class Pipeline:
         if scoring is None:
             if told is not None and is_kept and _is_shown(decision):
                 self._keep(told, mark)
-            sent += await self._outputs.send(event, change, decision, known=known, plan=plan)
+            sent += await ruling.outputs.send(
+                event, change, decision, known=known, plan=plan, headers=trail.headers("emit")
+            )
             await self._settle(sent)
-            self._observer.event_handled(_unscored(began, change, decision))
+            trail.end("emit", withdrawn)
+            self._observer.event_handled(_unscored(trail, change, decision))
             return
-        scoring_began = monotonic()
-        async with self._places(plan):
+        async with ruling.places(plan):
             is_repetition = origin.put_off is not None
-            scored, fault = await self._scoring.score(change, scoring, told, is_repetition=is_repetition)  # 4
-        scoring_seconds = monotonic() - scoring_began
+            scored, fault = await self._scoring.score(  # 4
+                change, scoring, told, is_repetition=is_repetition, trail=trail
+            )
+        scoring_ended = monotonic()
         if told is not None and is_kept:
             self._keep(told, mark)  # Not before: until then its parent's text is wanted.
         if event.message.generation_id != self._app.consumer_generation_id:
             return  # The partition was given back meanwhile; its new owner does this again.
         if fault is not None:  # 5
-            put_off = await self._retries.put_off(event, origin, change, plan, fault)
+            put_off = await self._retries.put_off(
+                event, origin, change, plan, fault, headers=trail.headers("emit")
+            )
             if put_off is not None:
                 await self._settle((*sent, put_off))
+                trail.end("emit", scoring_ended)
                 self._observer.event_handled(
-                    EventReport("put_off", began, reason=fault.code, message=fault.message, change=change)
+                    EventReport("put_off", trail, reason=fault.code, message=fault.message, change=change)
                 )
                 return
             scored = self._given_up(event, change, scored)
-            sent.append(await self._send_letter(origin, fault))
+            sent.append(await self._send_letter(origin, fault, trail))
         sent += await self._predictions.upsert(event, _row(origin, change, scored))  # 6
         if any(isinstance(one.outcome, ScoreFailure) for one in scored):
             # Next time it may be another. Where the row is safe, this event has the same outcome again.
             await self._settle(sent)
             sent = []
-        sent += await self._outputs.send(event, change, decision, known=known, plan=plan, scored=scored)
+        upserted = trail.end("upsert", scoring_ended)
+        sent += await ruling.outputs.send(
+            event, change, decision, known=known, plan=plan, scored=scored, headers=trail.headers("emit")
+        )
         await self._settle(sent)
-        is_failed = all(isinstance(one.outcome, ScoreFailure) for one in scored)
-        outcome = "failed" if is_failed else "scored"
+        trail.end("emit", upserted)
+        outcome = "failed" if all(isinstance(one.outcome, ScoreFailure) for one in scored) else "scored"
         self._observer.event_handled(
-            EventReport(outcome, began, change=change, scored=scored, scoring_seconds=scoring_seconds)
+            EventReport(
+                outcome, trail, change=change, scored=scored, scoring_seconds=scoring_ended - withdrawn
+            )
         )
 
+    async def _moved(
+        self, homes: Homes, event: UnacknowledgedEvent, change: PageChange, trail: Trail
+    ) -> bool:
+        """Move an event to the partition of its page; tell whether it was elsewhere."""
+        began = monotonic()
+        moved = await homes.move(event, change, trail.headers("emit"))
+        if moved is None:
+            return False
+        await self._settle((moved,))
+        trail.end("emit", began)
+        self._observer.event_handled(EventReport("moved", trail, change=change))
+        return True
+
     def _decide(
-        self, event: UnacknowledgedEvent, origin: Origin, change: PageChange
+        self, event: UnacknowledgedEvent, origin: Origin, change: PageChange, ruling: Ruling
     ) -> tuple[Plan | None, Known, Decision]:
-        rules = self._rules
+        rules = ruling.rules
         plan = None if rules is None else rules.plan(origin.value, origin.topic, change.wiki_id)
         ruled = None if plan is None else plan.models
         known = self._known(event, origin, change)
-        return plan, known, decide(change, self._catalogue, known, ruled)
-
-    def _places(self, plan: Plan | None) -> contextlib.AbstractAsyncContextManager[None]:
-        if self._rules is None or plan is None:
-            return contextlib.nullcontext()
-        return self._rules.places(plan)
+        return plan, known, decide(change, ruling.catalogue, known, ruled)
 
     def _known(self, event: UnacknowledgedEvent, origin: Origin, change: PageChange) -> Known:
         wiki_id, tables = change.wiki_id, self._predictions
@@ -298,13 +334,15 @@ class Pipeline:
             for one in scored
         ]
 
-    async def _bury(self, origin: Origin, error: EventError, began: float) -> None:
-        await self._settle((await self._send_letter(origin, error),))
+    async def _bury(self, origin: Origin, error: EventError, trail: Trail) -> None:
+        decoded = trail.end("decode", trail.began)
+        await self._settle((await self._send_letter(origin, error, trail),))
+        trail.end("emit", decoded)
         self._observer.event_handled(
-            EventReport("dead_letter", began, reason=error.code, message=error.message)
+            EventReport("dead_letter", trail, reason=error.code, message=error.message)
         )
 
-    async def _send_letter(self, origin: Origin, error: RevstreamError) -> Awaitable[Any]:
+    async def _send_letter(self, origin: Origin, error: RevstreamError, trail: Trail) -> Awaitable[Any]:
         letter = dead_letter(
             error,
             origin.value,
@@ -314,7 +352,8 @@ class Pipeline:
             emitter_id=self._app.conf.id,
             dt=datetime.now(UTC),
         )
-        return await self._app.producer.send(DEAD_LETTER_TOPIC, letter.key, letter.value, None, None, None)
+        headers = trail.headers("emit") or None
+        return await self._app.producer.send(DEAD_LETTER_TOPIC, letter.key, letter.value, None, None, headers)
 
 
 def _is_shown(decision: Decision) -> bool:
@@ -349,25 +388,23 @@ def _row(origin: Origin, change: PageChange, scored: Sequence[ScoredModel]) -> P
         namespace_id=change.page.namespace_id,
         is_bot=None if change.saved_by is None else change.saved_by.is_bot,
     )
-    scores = [StoredScore(one.model, one.outcome, provenance) for one in scored]
-    scores.sort(key=lambda score: (score.model.model_name, score.model.model_version))
     return PredictionRow(
         wiki_id=change.wiki_id,
         page_id=change.page.page_id,
         rev_id=change.revision.rev_id,
         rev_dt=change.revision.rev_dt,
-        scores=tuple(scores),
+        scores=stored_scores(((one.model, one.outcome) for one in scored), provenance),
     )
 
 
-def _unscored(began: float, change: PageChange | None, decision: Decision) -> EventReport:
+def _unscored(trail: Trail, change: PageChange | None, decision: Decision) -> EventReport:
     if isinstance(decision, Withdraw):
         reason = f"{decision.scope}_{'suppressed' if decision.is_erasure else 'hidden'}"
-        return EventReport("withdrawn", began, reason=reason, change=change)
+        return EventReport("withdrawn", trail, reason=reason, change=change)
     if isinstance(decision, Restore):
-        return EventReport("restored", began, reason=decision.scope, change=change)
+        return EventReport("restored", trail, reason=decision.scope, change=change)
     skipped = decision.reason if isinstance(decision, Skip) else None
-    return EventReport("skipped", began, reason=skipped, change=change)
+    return EventReport("skipped", trail, reason=skipped, change=change)
 
 
 async def settle_with_commit(sent: Sequence[Awaitable[Any]]) -> None:

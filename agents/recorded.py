@@ -112,7 +112,7 @@ class RecordedEvents:
                 continue
             await intake.room()
             batch = [waiting.popleft() for _ in range(min(due, len(waiting), MAX_BATCH_EVENTS))]
-            intake.take(self.source_id, [self._event(line) for line in batch], _cursor(batch[-1], head))
+            await intake.take(self.source_id, [self._event(line) for line in batch], _cursor(batch[-1], head))
             if pace is not None:
                 pace.spend(len(batch))
             await asyncio.sleep(0)

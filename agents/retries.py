@@ -1,6 +1,6 @@
 """Puts events off to a retry topic, for as often and as long as their rules say."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -63,6 +63,8 @@ class Retries:
         change: PageChange,
         plan: Plan | None,
         fault: RevstreamError,
+        *,
+        headers: Mapping[str, bytes],
     ) -> Awaitable[Any] | None:
         """Put an event off.
 
@@ -72,6 +74,7 @@ class Retries:
             change: The event decoded.
             plan: What rules make of it; None without rules.
             fault: What kept it from being scored.
+            headers: Of the record.
 
         Returns:
             Done when the record is in the log; None where the event has no repetition left.
@@ -113,13 +116,15 @@ class Retries:
         if len(value) > MAX_RETRY_BYTES:
             return None
         message = event.message
-        return await self._app.producer.send(topic, message.key, value, message.partition, None, None)
+        return await self._app.producer.send(
+            topic, message.key, value, message.partition, None, dict(headers) or None
+        )
 
     async def put_back(self, event: UnacknowledgedEvent) -> Awaitable[Any]:
         """Write an event of a retry topic to the topic's end as it is; return as `put_off`."""
         message = event.message
         return await self._app.producer.send(
-            message.topic, message.key, message.value, message.partition, None, None
+            message.topic, message.key, message.value, message.partition, None, message.headers or None
         )
 
 

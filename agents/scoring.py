@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Final
 
 from msgspec.structs import replace
@@ -11,8 +12,10 @@ from msgspec.structs import replace
 from agents.content import EarlySource, RevisionSource
 from models.pool import ScoringPool
 from models.pool_call import PoolCall
+from models.pools import ScoringPools
 from models.priority import Priority
 from models.scoring import Scorer, Waits, score_revision
+from models.trail import Trail
 from schemas.catalogue import ModelInfo
 from schemas.errors import ContentError, ContentTooLarge, ContentUnavailable, CpuLimitExceeded
 from schemas.prediction import Injected, ScoredModel, ScoreFailure
@@ -35,7 +38,7 @@ class RevisionScoring:
     def __init__(
         self,
         content: RevisionSource,
-        pool: ScoringPool,
+        pool: ScoringPool | ScoringPools,
         inline: Mapping[str, Scorer],
         *,
         max_text_bytes: int,
@@ -52,8 +55,10 @@ class RevisionScoring:
         *,
         priority: Priority,
         with_features: bool = False,
+        with_attribution: bool = False,
         content_seconds: float | None = None,
         injected: Injected | None = None,
+        trail: Trail | None = None,
     ) -> list[ScoredModel]:
         """Score one revision.
 
@@ -62,9 +67,12 @@ class RevisionScoring:
             models: The models to ask, by the name they have on the wiki.
             priority: Before which others it is scored.
             with_features: Whether to give the feature values as well.
+            with_attribution: Whether to give these and what moved the scores, as far as models that read
+                content can tell.
             content_seconds: How long the wiki may take to give the text; for ever if None.
             injected: What is read in the place of what is computed. The scores are none of the revision
                 then: give them to who asked, and keep them nowhere.
+            trail: Takes note of the phases.
 
         Returns:
             One per model, in order. What is wrong with the revision for good (missing, hidden, too large,
@@ -78,12 +86,13 @@ class RevisionScoring:
         inline = await self._score_inline(
             replace(without_content(request), injected=injected),
             [info for info in infos if not info.reads_content],
-            with_features=with_features,
+            with_features=with_features or with_attribution,
+            trail=trail,
         )
         reading = [info for info in infos if info.reads_content]
         content: Iterator[ScoredModel] = iter(())
         if reading:
-            revision = await self.fetch(request, content_seconds=content_seconds)
+            revision = await self.fetch(request, content_seconds=content_seconds, trail=trail)
             if isinstance(revision, ScoreFailure):
                 content = iter([ScoredModel(info.id, revision) for info in reading])
             else:
@@ -91,7 +100,12 @@ class RevisionScoring:
                     revision = replace(revision, injected=injected)
                 content = iter(
                     await self._score_content(
-                        revision, reading, with_features=with_features, priority=priority
+                        revision,
+                        reading,
+                        with_features=with_features,
+                        with_attribution=with_attribution,
+                        priority=priority,
+                        trail=trail,
                     )
                 )
         return [replace(next(content if info.reads_content else inline), model=info.id) for info in infos]
@@ -104,6 +118,7 @@ class RevisionScoring:
         priority: Priority,
         spent: Callable[[float], None] | None = None,
         prepared: PoolCall | None = None,
+        trail: Trail | None = None,
     ) -> list[ScoredModel]:
         """Score a revision that was fetched.
 
@@ -113,12 +128,13 @@ class RevisionScoring:
             priority: Before which others it is scored.
             spent: Hears how long it was scored, in seconds and without the wait.
             prepared: From `prepare`.
+            trail: Takes note of the phases.
 
         Raises:
             EngineError: Scoring processes cannot be started.
         """
         scored = await self._score_content(
-            revision, models, priority=priority, spent=spent, prepared=prepared
+            revision, models, priority=priority, spent=spent, prepared=prepared, trail=trail
         )
         return [replace(one, model=info.id) for one, info in zip(scored, models, strict=True)]
 
@@ -133,8 +149,10 @@ class RevisionScoring:
         *,
         priority: Priority,
         with_features: bool = False,
+        with_attribution: bool = False,
         spent: Callable[[float], None] | None = None,
         prepared: PoolCall | None = None,
+        trail: Trail | None = None,
     ) -> list[ScoredModel]:
         """Score with the models that can do without what the revision lacks; the others fail."""
         failure = revision.parent_failure
@@ -143,10 +161,12 @@ class RevisionScoring:
             revision,
             asked,
             with_features=with_features,
+            with_attribution=with_attribution,
             priority=priority,
             spent=spent,
             # It was for all models.
             prepared=prepared if failure is None else None,
+            trail=trail,
         )
         if failure is None:
             return scored
@@ -154,14 +174,16 @@ class RevisionScoring:
         return [next(answers) if info.reads_text_alone else ScoredModel(info.id, failure) for info in models]
 
     async def _score_inline(
-        self, revision: Revision, models: Sequence[ModelInfo], *, with_features: bool
+        self, revision: Revision, models: Sequence[ModelInfo], *, with_features: bool, trail: Trail | None
     ) -> Iterator[ScoredModel]:
         if not models:
             return iter(())
+        began = monotonic()
         scorers = [self._inline[info.artefact] for info in models]
         waits = [scorer.wait_seconds(revision) for scorer in scorers if isinstance(scorer, Waits)]
         if (seconds := max(waits, default=0)) > 0:
             await asyncio.sleep(min(seconds, WAIT_SECONDS))
+            began = monotonic() if trail is None else trail.end("wait", began)
         if seconds > WAIT_SECONDS:
             failure = ScoreFailure(
                 CpuLimitExceeded.code,
@@ -169,7 +191,10 @@ class RevisionScoring:
                 f"given up after {WAIT_SECONDS:g} s.",
             )
             return iter([ScoredModel(info.id, failure) for info in models])
-        return iter(score_revision(scorers, revision, with_features=with_features))
+        scored = score_revision(scorers, revision, with_features=with_features)
+        if trail is not None:
+            trail.end("predict", began)
+        return iter(scored)
 
     async def fetch(
         self,
@@ -177,6 +202,7 @@ class RevisionScoring:
         *,
         content_seconds: float | None = None,
         early: Callable[[Revision], None] | None = None,
+        trail: Trail | None = None,
     ) -> Revision | ScoreFailure:
         """Return a revision with all that models read, or what is wrong with it for good.
 
@@ -186,10 +212,20 @@ class RevisionScoring:
             request: Which.
             content_seconds: As `score`.
             early: See `EarlySource`; it hears of no text that is too large.
+            trail: Takes note of the time, and has the wiki told the trace.
 
         Raises:
             ContentUnavailable: As `score`.
         """
+        with (trail or Trail()).during("fetch"):
+            return await self._fetch(request, content_seconds, early)
+
+    async def _fetch(
+        self,
+        request: RevisionRequest,
+        content_seconds: float | None,
+        early: Callable[[Revision], None] | None,
+    ) -> Revision | ScoreFailure:
         try:
             async with asyncio.timeout(content_seconds):
                 wanted = replace(request, may_lack_parent=True)

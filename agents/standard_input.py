@@ -84,7 +84,7 @@ class StandardInput:
         for start in range(0, len(events), _MAX_BATCH_EVENTS):
             await intake.room()
             batch = events[start : start + _MAX_BATCH_EVENTS]
-            intake.take(self.source_id, [self._event(line) for line in batch], str(batch[-1].number))
+            await intake.take(self.source_id, [self._event(line) for line in batch], str(batch[-1].number))
             await asyncio.sleep(0)
 
     def _event(self, line: Line) -> SourceEvent:

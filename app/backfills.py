@@ -18,10 +18,8 @@ import structlog
 from msgspec.structs import replace
 
 from app.catalogue import build_catalogue, model_folders, open_store
-from app.content import mediawiki_settings
-from app.scorers import pool_limits
+from app.pool_limits import pool_limits
 from app.settings import Settings
-from app.user_facts import wiki_user_source
 from batch.backfill.backfill import Means, Outcome, begin, run, trial
 from batch.backfill.estimate import sample
 from batch.backfill.filters import Filters
@@ -152,7 +150,10 @@ def to_json(plan: Plan) -> str:
 
 
 def _open_wiki(settings: Settings, wiki_id: str) -> AbstractContextManager[UserSource]:
-    # Only who asks a wiki has to name a contact.
+    # Only who asks a wiki needs its client, and has to name a contact.
+    from app.content import mediawiki_settings  # noqa: PLC0415
+    from app.user_facts import wiki_user_source  # noqa: PLC0415
+
     return wiki_user_source(mediawiki_settings(settings), wiki_id)
 
 
@@ -185,24 +186,27 @@ def _on_dask(address: str, plan: Plan, draft: SnapshotDraft, means: Means) -> Ou
 
 
 async def _watched(plan: Plan, draft: SnapshotDraft, means: Means) -> Outcome:
-    expected = (await asyncio.to_thread(sample, plan)).estimate(plan).revisions
     progress = Progress()
-    watch = asyncio.create_task(_watch(plan, progress, expected))
+    watch = asyncio.create_task(_watch(plan, progress))
     try:
         return await run(plan, draft, means, progress)
     finally:
         watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watch
-        _log.info("backfill", **_figures(plan, progress, expected), failures=dict(progress.failures))
+        _log.info("backfill", **_figures(plan, progress, 0), failures=dict(progress.failures))
 
 
-async def _watch(plan: Plan, progress: Progress, expected: int) -> None:
+async def _watch(plan: Plan, progress: Progress) -> None:
     """Tell how far a run is: each second on a terminal, else in the log every half minute."""
     is_terminal = sys.stderr.isatty()
+    expected: int | None = None
     try:
         while True:
             await asyncio.sleep(_TERMINAL_SECONDS if is_terminal else _LOG_SECONDS)
+            if expected is None:
+                # It takes seconds of reading, so that a run that is done before asks nobody.
+                expected = (await asyncio.to_thread(sample, plan)).estimate(plan).revisions
             figures = _figures(plan, progress, expected)
             if is_terminal:
                 left = figures["left_seconds"]

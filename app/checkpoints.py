@@ -1,48 +1,29 @@
-"""Checkpoints of the tables: written from their changelogs, loaded into partitions that lost their disk."""
+"""Checkpoints of the tables, written from their changelogs."""
 
 import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from itertools import product
-from multiprocessing import get_context
-from os import cpu_count
 from pathlib import Path
-from typing import Final
 
 import structlog
-from msgspec import Struct
+from msgspec.structs import replace
 
-from app.serve import changelog_topics, topic_reader
+from app.checkpoint_loading import CheckpointLoader
 from app.settings import Settings
-from batch.checkpoint import (
-    CheckpointPart,
-    Draft,
-    Manifest,
-    checkpoints,
-    file_sha256,
-    read_manifest,
-    require_fit,
-    write_sst,
-)
+from app.topic_readers import changelog_topics, topic_reader
+from batch.checkpoint import CheckpointPart, Draft, Manifest, copy_table_file, file_sha256
 from batch.checkpoint_rows import Page, write_rows
-from schemas.errors import BrokerUnavailable, CheckpointUnusable, SettingsError
+from schemas.errors import SettingsError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables.changelog import TopicReader
 from tables.copies import Copy
-from tables.store import CommittedStore
-
-_READ_RECORDS: Final = 5000
-_READ_SECONDS: Final = 1.0
-_PROCESSES_MOST: Final = 4
+from tables.record_runs import Stretch, gather
 
 _log = structlog.get_logger("revstream.checkpoint")
-
-
-# Writing
 
 
 async def write_checkpoint(settings: Settings, folder: Path) -> tuple[Path, Manifest]:
@@ -50,7 +31,7 @@ async def write_checkpoint(settings: Settings, folder: Path) -> tuple[Path, Mani
 
     1. Note where each changelog ends: the checkpoint stands for what lies below.
     2. Fill files from the checkpoint before, where it fits, and from the changelog behind it.
-    3. Write them as Parquet, pages first: what hides a page hides its revisions.
+    3. Write them as Parquet and as they are, pages first: what hides a page hides its revisions.
     4. Write the manifest, and give the checkpoint its name.
 
     Args:
@@ -139,14 +120,17 @@ class EndedTables:
             )
             former = await loader.usable()
         for partition, table in product(range(self.partitions), (PAGES_TABLE, REVISIONS_TABLE)):
-            copy = Copy(scratch / f"{table}-{partition}.db")
+            copy = Copy(scratch / f"{table}-{partition}.db", table, partition)
             try:
                 earlier = None if former is None else former.part(table, partition)
                 if former is not None and earlier is not None:
-                    sst = copy.path.with_suffix(".sst")
-                    await asyncio.to_thread(write_sst, former.path, earlier, sst)
-                    copy.ingest(sst, earlier.next_offset)
-                await _catch_up(copy, self._reader, topics[table], partition, self.ends[table][partition])
+                    file = copy.path.with_suffix(".sst")
+                    await asyncio.to_thread(copy_table_file, former.path, earlier, file)
+                    copy.ingest(file)
+                stretch = Stretch(
+                    table, topics[table], partition, copy.next_offset, self.ends[table][partition]
+                )
+                await _catch_up(copy, self._reader, stretch)
                 yield table, partition, copy
             finally:
                 copy.close()
@@ -172,173 +156,36 @@ async def ended_tables(settings: Settings) -> AsyncIterator[EndedTables]:
         await reader.close()
 
 
-async def _catch_up(copy: Copy, reader: TopicReader, topic: str, partition: int, end: int) -> None:
-    copy.next_offset = max(copy.next_offset, (await reader.starts(topic))[partition])
-    while copy.next_offset < end:
-        records = await reader.read(
-            topic, {partition: copy.next_offset}, limit=_READ_RECORDS, timeout_seconds=_READ_SECONDS
-        )
-        below = [record for record in records if record.offset < end]
-        if not below:
-            break  # The rest was compacted away.
-        copy.apply(below)
-    copy.next_offset = max(copy.next_offset, end)
+async def _catch_up(copy: Copy, reader: TopicReader, stretch: Stretch) -> None:
+    stretch = replace(
+        stretch, first=max(copy.next_offset, (await reader.starts(stretch.topic))[stretch.partition])
+    )
+    taker, file = copy.run_taker(), copy.path.with_suffix(".sst")
+    while stretch.first < stretch.end:
+        gathered, next_offset = await gather(reader, stretch)
+        run = await asyncio.to_thread(gathered.write, file, next_offset)
+        taker.take(run, file)
+        stretch = replace(stretch, first=next_offset)
+    taker.finish()
+    copy.next_offset = max(stretch.first, stretch.end)
 
 
 def _write_part(
     folder: Path, table: str, partition: int, copy: Copy, hidden: set[Page]
 ) -> tuple[CheckpointPart, set[Page]]:
-    name = f"{table}-{partition:04d}.parquet"
-    count, found = write_rows(folder / name, copy.rows(), hidden)
-    sha256 = file_sha256(folder / name)
-    return CheckpointPart(table, partition, copy.next_offset, count, name, sha256), found
-
-
-# Loading
-
-
-class Usable(Struct, frozen=True):
-    """A checkpoint that fits the tables and their log, and the parts of it that the log carries on."""
-
-    path: Path
-    parts: Sequence[CheckpointPart]
-    created_dt: datetime
-
-    def part(self, table: str, partition: int) -> CheckpointPart | None:
-        """Return a part that has rows; None where there is none."""
-        for one in self.parts:
-            if (one.table, one.partition) == (table, partition) and one.rows:
-                return one
-        return None
-
-
-class CheckpointLoader:
-    """Fills new partitions from the latest checkpoint that fits.
-
-    Args:
-        folder: Of checkpoints.
-        app_id: Of the application.
-        partitions: Of each table.
-        topics: Table name to the topic that is its changelog.
-        reader: Of the log; whoever gave it closes it.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        app_id: str,
-        partitions: int,
-        topics: Mapping[str, str],
-        reader: TopicReader,
-    ) -> None:
-        self._folder = folder
-        self._app_id = app_id
-        self._partitions = partitions
-        self._topics = dict(topics)
-        self._reader = reader
-
-    async def usable(self) -> Usable | None:
-        """Return the latest checkpoint, as far as it can be used; None where it cannot. Says why not."""
-        for path in checkpoints(self._folder)[:1]:
-            try:
-                manifest = read_manifest(path)
-                require_fit(
-                    path,
-                    manifest,
-                    app_id=self._app_id,
-                    partitions=self._partitions,
-                    log_identity=await self._reader.identity(),
-                )
-                parts = [part async for part in self._carried_on(path, manifest)]
-                return Usable(path, parts, manifest.created_dt)
-            except (CheckpointUnusable, BrokerUnavailable) as error:
-                _tell(error)
-        return None
-
-    async def _carried_on(self, path: Path, manifest: Manifest) -> AsyncIterator[CheckpointPart]:
-        for table, topic in self._topics.items():
-            starts, ends = await self._reader.starts(topic), await self._reader.ends(topic)
-            for part in manifest.parts:
-                if part.table != table:
-                    continue
-                if starts[part.partition] <= part.next_offset <= ends[part.partition]:
-                    yield part
-                else:
-                    _tell(
-                        CheckpointUnusable(
-                            f"The checkpoint {path} ends at offset {part.next_offset} of partition "
-                            f"{part.partition} of {topic}, and the log holds {starts[part.partition]} to "
-                            f"{ends[part.partition]}: what lies between is lost, or the log was made anew. "
-                            "The changelog alone is read. Write a new checkpoint.",
-                            path=str(path),
-                            partition=part.partition,
-                        )
-                    )
-
-    async def fill(self, stores: Mapping[str, CommittedStore], partitions: Iterable[int]) -> int:
-        """Fill those of some partitions that are new. What cannot be used is told and left to the changelog.
-
-        The Parquet files are turned into RocksDB's in processes of their own, so that look-ups go on.
-
-        Args:
-            stores: By table.
-            partitions: That are ours, and open.
-
-        Returns:
-            How many rows were loaded.
-        """
-        new = [(table, one) for table, store in stores.items() for one in partitions if store.is_new(one)]
-        found = await self.usable() if new else None
-        if found is None:
-            return 0
-        wanted = [(stores[table], part) for table, one in new if (part := found.part(table, one)) is not None]
-        if not wanted:
-            return 0
-        processes = min(_PROCESSES_MOST, cpu_count() or 1, len(wanted))
-        executor = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-        try:
-            loads = [self._load(executor, found.path, store, part) for store, part in wanted]
-            return sum(await asyncio.gather(*loads))
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
-
-    async def _load(self, executor: Executor, path: Path, store: CommittedStore, part: CheckpointPart) -> int:
-        place = store.partition_path(part.partition)
-        sst = place.with_name(f"{place.name}.sst")
-        try:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(executor, write_sst, path, part, sst)
-        except CheckpointUnusable as error:
-            _tell(error)
-            return 0
-        # No waiting from here on: whoever takes the partition away cancels us before.
-        store.ingest(part.partition, sst, part.next_offset)
-        _log.info("checkpoint_loaded", table=part.table, partition=part.partition, rows=part.rows)
-        return part.rows
-
-
-async def load_checkpoint(
-    settings: Settings, stores: Mapping[str, CommittedStore], partitions: Iterable[int]
-) -> int:
-    """Fill those of a worker's partitions that are new from ``settings.checkpoint_folder``.
-
-    Returns:
-        How many rows were loaded.
-    """
-    reader = topic_reader(settings)
-    loader = CheckpointLoader(
-        Path(settings.checkpoint_folder),
-        app_id=settings.app_id,
-        partitions=settings.partitions,
-        topics=changelog_topics(settings.app_id),
-        reader=reader,
+    name = f"{table}-{partition:04d}"
+    file, table_file = f"{name}.parquet", f"{name}.sst"
+    count, found = write_rows(folder / file, copy.rows(), hidden)
+    if count:
+        copy.dump(folder / table_file)
+    part = CheckpointPart(
+        table,
+        partition,
+        copy.next_offset,
+        count,
+        file,
+        file_sha256(folder / file),
+        table_file,
+        file_sha256(folder / table_file) if count else "",
     )
-    try:
-        return await loader.fill(stores, sorted(partitions))
-    finally:
-        await reader.close()
-
-
-def _tell(error: CheckpointUnusable | BrokerUnavailable) -> None:
-    _log.warning("checkpoint_unusable", code=error.code, error=error.message, **error.fields)
+    return part, found

@@ -115,9 +115,23 @@ def plan(settings: Settings, into: Path, wish: Any, as_json: bool) -> None:
     help="Address of a Dask scheduler, or local:N: its workers do the parts. They all see --into, dumps and "
     "models under the same paths.",
 )
+@click.option(
+    "--metrics-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Tell Prometheus of the latest whole backfill of each wiki below --into: NAME.prom in the folder of "
+    "its node exporter's textfile collector.",
+)
 @takes_settings(*_SETTINGS)
 @_takes_wish
-def run(settings: Settings, into: Path, wish: Any, processes: int | None, dask: str | None) -> None:
+def run(
+    settings: Settings,
+    into: Path,
+    wish: Any,
+    *,
+    processes: int | None,
+    dask: str | None,
+    metrics_file: Path | None,
+) -> None:
     """Score what the dumps hold and print where the snapshot lies.
 
     Run it again after a crash: it goes on where it stopped. The snapshot appears whole at the end. A dump
@@ -127,6 +141,10 @@ def run(settings: Settings, into: Path, wish: Any, processes: int | None, dask: 
 
     outcome = run_backfill(settings, into, wish, processes=processes, dask=dask)
     click.echo(outcome.path)
+    if metrics_file is not None:
+        from app.backfill_metrics import write_backfill_metrics
+
+        write_backfill_metrics(into, metrics_file)
     for defect in outcome.defects:
         click.echo(f"revstream: source_invalid: {defect}", err=True)
     if outcome.defects:

@@ -35,11 +35,11 @@ _REFRESH_SECONDS: Final = 0.2
     help="Once all is loaded, move this version to production, and have the workers serve it.",
 )
 @click.option(
-    "--restart",
+    "--reload",
     "others",
     multiple=True,
     metavar="URL",
-    help="With --promote: a further worker, which is restarted after the first, one by one.",
+    help="With --promote: a further worker or replica that is to serve it, after the first.",
 )
 @takes_settings("intake_token", *MODELS, *LOGGING)
 def load(
@@ -76,7 +76,7 @@ def load(
 
         is_new = promote_loaded(settings, artefact, by=getpass.getuser())
         for one, client in zip((url, *others), clients, strict=True):
-            asyncio.run(client.restart())
+            asyncio.run(client.reload())
             said = "serves" if is_new else "served before, and still serves,"
             click.echo(f"{one} {said} {artefact}")
 

@@ -8,6 +8,7 @@ from agents.content import RevisionSource
 from agents.mediawiki import MediaWikiSource
 from agents.scoring import RevisionScoring
 from models.pool import ScoringPool
+from models.pools import ScoringPools
 from models.priority import Priority
 from schemas.catalogue import ModelInfo
 from schemas.errors import EngineError, NotReady, RequestInvalid
@@ -42,7 +43,7 @@ class WorkerDirectScoring:
 
     def __init__(
         self,
-        pool: ScoringPool,
+        pool: ScoringPool | ScoringPools,
         content: RevisionSource,
         *,
         max_text_bytes: int,

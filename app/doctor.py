@@ -31,6 +31,7 @@ from app.findings import Finding, broken, is_broken, ok, warning
 from app.kafka_access import kafka_access
 from app.rules import read_rules
 from app.settings import Settings, WikiSettings
+from app.tracing import require_tracing
 from models.dictionary_origins import other_dictionaries
 from models.store import ModelStore
 from schemas.errors import (
@@ -77,6 +78,7 @@ def diagnose(settings: Settings) -> tuple[Finding, ...]:
         check_contact(settings),
         check_rules(settings),
         check_intake(settings),
+        check_traces(settings),
         *check_models(routes, store),
     )
 
@@ -114,6 +116,17 @@ def check_intake(settings: Settings) -> Finding:
         f"Whoever reaches {settings.http_host} may post events, and has revstream ask the wikis they name.",
         "Set intake to token, or let only the wikis' servers reach the port.",
     )
+
+
+def check_traces(settings: Settings) -> Finding:
+    """Check that what sends traces is installed, where they are to be sent."""
+    if settings.traces == "off":
+        return ok("traces", "none are sent")
+    try:
+        require_tracing(settings)
+    except SettingsError as error:
+        return broken("traces", "Traces are to be sent, and cannot be.", error.message)
+    return ok("traces", "sent by OTLP over HTTP")
 
 
 def check_models(wikis: Mapping[str, WikiSettings], store: ModelStore) -> tuple[Finding, ...]:

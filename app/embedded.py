@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import structlog
 
@@ -10,7 +10,7 @@ from agents.embedded.erasure import Eraser
 from agents.embedded.house import backlog, keep_house, keep_short
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
-from agents.embedded.transport import Transport
+from agents.embedded.transport import Producer, Transport
 from agents.sources import EventSource
 from app.settings import Settings
 from app.stream_app import StreamApp
@@ -20,6 +20,8 @@ from schemas.keys import PAGE_CHANGE_TOPIC
 from schemas.loaded import loaded_topic
 from schemas.on_demand import on_demand_topic
 from tables.predictions import Predictions
+
+_RECOVERY_POLL_SECONDS: Final = 0.1
 
 _logger = structlog.get_logger("revstream.worker")
 
@@ -54,7 +56,7 @@ class EmbeddedEngine:
         kept = dict.fromkeys(self._windows.source_topics, settings.log_retention_seconds)
         # What was put off is in its own topic as well, and what clients asked for in the tables.
         kept |= dict.fromkeys((*self._windows.retry_topics, on_demand_topic(settings.app_id)), 0.0)
-        eraser = Eraser(self._log, settings.app_id, self._predictions.rewrite)
+        eraser = Eraser(self._log, settings.app_id, self._predictions.rewrite, self._written)
         # Its records hold rows of many pages: what is suppressed is not looked for in them.
         loaded = keep_short(self._log, loaded_topic(settings.app_id), settings.app_id)
         return keep_house(self._log, kept, settings.app_id), eraser.run(), loaded
@@ -69,6 +71,7 @@ class EmbeddedEngine:
         settings = self._settings
         intake = LogIntake(
             self._log,
+            cast(Producer, self._app.producer).writer,
             PAGE_CHANGE_TOPIC,
             partitions=settings.partitions,
             backlog=(self._not_done, settings.source_backlog_events),
@@ -82,6 +85,14 @@ class EmbeddedEngine:
                 await asyncio.sleep(settings.commit_interval_seconds)
             raise
         _logger.info("the source has ended; look-ups go on", source=source.source_id)
+
+    async def _written(self) -> None:
+        """Return when the tables hold what the log has committed: recovered, and past a commit under way."""
+        predictions = self._predictions
+        # Recovery gives no event.
+        while len(predictions.held) < self._settings.partitions or predictions.recovering:  # noqa: ASYNC110
+            await asyncio.sleep(_RECOVERY_POLL_SECONDS)
+        await cast(Any, self._app.consumer).maybe_wait_for_commit_to_finish()
 
     @property
     def _log(self) -> Log:

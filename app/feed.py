@@ -58,11 +58,14 @@ class Feed:
         rows: Where the rows lie.
         catalogue: The models, by wiki.
         readers_most: So many may be connected at once.
+
+    Attributes:
+        catalogue: As above; others may take its place.
     """
 
     def __init__(self, rows: IndexedRows, catalogue: Catalogue, *, readers_most: int) -> None:
         self._rows = rows
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._readers_most = readers_most
         self._readers: dict[RowFilter, set[Subscription]] = {}
         self._place = FeedPlace()
@@ -145,7 +148,7 @@ class Feed:
             self._take_back(row.wiki_id, rev_id=row.rev_id)
             self._tell_withdrawal(row, row.rev_id, batches)
             return
-        wanting = [one for one in batches if one.is_met(row, self._catalogue.models(row.wiki_id))]
+        wanting = [one for one in batches if one.is_met(row, self.catalogue.models(row.wiki_id))]
         if not wanting:
             return
         data = self._text(row)
@@ -208,7 +211,7 @@ class Feed:
             return None
 
     def _text(self, row: PredictionRow) -> bytes:
-        return compact(listed_document(row, self._catalogue.models(row.wiki_id)))
+        return compact(listed_document(row, self.catalogue.models(row.wiki_id)))
 
     def _is_shown(self, row: PredictionRow) -> bool:
         if is_hidden(row) or not row.scores:
@@ -299,7 +302,7 @@ class Feed:
             return withdrawal_event(row, None, place) if is_hidden(row) else b""
         if not self._is_shown(row):
             return withdrawal_event(row, row.rev_id, place)
-        if not row_filter.is_met(row, self._catalogue.models(row.wiki_id)):
+        if not row_filter.is_met(row, self.catalogue.models(row.wiki_id)):
             return b""
         return score_event(self._text(row), place)
 

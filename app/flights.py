@@ -1,7 +1,8 @@
 """Revisions that are being scored because a client asked: each once, for all who ask."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -10,10 +11,13 @@ from structlog import get_logger
 from agents.scoring import RevisionScoring
 from app.admission import Admission, Place
 from app.costs import Costs
+from app.flight_watch import FlightReport, FlightWatch
 from models.pool_call import PoolCall
 from models.priority import Priority
+from models.trace import Trace
+from models.trail import Trail
 from schemas.catalogue import ModelInfo
-from schemas.errors import EngineError, NotReady
+from schemas.errors import EngineError, NotReady, RevstreamError
 from schemas.page_change import PageChange, PageChangeKind
 from schemas.prediction import ModelId, ScoredModel, ScoreFailure
 from schemas.revision import Revision, RevisionRequest
@@ -28,8 +32,10 @@ _log = get_logger("revstream.on_demand")
 class Keeper(Protocol):
     """Has scores stored."""
 
-    async def send(self, revision: Revision, scored: Iterable[ScoredModel]) -> Awaitable[Any] | None:
-        """Send scores on their way to the tables."""
+    async def send(
+        self, revision: Revision, scored: Iterable[ScoredModel], headers: Mapping[str, bytes]
+    ) -> Awaitable[Any] | None:
+        """Send scores with these headers on their way to the tables."""
         ...
 
 
@@ -61,6 +67,7 @@ class _Flight:
         "places",
         "prepared",
         "request",
+        "trace",
         "waiting",
     )
 
@@ -76,6 +83,8 @@ class _Flight:
         self.batches = 0
         # What reads the text while its parent is on the way.
         self.prepared: PoolCall | None = None
+        # Of the latest batch.
+        self.trace: Trace | None = None
 
     @property
     def text_length(self) -> int | None:
@@ -102,6 +111,7 @@ class Flights:
         refuse_withdrawn: Raises PredictionWithdrawn where a revision, by wiki, revision and page, is
             withdrawn by now.
         times: How long things may take.
+        watch: Hears of each batch.
 
     Attributes:
         counts: Answers by where they came from: ``scored`` for this request, ``joined`` to work under way,
@@ -117,6 +127,7 @@ class Flights:
         keeper: Keeper,
         refuse_withdrawn: Callable[[str, int, int], None],
         times: FlightTimes,
+        watch: FlightWatch | None = None,
     ) -> None:
         self._scoring = scoring
         self._admission = admission
@@ -124,6 +135,7 @@ class Flights:
         self._keeper = keeper
         self._refuse_withdrawn = refuse_withdrawn
         self._times = times
+        self._watch = watch or FlightWatch()
         self._flights: dict[_Key, _Flight] = {}
         self._landed: dict[_Key, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -152,6 +164,8 @@ class Flights:
             info for info in {each.id: each for each in models}.values() if info.id not in flight.answers
         ]:
             self._board(key, flight, new)
+        elif flight.trace is not None:
+            self._watch.joined(flight.trace)
         for info in models:
             how = "scored" if info in new else "recent" if flight.answers[info.id].done() else "joined"
             self.counts[how] += 1
@@ -215,6 +229,9 @@ class Flights:
         """
         models: Sequence[ModelInfo] = ()
         places: Sequence[Place] = ()
+        trail, code = self._watch.begin(), "ok"
+        flight.trace = trail.trace
+        storing: asyncio.Task[None] | None = None
         try:
             try:
                 if flight.fetched is None:  # 1
@@ -222,6 +239,7 @@ class Flights:
                         flight.request,
                         content_seconds=self._times.content_seconds,
                         early=lambda revision: self._prepare(flight, revision),
+                        trail=trail,
                     )
                 else:
                     await asyncio.sleep(0)
@@ -229,13 +247,16 @@ class Flights:
                 models, flight.waiting = flight.waiting, []
                 places, flight.places = flight.places, []
                 flight.is_boarding = False
-            scored = await self._scored(flight, flight.fetched, models, places)  # 2
+            scored = await self._scored(flight, flight.fetched, models, places, trail)  # 2
             for one in scored:  # 3
                 flight.answers[one.model].set_result(one)
             _release(places)
             if isinstance(flight.fetched, Revision):
-                self._begin(self._store(flight.fetched, scored))
+                storing = self._begin(self._store(flight.fetched, scored, trail))
+            else:
+                code = flight.fetched.code
         except BaseException as error:
+            code = error.code if isinstance(error, RevstreamError) else "cancelled"
             _fail(flight, models, error)
             if not isinstance(error, Exception):
                 raise
@@ -244,6 +265,11 @@ class Flights:
             flight.batches -= 1
             if not flight.batches:
                 self._land(key, flight)
+            report = FlightReport(trail, flight.request, models, code)
+            if storing is None:
+                self._watch.landed(report)
+            else:
+                storing.add_done_callback(lambda _: self._watch.landed(report))
 
     def _prepare(self, flight: _Flight, revision: Revision) -> None:
         flight.prepared = self._scoring.prepare(revision, tuple(flight.waiting))
@@ -254,6 +280,7 @@ class Flights:
         fetched: Revision | ScoreFailure,
         models: Sequence[ModelInfo],
         places: Sequence[Place],
+        trail: Trail,
     ) -> list[ScoredModel]:
         if isinstance(fetched, ScoreFailure):
             return [ScoredModel(info.id, fetched) for info in models]
@@ -270,16 +297,19 @@ class Flights:
             priority=Priority.ON_DEMAND,
             spent=lambda seconds: self._costs.learn(wiki_id, artefacts, length, seconds),
             prepared=prepared,
+            trail=trail,
         )
         self._refuse_withdrawn(wiki_id, fetched.rev_id, fetched.page_id)
         return scored
 
-    async def _store(self, revision: Revision, scored: Sequence[ScoredModel]) -> None:
+    async def _store(self, revision: Revision, scored: Sequence[ScoredModel], trail: Trail) -> None:
+        began = monotonic()
         await self._gathered()
         try:
-            sent = await self._keeper.send(revision, scored)
+            sent = await self._keeper.send(revision, scored, trail.headers("store"))
             if sent is not None:
                 await sent
+                trail.end("store", began)
         except Exception as error:
             # Clients have their answer, and the next one has it computed anew.
             _log.warning("on_demand_not_stored", wiki_id=revision.wiki_id, error=str(error))

@@ -63,24 +63,6 @@ class InPlace:
             _log.info("starting_anew")
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def on_signal(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have SIGHUP start the process anew."""
-
-        async def begin() -> None:
-            try:
-                await self.begin()
-            except NotReady as error:
-                _log.warning("not_started_anew", reason=error.message)
-
-        beginning: set[asyncio.Task[None]] = set()
-
-        def heard() -> None:
-            task = loop.create_task(begin())
-            beginning.add(task)
-            task.add_done_callback(beginning.discard)
-
-        loop.add_signal_handler(signal.SIGHUP, heard)
-
     def go_on(self) -> None:
         """Take the place of this process, which has ended its work, if that was asked for."""
         if self._kept is None:

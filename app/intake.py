@@ -10,7 +10,9 @@ from structlog import get_logger
 
 from app.api.intake import Intake, IntakeAccess
 from app.api.loading import Loads
+from app.reloads import Reloading
 from app.settings import Settings
+from models.trace import CARRIED
 from schemas.errors import EngineError, NotReady, RequestInvalid, RevstreamError, SettingsError
 from schemas.posted import PostedEvent
 
@@ -85,8 +87,10 @@ class WorkerIntake:
         return [_outcome(each, is_late=each in late) for each in sending]
 
     async def _send(self, event: PostedEvent) -> None:
+        trace = CARRIED.get()
+        headers = None if trace is None else trace.record_headers
         send = self._app.producer.send
-        await (await send(self._topic, event.key or None, event.value, None, None, None))
+        await (await send(self._topic, event.key or None, event.value, None, None, headers))
 
 
 def _outcome(sending: "asyncio.Future[None]", *, is_late: bool) -> RevstreamError | None:
@@ -104,8 +108,16 @@ def _outcome(sending: "asyncio.Future[None]", *, is_late: bool) -> RevstreamErro
     )
 
 
-def intake_access(settings: Settings, intake: Intake, loads: Loads | None = None) -> IntakeAccess:
-    """Return who may post events by the settings.
+def intake_access(
+    settings: Settings, intake: Intake | None, loads: Loads | None = None, reloads: Reloading | None = None
+) -> IntakeAccess:
+    """Return who may post events by the settings, and tell the process what to do.
+
+    Args:
+        settings: Of the process.
+        intake: Takes the events; None on a process that takes none.
+        loads: As of `IntakeAccess`.
+        reloads: As of `IntakeAccess`.
 
     Raises:
         SettingsError: A token is asked for and none is set, or one is set that nothing asks for.
@@ -121,5 +133,5 @@ def intake_access(settings: Settings, intake: Intake, loads: Loads | None = None
             setting="intake_token",
         )
     if settings.intake == "off":
-        return IntakeAccess(absence="This worker takes no events. Set intake to token to let it take them.")
-    return IntakeAccess(intake, settings.intake_token if wants_token else None, loads=loads)
+        return IntakeAccess(absence="This process takes no events. Set intake to token to let it take them.")
+    return IntakeAccess(intake, settings.intake_token if wants_token else None, loads=loads, reloads=reloads)

@@ -5,12 +5,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from agents.homes import moved_topic
-from agents.kafka import TopicSpec, declare_topics
+from agents.kafka import TopicSpec, declare_topics, existing_topics
 from agents.kafka_access import KafkaAccess
 from agents.rules.rule import Rule
 from agents.source_topics import source_topics, stream_of
 from app.cluster.sharing import places_topic
+from app.configuration import Configuration
+from app.rules import output_streams
 from app.settings import Settings
+from schemas.errors import ReloadRefused
 from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
 from schemas.revision_score import STREAM_PREFIX
 
@@ -100,3 +103,41 @@ async def declare(
         partitions=settings.partitions,
         access=access,
     )
+
+
+async def prepare_reload(
+    settings: Settings, access: KafkaAccess, old: Configuration, new: Configuration
+) -> None:
+    """See that other rules read the same topics, and create those that they write.
+
+    Args:
+        settings: Of the worker.
+        access: How the cluster is entered.
+        old: What is in force.
+        new: What is to be.
+
+    Raises:
+        ReloadRefused: They read other topics: whoever reads what is settled among all workers as they start.
+        BrokerUnavailable: No broker answers, or it refuses.
+    """
+    addresses = ",".join(settings.kafka_addresses)
+    existing = await existing_topics(addresses, access=access)
+    streams = [output_streams(one.rules, one.catalogue) for one in (old, new)]
+    before, after = (
+        set(choose_topics(settings, existing, rules=one.rules, outputs=outputs).sources)
+        for one, outputs in zip((old, new), streams, strict=True)
+    )
+    if before != after:
+        told = [
+            f"{what} {', '.join(sorted(topics))}"
+            for what, topics in (("would also read", after - before), ("would no more read", before - after))
+            if topics
+        ]
+        raise ReloadRefused(
+            f"What was in force still is: by these rules the worker {' and '.join(told)}, which takes a "
+            "restart. POST /v1/restart to the workers one after another, or leave the topics as they are.",
+            topics=",".join(sorted(before ^ after)),
+        )
+    made = [TopicSpec(name) for name in sorted(streams[1]) if name not in existing]
+    if made:
+        await declare_topics(addresses, made, partitions=settings.partitions, access=access)

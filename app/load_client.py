@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from app.api.loading import LoadPlace, LoadPlan
-from app.api.loads import PATH, RESTART_PATH
+from app.api.loads import PATH
+from app.api.reload import PATH as RELOAD_PATH
 from app.loads import PARTITIONERS
 from batch.loaded_records import LoadRecord, load_records
 from batch.snapshot import Snapshot
@@ -26,6 +27,8 @@ _POSTS_AT_ONCE: Final = 4
 _POLL_SECONDS: Final = 0.05
 _PAUSE_SECONDS: Final = 0.5
 _ANSWER_SECONDS: Final = 60.0
+# Models may take as long to load.
+_RELOAD_SECONDS: Final = 150.0
 
 _decode_refusal = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_plan = msgspec.json.Decoder(LoadPlan).decode
@@ -105,28 +108,20 @@ class LoadClient:
         self._tell(done)
         return done
 
-    async def restart(self) -> None:
-        """Have the worker serve what models.yaml says by now; return once it is ready again.
+    async def reload(self) -> None:
+        """Have the worker serve what models.yaml says by now; return once it does.
 
         Raises:
-            EngineError: It does not become ready.
+            EngineError: It does not answer.
             RequestInvalid: It refuses.
         """
         self._moved = monotonic()
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=_RELOAD_SECONDS)
         async with aiohttp.ClientSession(headers=self._headers, timeout=timeout) as session:
-            before = await self._patiently(partial(self._plan, session))
-            await self._patiently(partial(self._begin_anew, session))
-            await self._patiently(partial(self._is_ready, session, before.process))
+            await self._patiently(partial(self._reload, session))
 
-    async def _begin_anew(self, session: aiohttp.ClientSession) -> None:
-        async with session.post(self._root + RESTART_PATH) as response:
-            await _answer(response)
-
-    async def _is_ready(self, session: aiohttp.ClientSession, before: str) -> None:
-        if (await self._plan(session)).process == before:
-            raise NotReady("it has not begun anew yet")
-        async with session.get(self._root + "/readyz") as response:
+    async def _reload(self, session: aiohttp.ClientSession) -> None:
+        async with session.post(self._root + RELOAD_PATH) as response:
             await _answer(response)
 
     async def _send_all(
@@ -234,7 +229,7 @@ async def _answer(response: aiohttp.ClientResponse) -> bytes:
     if response.status in {429, 500, 502, 503, 504}:
         raise NotReady(told)
     kind: type[RevstreamError] = AccessDenied if response.status in {401, 403} else RequestInvalid
-    raise kind(f"{response.url.origin()} refuses the rows: {told}")
+    raise kind(f"{response.url.origin()} refuses: {told}")
 
 
 def _home(plan: LoadPlan) -> Callable[[str, int], int]:

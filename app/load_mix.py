@@ -2,21 +2,22 @@
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from app.api.liftwing_language import wiki_of
 from schemas.errors import SettingsError
 
 DEFAULT_MIX: Final = {"scores": 80.0, "ores": 10.0, "liftwing": 5.0, "batch": 5.0}
 """Most ask for stored scores; shares need not add up to 100."""
 
 _BATCH_REVISIONS: Final = 50
-# Lift Wing's lists name a wiki by its language.
-_WIKI_OF_LANGUAGE: Final = "{}wiki"
-_LANGUAGE_LENGTH: Final = 3
+# Lift Wing's lists name a wiki by its language: two or three letters, with or without more behind a hyphen.
+_LANGUAGE: Final = re.compile(r"(?:[a-z]{2,3}(?:-[a-z]+)*|simple)", re.ASCII)
 
 
 class ListedRevision(Struct, frozen=True):
@@ -182,8 +183,7 @@ def _listed(cells: Sequence[str], path: Path, number: int, wiki_id: str | None) 
             f"Line {number} of {path} names no revision: write one a line, or WIKI<tab>REVISION."
         )
     if where:
-        is_language = len(where.partition("-")[0]) <= _LANGUAGE_LENGTH
-        return ListedRevision(_WIKI_OF_LANGUAGE.format(where) if is_language else where, int(rev_id))
+        return ListedRevision(wiki_of(where) if _LANGUAGE.fullmatch(where) else where, int(rev_id))
     if wiki_id is None:
         raise SettingsError(f"{path} names no wikis: say which it is about, --wiki enwiki.")
     return ListedRevision(wiki_id, int(rev_id))

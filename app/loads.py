@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from secrets import token_hex
 from typing import Any, Final, cast
 
 from aiokafka.errors import KafkaError
@@ -51,7 +50,6 @@ class WorkerLoads:
         self._topic = loaded_topic(app.conf.id)
         self.homes: Homes | None = None
         self.in_place: InPlace | None = None
-        self._process = token_hex(8)
 
     def check(self) -> None:
         """Raise if no rows can be taken now.
@@ -86,9 +84,11 @@ class WorkerLoads:
         try:
             async with asyncio.timeout(_TAKE_SECONDS):
                 done = await consumer.committed_all(self._topic, self._partitions)
+                # The tables come a moment after the log.
+                await consumer.maybe_wait_for_commit_to_finish()
         except (KafkaError, TimeoutError) as error:
             raise NotReady(f"The broker does not tell how far rows are: {error}. Ask again later.") from error
-        return LoadPlan(self._partitions, self._partitioner, done, self._process)
+        return LoadPlan(self._partitions, self._partitioner, done)
 
     async def begin_anew(self) -> None:
         """Have the process serve what models.yaml says by now.

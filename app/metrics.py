@@ -159,10 +159,10 @@ class _Requests(Collector):
 
 class _ReaderFreshness(Collector):
     def __init__(self, freshness: Callable[[], Freshness]) -> None:
-        self._freshness = freshness
+        self.freshness = freshness
 
     def collect(self) -> Iterable[Metric]:
-        now = self._freshness()
+        now = self.freshness()
         ready = GaugeMetricFamily(
             "revstream_reader_ready", "Whether the tables that look-ups read are complete."
         )
@@ -205,6 +205,7 @@ class Metrics:
 
     def __init__(self, counted: Counted | None = None) -> None:
         self.registry = CollectorRegistry()
+        self._reader: _ReaderFreshness | None = None
         self.faces = {face: FaceCounters() for face in Face} if counted is None else counted.faces
         self.registry.register(_Requests(counted.totals if counted else lambda: self.faces))
         PlatformCollector(registry=self.registry)
@@ -216,8 +217,11 @@ class Metrics:
                 self.registry.register(collector)
 
     def watch_reader(self, freshness: Callable[[], Freshness]) -> None:
-        """Export the freshness of the tables that look-ups read. Call it once."""
-        self.registry.register(_ReaderFreshness(freshness))
+        """Export the freshness of the tables that look-ups read; the last call counts."""
+        if self._reader is None:
+            self._reader = _ReaderFreshness(freshness)
+            self.registry.register(self._reader)
+        self._reader.freshness = freshness
 
     def refused(self, status: int) -> None:
         """Count a request that the server refused before any part of the API saw it."""

@@ -1,6 +1,6 @@
 """How the models of a worker do now, by the events that it handled."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
@@ -25,6 +25,7 @@ from models.statistics.stability import stability_index
 from schemas.catalogue import Catalogue
 from schemas.errors import ModelCorrupt
 from schemas.prediction import Score, ScoreKind
+from schemas.score_shares import ScoreShares
 
 SCORES_SECONDS: Final = 24 * 3600.0
 OUTCOMES_SECONDS: Final = 14 * 24 * 3600.0
@@ -40,6 +41,24 @@ def reverted_label(model_name: str) -> str:
     return "false" if model_name in _KEPT_MODELS else "true"
 
 
+class SnapshotDrift(Struct, frozen=True):
+    """How live scores compare with those of a snapshot.
+
+    Attributes:
+        name: Of the snapshot.
+        created_dt: When it was finished.
+        scores: How many it has of the model.
+        shares: As of `ModelHealth`, in the snapshot.
+        drift: Population stability index of both by label; empty below 200 scores.
+    """
+
+    name: str
+    created_dt: datetime
+    scores: int
+    shares: dict[str, list[float]]
+    drift: dict[str, float]
+
+
 class ModelHealth(Struct, frozen=True):
     """How one model does.
 
@@ -53,6 +72,7 @@ class ModelHealth(Struct, frozen=True):
         kept: Edits that were not.
         roc_auc: Of these; None below 20 of either.
         calibration: How often scores came true, by bin.
+        snapshot: The same comparison with the newest snapshot that has its scores; None without any.
     """
 
     since_dt: datetime
@@ -64,6 +84,7 @@ class ModelHealth(Struct, frozen=True):
     kept: int
     roc_auc: float | None
     calibration: list[CalibrationBin]
+    snapshot: SnapshotDrift | None = None
 
 
 class _Watched:
@@ -81,10 +102,15 @@ class ModelMonitor(Collector):
 
     Args:
         catalogue: The models of each wiki.
+
+    Attributes:
+        catalogue: As above; others may take its place.
+        reference: Returns how the scores of a model on a wiki are spread in a snapshot; None without any.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
+        self.reference: Callable[[str, str], ScoreShares | None] = lambda _wiki_id, _model_name: None
         self._outcomes = Outcomes()
         self._watched: dict[tuple[str, str], _Watched] = {}
         self._expected: dict[str, dict[str, list[float]]] = {}
@@ -123,15 +149,23 @@ class ModelMonitor(Collector):
             scores=scores,
             shares=found,
             expected_shares=expected,
-            drift={
-                label: stability_index(expected[label], found[label])
-                for label in found
-                if label in expected and scores >= _DRIFT_SCORES
-            },
+            drift=_drift(expected, found, scores),
             reverted=sum(reverted),
             kept=sum(kept),
             roc_auc=binned_roc_auc(reverted, kept) if is_enough else None,
             calibration=calibration(reverted, kept),
+            snapshot=self._snapshot(wiki_id, model_name, found, scores),
+        )
+
+    def _snapshot(
+        self, wiki_id: str, model_name: str, found: Mapping[str, list[float]], scores: int
+    ) -> SnapshotDrift | None:
+        told = self.reference(wiki_id, model_name)
+        if told is None:
+            return None
+        shown = {label: list(one) for label, one in told.shares.items()}
+        return SnapshotDrift(
+            told.name, told.created_dt, told.scores, shown, _drift(told.shares, found, scores)
         )
 
     def collect(self) -> Iterable[Metric]:
@@ -139,8 +173,9 @@ class ModelMonitor(Collector):
         names = ("wiki_id", "model_name")
         drift = GaugeMetricFamily(
             "revstream_model_drift",
-            "Population stability index of the scores of 24 hours against the model's test; from 200 on.",
-            labels=(*names, "label"),
+            "Population stability index of the scores of 24 hours against a reference, the model's test "
+            "(training) or the newest snapshot; from 200 on.",
+            labels=(*names, "label", "reference"),
         )
         area = GaugeMetricFamily(
             "revstream_model_roc_auc",
@@ -155,7 +190,9 @@ class ModelMonitor(Collector):
         for (wiki_id, model_name), watched in sorted(self._watched.items()):
             health = self.health(wiki_id, model_name)
             for label, value in health.drift.items():
-                drift.add_metric((wiki_id, model_name, label), value)
+                drift.add_metric((wiki_id, model_name, label, "training"), value)
+            for label, value in (health.snapshot.drift if health.snapshot else {}).items():
+                drift.add_metric((wiki_id, model_name, label, "snapshot"), value)
             if health.roc_auc is not None:
                 area.add_metric((wiki_id, model_name), health.roc_auc)
             for outcome, count in watched.outcomes.items():
@@ -178,7 +215,7 @@ class ModelMonitor(Collector):
         return watched
 
     def _expected_of(self, wiki_id: str, model_name: str) -> dict[str, list[float]]:
-        info = self._catalogue.find(wiki_id, model_name)
+        info = self.catalogue.find(wiki_id, model_name)
         if info is None or not info.document.statistics:
             return {}
         if info.artefact not in self._expected:
@@ -189,6 +226,14 @@ class ModelMonitor(Collector):
                 expected = {}
             self._expected[info.artefact] = expected
         return self._expected[info.artefact]
+
+
+def _drift(
+    expected: Mapping[str, list[float]], found: Mapping[str, list[float]], scores: int
+) -> dict[str, float]:
+    if scores < _DRIFT_SCORES:
+        return {}
+    return {label: stability_index(expected[label], found[label]) for label in found if label in expected}
 
 
 class Observers:

@@ -6,10 +6,11 @@ from time import monotonic
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as Counted
 
 from agents.pipeline import EventReport
+from app.durations import DurationMetrics, PhaseMetrics
 from schemas.page_change import PageChange
 from schemas.prediction import Score, ScoredModel
 
@@ -53,30 +54,30 @@ class StreamObserver:
             ("wiki_id", "model_name", "code"),
             registry=registry,
         )
-        self._scoring_seconds = Histogram(
-            "revstream_scoring_seconds",
-            "Fetching and scoring of an event.",
-            buckets=_SECONDS,
-            registry=registry,
+        self._scoring_seconds = DurationMetrics(
+            "revstream_scoring_seconds", "Fetching and scoring of an event.", _SECONDS
         )
-        self._event_seconds = Histogram(
-            "revstream_event_seconds",
-            "An event, from decoding to its last send.",
-            buckets=_SECONDS,
-            registry=registry,
+        self._event_seconds = DurationMetrics(
+            "revstream_event_seconds", "An event, from decoding to its last send.", _SECONDS
         )
-        self._delay_seconds = Histogram(
+        self._delay_seconds = DurationMetrics(
             "revstream_event_delay_seconds",
             "From the production of an event (`meta.dt`) to its end here, by the clocks of two machines.",
-            buckets=_DELAY_SECONDS,
-            registry=registry,
+            _DELAY_SECONDS,
         )
+        self._phases = PhaseMetrics(
+            "revstream_event_phase_seconds",
+            "Phases of an event; `wait` is for a scoring process, `features` what its models share.",
+        )
+        for each in (self._scoring_seconds, self._event_seconds, self._delay_seconds, self._phases):
+            registry.register(each)
 
     def event_handled(self, report: EventReport) -> None:
         """Count and log an event."""
-        seconds = monotonic() - report.began
+        seconds = monotonic() - report.trail.began
         self._count(self._events, report.outcome, report.reason or "")
         self._event_seconds.observe(seconds)
+        self._phases.observe(report.trail)
         change = report.change
         if report.message is not None or change is None or not report.scored:
             self._log_unscored(report)
@@ -99,7 +100,9 @@ class StreamObserver:
 
     def _log_unscored(self, report: EventReport) -> None:
         change = report.change
-        told = {} if report.message is None else {"message": report.message}
+        told = _trace_of(report)
+        if report.message is not None:
+            told["message"] = report.message
         log = self._log.debug if report.message is None else self._log.warning
         log(
             "event",
@@ -108,6 +111,7 @@ class StreamObserver:
             wiki_id=change.wiki_id if change else None,
             rev_id=change.revision.rev_id if change else None,
             event_id=change.event_id if change else None,
+            request_id=change.request_id if change else None,
             **told,
         )
 
@@ -124,6 +128,7 @@ class StreamObserver:
             seconds=round(seconds, 4),
             event_id=change.event_id,
             request_id=change.request_id,
+            **_trace_of(report),
         )
 
     def serve_at(self, address: str) -> None:
@@ -140,6 +145,11 @@ class StreamObserver:
             self._screen.write(f"Look it up: curl {where}\n")
             self._address = ""
         self._screen.flush()
+
+
+def _trace_of(report: EventReport) -> dict[str, str]:
+    trace = report.trail.trace
+    return {} if trace is None else {"trace_id": trace.trace_id}
 
 
 def _code(one: ScoredModel) -> str:

@@ -32,5 +32,6 @@ class WorkerOnDemand:
             {name: info for name, info in found if info is not None},
             priority=Priority.ON_DEMAND,
             with_features=request.with_features,
+            with_attribution=request.with_attribution,
             injected=request.injected,
         )

@@ -8,9 +8,11 @@ from faust.types import AppT
 
 from agents.homes import Homes
 from agents.on_demand_scores import OnDemandKeeper, PageHome
+from agents.ruling import UnderWay
 from agents.scoring import RevisionScoring
 from app.admission import Admission
 from app.costs import Costs
+from app.flight_watch import FlightWatch
 from app.flights import Flights, FlightTimes
 from app.on_demand import WorkerOnDemand
 from app.on_demand_metrics import OnDemandStatus
@@ -34,6 +36,7 @@ class OnDemandWorks:
         predictions: The tables.
         settle: As of `agents.pipeline.Pipeline`.
         is_let_alone: Tells whether a wiki is not asked now.
+        watch: Hears of all that is scored.
 
     Attributes:
         on_demand: Scores, see `app.shared_on_demand`.
@@ -53,8 +56,10 @@ class OnDemandWorks:
         predictions: Predictions,
         settle: Callable[[Sequence[Awaitable[Any]]], Awaitable[None]],
         is_let_alone: Callable[[str], bool],
+        watch: FlightWatch,
     ) -> None:
         self.homes: Homes | None = None
+        self._scoring = scoring
         self.keeper = OnDemandKeeper(
             app, predictions, settle=settle, erases=settings.is_embedded, home=self._home
         )
@@ -74,6 +79,7 @@ class OnDemandWorks:
                 missing_seconds=settings.on_demand_missing_seconds,
                 gather_seconds=settings.commit_interval_seconds,
             ),
+            watch=watch,
         )
         self.heed = self._flights.heed
         self.close = self._flights.close
@@ -85,6 +91,10 @@ class OnDemandWorks:
             costs=costs,
             is_let_alone=is_let_alone,
         )
+
+    def switch(self, catalogue: Catalogue) -> UnderWay:
+        """Score with other models from the next request on; see `SharedOnDemand.switch`."""
+        return self.on_demand.switch(WorkerOnDemand(self._scoring, catalogue), catalogue)
 
     def status(self) -> OnDemandStatus:
         """Return how on-demand scoring is at this moment; what clients are refused is told apart."""

@@ -14,10 +14,12 @@ import click
 
 from agents.known_texts import KnownTexts
 from app.api.openapi import document
+from app.backfill_metrics import BackfillMetrics
 from app.cli import main
 from app.cluster.metrics import ClusterMetrics, ClusterStatus
 from app.feed import FeedStatus
 from app.feed_metrics import FeedMetrics
+from app.flight_watch import FlightWatch
 from app.load_metrics import LoadMetrics
 from app.metrics import Metrics
 from app.model_monitor import ModelMonitor
@@ -26,10 +28,12 @@ from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
 from app.pool_metrics import PoolMetrics
 from app.processes.board import Board
 from app.processes.metrics import ProcessesMetrics
+from app.reload_metrics import ReloadMetrics
 from app.settings import SETTINGS
 from app.stream_metrics import StreamMetrics, StreamStatus
 from app.table_metrics import TableMetrics
 from app.text_metrics import TextMetrics
+from app.wiki_metrics import WikiMetrics
 from models.pool import PoolLimits, ScoringPool
 from models.work import load_work
 from schemas.catalogue import Catalogue
@@ -75,6 +79,7 @@ def metrics() -> str:
     ours.watch_reader(lambda: Freshness(is_ready=True, reasons=(), age_seconds=0.0))
     StreamObserver(ours.registry)
     ours.registry.register(FeedMetrics(FeedStatus))
+    ours.registry.register(FlightWatch())
     ours.registry.register(TableMetrics(dict))
     ours.registry.register(ModelMonitor(Catalogue({}, {})))
     ours.registry.register(TextMetrics(KnownTexts(0).status))
@@ -85,7 +90,10 @@ def metrics() -> str:
         PoolMetrics(ScoringPool(partial(load_work, (), ()), processes=1, limits=PoolLimits()).status)
     )
     ours.registry.register(ProcessesMetrics(Board(1)))
+    ours.registry.register(ReloadMetrics(Board(1).reloads))
     ours.registry.register(StreamMetrics(lambda: StreamStatus({"source": 0}, 0, 0)))
+    ours.registry.register(BackfillMetrics(Path()))
+    ours.registry.register(WikiMetrics())
     rows = sorted(
         (
             f"`{family.name}{'_total' if family.type == 'counter' else ''}`",

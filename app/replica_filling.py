@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
-from app.checkpoints import CheckpointLoader
-from app.serve import changelog_topics, topic_reader
+from app.checkpoint_loading import CheckpointLoader
 from app.settings import Settings
+from app.topic_readers import changelog_topics, topic_reader
 from batch.checkpoint import CheckpointPart, require_undamaged
 from batch.checkpoint_rows import read_rows
 from schemas.errors import CheckpointUnusable

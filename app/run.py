@@ -59,7 +59,7 @@ def _execute(settings: Settings, *, takes_source: bool) -> int:
         sys.stdout.write(_greeting(composed))
         sys.stdout.flush()
     in_place = composed.starts_anew()
-    in_place.on_signal(loop)
+    composed.reloads.on_signal(loop)
     # The command has set logging up.
     faust_worker = composed.app.Worker(quiet=True, override_logging=False, redirect_stdouts=False, loop=loop)
     # Terminal control codes do not belong among the scores.
@@ -92,10 +92,11 @@ def _relax_collector() -> None:
     """Let the garbage collector run seldom, and never over what is there for good.
 
     An event makes some hundred objects which go by reference count; tasks and futures wake the collector
-    every few events, at a tenth of the whole CPU time.
+    every few events, at a tenth of the whole CPU time. Nor may it find too much at once: 50,000 objects hold
+    up all answers for 75 ms.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(5_000, 50, 100)
 
 
 def _outcome(execute: Callable[[], object]) -> tuple[int, BaseException | None]:

@@ -7,7 +7,7 @@ from typing import Any
 from agents.scoring import RevisionScoring
 from app.catalogue import build_catalogue, model_folders, open_store
 from app.content import open_content
-from app.scorers import pool_limits
+from app.pool_limits import pool_limits
 from app.settings import Settings
 from app.settings_fields import MEDIAWIKI, SAMPLE, SAMPLE_WIKI
 from models.pool import ScoringPool

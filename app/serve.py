@@ -10,30 +10,31 @@ from functools import partial
 
 import structlog
 from msgspec import Struct
-from msgspec.structs import replace
 
 from agents.embedded.topics import EmbeddedTopicReader
-from agents.topics import KafkaTopicReader
 from agents.worker_group import WorkerGroup
 from app.api.asgi import create_api
 from app.api.clients import LimitedOnDemand
+from app.api.current import CurrentApi
 from app.api.server import bind, run_server
-from app.catalogue import build_catalogue, open_store
 from app.client_classes import open_clients
 from app.cluster.known_workers import Directory, KnownWorkers
 from app.cluster.on_demand import ClusterOnDemand
 from app.cluster.scoring import ScoringPeers
+from app.configuration import Configuration, read_configuration
 from app.dead_letters import LoggedDeadLetters
 from app.feed import Feed
 from app.feed_metrics import FeedMetrics
+from app.intake import intake_access
 from app.kafka_access import kafka_access
 from app.metrics import Metrics
 from app.pages.wiki_links import links_of
-from app.rules import open_rules
+from app.reload_metrics import ReloadMetrics
+from app.reloads import GroupReloads, Reloads
 from app.settings import Settings
-from schemas.catalogue import Catalogue
+from app.topic_readers import changelog_topics, topic_reader
+from app.tracing import require_tracing, traced
 from schemas.errors import StoreLocked
-from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables.changelog import TopicReader
 from tables.follower import Follower
 from tables.lists import FollowedRows
@@ -43,31 +44,6 @@ from tables.replica import Replica
 _REPLICAS_MOST = 64
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _log = structlog.get_logger("revstream.serve")
-
-
-def topic_reader(settings: Settings, *, patience_seconds: float = 0.0) -> TopicReader:
-    """Return a reader of the configured broker's topics. Connects to nothing yet.
-
-    Args:
-        settings: Of the process.
-        patience_seconds: See `agents.topics.KafkaTopicReader`.
-
-    Raises:
-        SettingsError: The settings about Kafka contradict each other, or name a file that cannot be used.
-    """
-    if settings.is_embedded:
-        return EmbeddedTopicReader(settings.log_path)
-    access = kafka_access(settings)
-    if not settings.kafka_client_id:
-        access = replace(access, client_id=f"{settings.app_id}-serve")
-    return KafkaTopicReader(
-        ",".join(settings.kafka_addresses), access=access, patience_seconds=patience_seconds
-    )
-
-
-def changelog_topics(app_id: str) -> dict[str, str]:
-    """Return table name to changelog topic, as a worker of that name writes them."""
-    return {table: f"{app_id}-{table}-changelog" for table in (REVISIONS_TABLE, PAGES_TABLE)}
 
 
 def open_follower(
@@ -182,12 +158,13 @@ async def serve(settings: Settings) -> None:
 
     Raises:
         PortInUse: Another process listens on the address.
-        SettingsError: The file of rules cannot be read or understood.
+        SettingsError: The file of rules cannot be read or understood, or traces cannot be sent.
         ModelError: A model of the settings cannot be used.
         StoreError: The replica's files cannot be opened.
     """
     with bind(settings.http_host, settings.http_port) as listener:  # 1
-        catalogue = build_catalogue(settings, open_store(settings))
+        require_tracing(settings)
+        configuration = read_configuration(settings)
         stop = asyncio.Event()
         async with following(settings, stop) as followed:
             with stopped_by_signals(stop):
@@ -196,7 +173,7 @@ async def serve(settings: Settings) -> None:
                 await answer_from(  # 2, 3
                     followed.follower,
                     settings,
-                    catalogue,
+                    configuration,
                     workers=lambda: followed.workers.addresses,
                     metrics=Metrics(),
                     listener=listener,
@@ -207,45 +184,63 @@ async def serve(settings: Settings) -> None:
 async def answer_from(
     rows: FollowedRows,
     settings: Settings,
-    catalogue: Catalogue,
+    configuration: Configuration,
     *,
     workers: Callable[[], Sequence[str]],
     metrics: Metrics,
     listener: socket.socket,
     stop: asyncio.Event,
+    tell_others: Callable[[], None] | None = None,
 ) -> None:
-    """Answer look-ups from a replica until told to stop.
+    """Answer look-ups from a replica until told to stop; SIGHUP has it read models and rules anew.
 
     Args:
         rows: The replica.
         settings: Of the server.
-        catalogue: The models that are served.
+        configuration: The models that are served, and the rules.
         workers: Returns the addresses of those who score what is not stored.
         metrics: Where requests are counted.
         listener: Where they come in.
         stop: Set it to stop, ``shutdown_delay_seconds`` later; requests that run are finished.
+        tell_others: Has the other processes of this server reload; None where there are none.
     """
     ended = asyncio.Event()
     ending = asyncio.create_task(_set_later(stop, settings.shutdown_delay_seconds, ended), name="http-end")
+    catalogue = configuration.catalogue
     feed = Feed(rows, catalogue, readers_most=settings.feed_readers)
     metrics.registry.register(FeedMetrics(feed.status))
     rows.rows_changed = feed.changed
     feeding = asyncio.create_task(feed.run(stop), name="feed")
-    async with contextlib.aclosing(ScoringPeers()) as peers:
-        api = create_api(
+    async with contextlib.aclosing(ScoringPeers()) as peers, traced(settings) as tracing:
+        on_demand = ClusterOnDemand(workers, peers, catalogue)
+
+        async def take_over(new: Configuration) -> None:
+            answering = api.made(new.catalogue, new.book())
+            on_demand.catalogue = feed.catalogue = new.catalogue
+            api.switch(answering)
+
+        reloads = Reloads(partial(read_configuration, settings), configuration, take_over)
+        if tell_others is None:
+            metrics.registry.register(ReloadMetrics(reloads.status))
+        reloading = reloads if tell_others is None else GroupReloads(reloads, tell_others)
+        make = partial(
+            create_api,
             reader=PredictionReader(rows),
-            catalogue=catalogue,
-            on_demand=LimitedOnDemand(ClusterOnDemand(workers, peers, catalogue)),
+            on_demand=LimitedOnDemand(on_demand),
             clients=open_clients(settings),
             readiness=lambda: ("stopping",) if stop.is_set() else (),
             metrics=metrics,
-            rules=open_rules(settings, catalogue),
+            intake=intake_access(settings, None, reloads=reloading),
             ores_legacy_scores=settings.ores_legacy_scores,
             feed=feed,
             cache_seconds=settings.cache_seconds,
             wiki_links=links_of(settings),
             dead_letters=LoggedDeadLetters(settings.log_path) if settings.is_embedded else None,
+            tracing=tracing,
+            logs_requests=settings.log_level == "debug",
         )
+        api = CurrentApi(make, catalogue, configuration.book())
+        reloads.on_signal(asyncio.get_running_loop())
         # What is composed stays to the end: the collector need not walk it again and again.
         gc.freeze()
         host, port = listener.getsockname()[:2]
@@ -260,6 +255,7 @@ async def answer_from(
             refused=metrics.refused,
         )
         await feeding
+        await reloads.stop()
         ending.cancel()
 
 

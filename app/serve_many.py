@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import os
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final
@@ -12,16 +14,20 @@ import uvloop
 from msgspec.structs import replace
 from prometheus_client.registry import Collector
 
-from app.catalogue import build_catalogue, open_store
 from app.client_classes import open_clients
+from app.configuration import Configuration, read_configuration
 from app.metrics import Face, FaceCounters, Metrics
 from app.processes.board import Board, Note
 from app.processes.listeners import Listeners
 from app.processes.metrics import ProcessesMetrics
 from app.processes.supervisor import Job, Supervisor
-from app.serve import Followed, answer_from, following, stopped_by_signals, topic_reader
+from app.reload_metrics import ReloadMetrics
+from app.reloads import after_reload, before_reload
+from app.serve import Followed, answer_from, following, stopped_by_signals
 from app.settings import Settings
-from schemas.catalogue import Catalogue
+from app.topic_readers import topic_reader
+from app.tracing import require_tracing
+from schemas.errors import RevstreamError
 from tables.replica_reader import ReplicaReader
 
 # While a process is away for longer, no connection is to wait for it.
@@ -43,7 +49,7 @@ class Counts:
 
     def collectors(self) -> Iterable[Collector]:
         """Return what tells of the processes themselves."""
-        return (ProcessesMetrics(self._board),)
+        return ProcessesMetrics(self._board), ReloadMetrics(self._board.reloads)
 
 
 def serve_many(settings: Settings) -> None:
@@ -52,17 +58,19 @@ def serve_many(settings: Settings) -> None:
     1. Take the address and read the catalogue: what is wrong with these is told at once.
     2. Fork the process that follows the changelogs into files, and those that read these files and answer.
        Whichever ends is forked again. What is in memory by now is there once for all of them.
-    3. On a signal, take no more connections, let the requests that run finish, then stop following.
+    3. On SIGHUP, read models and rules anew, for those that are forked later, and have all others do so.
+    4. On another signal, take no more connections, let the requests that run finish, then stop following.
 
     Raises:
         PortInUse: Another process listens on the address.
         ModelError: A model of the settings cannot be used.
-        SettingsError: The settings about Kafka or about clients cannot be used.
+        SettingsError: The settings about Kafka, clients or traces cannot be used.
     """
     listeners = Listeners(settings.http_host, settings.http_port, settings.workers)  # 1
     topic_reader(settings)
     open_clients(settings)
-    server = _Server(settings, build_catalogue(settings, open_store(settings)), listeners)
+    require_tracing(settings)
+    server = _Server(settings, read_configuration(settings), listeners)
     gc.freeze()
     host, port = settings.http_host, listeners.port
     _log.info("listening", host=host, port=port, broker=settings.broker, processes=settings.workers)
@@ -70,18 +78,38 @@ def serve_many(settings: Settings) -> None:
         server.jobs(),
         grace_seconds=settings.shutdown_delay_seconds + settings.shutdown_timeout_seconds,
         stopping=listeners.close,
+        reloading=server.reload,
     )
-    supervisor.run()  # 2, 3
+    supervisor.run()  # 2, 3, 4
 
 
 class _Server:
     """The processes of one server, and what they have in common. The last number is the follower's."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, listeners: Listeners) -> None:
+    def __init__(self, settings: Settings, configuration: Configuration, listeners: Listeners) -> None:
         self._settings = settings
-        self._catalogue = catalogue
+        self._configuration = configuration
+        self._pid = os.getpid()
         self._listeners = listeners
         self._board = Board(settings.workers + 1)
+        self._reloads = before_reload(configuration)
+        self._board.tell_reloads(self._reloads)
+
+    def reload(self) -> None:
+        """Read models and rules anew, in the supervisor: for processes to come, and to count for all."""
+        new: Configuration | None = None
+        try:
+            new = read_configuration(self._settings)
+        except RevstreamError as error:
+            _log.warning("configuration_refused", code=error.code, reason=error.message)
+        self._configuration = new or self._configuration
+        self._reloads = after_reload(self._reloads, new)
+        self._board.tell_reloads(self._reloads)
+
+    def _tell_others(self) -> None:
+        # Whose supervisor is gone ends as well, and somebody else is its parent then.
+        if os.getppid() == self._pid:
+            os.kill(self._pid, signal.SIGHUP)
 
     def jobs(self) -> list[Job]:
         """Return what the supervisor is to run."""
@@ -149,11 +177,12 @@ class _Server:
             await answer_from(
                 reader,
                 self._settings,
-                self._catalogue,
+                self._configuration,
                 workers=lambda: self._board.note().workers,
                 metrics=Metrics(Counts(self._board, number)),
                 listener=listener,
                 stop=stop,
+                tell_others=self._tell_others,
             )
 
 

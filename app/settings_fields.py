@@ -225,6 +225,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "it, then from the changelog."
         ),
     ] = ""
+    snapshot_folder: Annotated[
+        str,
+        Meta(
+            description="Folder of snapshots: live scores are compared with those of the newest one that has "
+            "scores of the model's version, beside the model's own test. It is looked through at the start "
+            "and every ten minutes."
+        ),
+    ] = ""
     source: Annotated[
         _Text,
         Meta(
@@ -337,6 +345,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pool_processes: Annotated[
         int, Meta(description="Scoring processes; 0 is one less than the cores, at least one.", ge=0, le=1024)
     ] = 0
+    scorer_niceness: Annotated[
+        int,
+        Meta(
+            description="Added to the niceness of scoring processes, so that answers go first. At 19 they "
+            "have what nobody else on the machine wants.",
+            ge=0,
+            le=19,
+        ),
+    ] = 10
     score_cpu_limit_seconds: Annotated[
         int, Meta(description="CPU time of one revision before its scorer is killed.", ge=1, le=3600)
     ] = 15
@@ -426,6 +443,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["auto", "json", "console"],
         Meta(description="Log lines: `auto` is `console` on a terminal and `json` elsewhere."),
     ] = "auto"
+    traces: Annotated[
+        Literal["off", "otlp"],
+        Meta(
+            description="Whether to send traces of events and requests by OTLP, as OpenTelemetry's own "
+            "variables say (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER` …). Needs the extra `otel`."
+        ),
+    ] = "off"
     shutdown_delay_seconds: Annotated[
         float,
         Meta(

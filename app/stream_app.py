@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from time import monotonic
 from typing import Any, cast
 
@@ -48,11 +48,13 @@ class QuietRecovery(Recovery):
     rebalance does not wait for it; the next rebalance ends it.
 
     Attributes:
-        fill: Fills partitions, and returns how many rows they got; None where nothing does.
+        fill: Fills partitions, and returns how many rows came from a checkpoint; None where nothing does.
         rows_filled: What it returned last.
+        rows_filling: About how many changelog records it has yet to apply.
     """
 
     fill: Callable[[], Awaitable[int]] | None = None
+    rows_filling: Callable[[], Mapping[TP, int]] = staticmethod(dict)
     rows_filled = 0
     _filling: asyncio.Task[None] | None = None
 
@@ -81,6 +83,10 @@ class QuietRecovery(Recovery):
             await super().on_rebalance(assigned, set(), newly_assigned, generation_id)
         except Exception as error:
             await self.crash(error)
+
+    def rows_left(self) -> Mapping[TP, int]:
+        """Return about how many changelog records are yet to be applied."""
+        return {**self.active_remaining(), **self.rows_filling()}
 
     def stop_filling(self) -> None:
         """End what fills partitions, at once: they may be closed."""

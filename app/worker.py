@@ -5,6 +5,8 @@ import contextlib
 import socket
 import sys
 from collections.abc import Coroutine
+from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -18,20 +20,21 @@ from agents.homes import Homes
 from agents.kafka import existing_topics
 from agents.known_texts import KnownTexts
 from agents.loaded_rows import LoadKeeper
-from agents.pipeline import Pipeline, Settle, settle_by_delivery, settle_with_commit
+from agents.pipeline import Pipeline, Settle, settle_by_delivery, settle_with_commit, untraced
 from agents.retries import Retries, RetrySettings
 from agents.retry_wait import RetryWait
 from agents.scoring import RevisionScoring
 from agents.told_content import ToldContent
 from app.api.asgi import create_api
 from app.api.clients import LimitedOnDemand
+from app.api.current import CurrentApi
 from app.api.intake import IntakeAccess
 from app.api.server import bind, run_server
-from app.catalogue import build_catalogue, open_store
 from app.client_classes import open_clients
 from app.cluster.member import Member, embedded_address
-from app.cluster.metrics import ClusterMetrics
+from app.cluster.metrics import ClusterMetrics, ClusterStatus
 from app.cluster.sharing import Sharing, owned_progress, places_topic
+from app.configuration import Configuration, read_configuration
 from app.content import open_content
 from app.data_dir import locked_data_dir
 from app.dead_letters import LoggedDeadLetters
@@ -39,10 +42,11 @@ from app.direct import WorkerDirectScoring
 from app.embedded import EmbeddedEngine
 from app.feed import Feed
 from app.feed_metrics import FeedMetrics
+from app.flight_watch import FlightWatch
 from app.in_place import InPlace, inherited_listener
 from app.intake import WorkerIntake, intake_access
 from app.kafka_access import kafka_access
-from app.kafka_topics import choose_topics, declare
+from app.kafka_topics import choose_topics, declare, prepare_reload
 from app.load_metrics import LoadMetrics
 from app.loads import WorkerLoads
 from app.logging import event_logger
@@ -53,15 +57,21 @@ from app.on_demand_metrics import OnDemandMetrics, OnDemandStatus
 from app.on_demand_works import OnDemandWorks
 from app.pages.wiki_links import links_of
 from app.pool_metrics import PoolMetrics
-from app.rules import open_rules, output_streams, usual_retry
+from app.reload_metrics import ReloadMetrics
+from app.reloads import Reloads
+from app.rules import output_streams, usual_retry
 from app.scorers import Scorers
 from app.settings import Settings
 from app.source import open_settings_source
 from app.stream_app import PromptTables
 from app.stream_config import stream_app
 from app.stream_metrics import StreamMetrics
+from app.table_filling import TableFilling
 from app.table_metrics import TableMetrics
+from app.take_over import TakeOver
 from app.text_metrics import TextMetrics
+from app.tracing import TracedFlights, open_tracing
+from app.wiki_metrics import WikiMetrics
 from app.windows import Windows
 from schemas.errors import RevstreamError
 from schemas.keys import PAGE_CHANGE_TOPIC
@@ -85,6 +95,7 @@ class WorkerRows:
         self.floor = predictions.floor
         self.arrived = predictions.arrived
         self.get_many = predictions.get_many
+        self.hidden_among = predictions.hidden_among
         self._predictions = predictions
         self._was_ready = False
         self.is_recovered = False
@@ -108,6 +119,7 @@ class Worker:
     """
 
     _began_anew = False
+    _feeding: asyncio.Task[None] | None = None
 
     def __init__(self, settings: Settings, scorers: Scorers, *, takes_source: bool) -> None:
         self.settings = settings
@@ -118,6 +130,7 @@ class Worker:
         self._working: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self.metrics = Metrics()
+        self._tracing = open_tracing(settings)
         self._held = contextlib.ExitStack()
         self._listener: socket.socket | None = None
         self._api_parting, self._api_stop = asyncio.Event(), asyncio.Event()
@@ -131,14 +144,12 @@ class Worker:
         self.rows = WorkerRows(self.predictions)
         self.reader = PredictionReader(self.rows)
         self.feed = self._open_feed()
-        self._feeding: asyncio.Task[None] | None = None
         self.sharing: Sharing | None = None
         if not settings.is_embedded:
             self.sharing = Sharing(settings, self.app, self.predictions, self.reader)
-            self.metrics.registry.register(ClusterMetrics(self.sharing.status))
-        if settings.checkpoint_folder:
-            cast(PromptTables, self.app.tables).recovery.fill = self._load_checkpoint
-        self._content = open_content(settings)
+        self._fill_tables()
+        wiki_queries = WikiMetrics()
+        self._content = open_content(settings, observe=wiki_queries.observe)
         self.scoring = self._scoring(self._content)
         self.texts = KnownTexts(settings.content_cache_mb << 20)
         self.observer = StreamObserver(
@@ -153,21 +164,16 @@ class Worker:
             PoolMetrics(scorers.pool.status),
             TableMetrics(self.predictions.file_status),
             TextMetrics(self.texts.status),
+            ClusterMetrics(self._partitions if self.sharing is None else self.sharing.status),
+            wiki_queries,
             self.monitor,
         ):
             self.metrics.registry.register(collector)
-        self.rules = open_rules(settings, self.catalogue)
+        configuration = read_configuration(settings, self.catalogue)
+        self.rules = configuration.book()
         settle = settle_with_commit if settings.is_embedded else settle_by_delivery
         self.circuits = Circuits(pause_seconds=settings.wiki_pause_seconds)
-        self.on_demand = OnDemandWorks(
-            settings,
-            self.app,
-            scoring=self.scoring,
-            catalogue=self.catalogue,
-            predictions=self.predictions,
-            settle=settle,
-            is_let_alone=self.circuits.is_open,
-        )
+        self.on_demand = self._open_on_demand(settle)
         self.member = Member(self.on_demand.on_demand, self.catalogue, self.sharing)
         self.clients = open_clients(settings)
         self.metrics.registry.register(OnDemandMetrics(self._on_demand_status))
@@ -190,10 +196,12 @@ class Worker:
             settle=settle,
             retries=retries,
             rules=self.rules,
-            observer=Observers(self.observer, self.monitor),
+            observer=Observers(self.observer, self.monitor, *filter(None, (self._tracing,))),
             erases=settings.is_embedded,
             heed=self.on_demand.heed,
+            begin_trail=untraced if self._tracing is None else self._tracing.begin_event,
         )
+        self.reloads = self._open_reloads(configuration)
         self._intake = self._open_intake(settle)
         self.windows = Windows(
             self.app,
@@ -219,6 +227,20 @@ class Worker:
             content, self.scorers.pool, self.scorers.inline, max_text_bytes=self.settings.max_text_bytes
         )
 
+    def _open_on_demand(self, settle: Settle) -> OnDemandWorks:
+        watch = FlightWatch() if self._tracing is None else TracedFlights(self._tracing)
+        self.metrics.registry.register(watch)
+        return OnDemandWorks(
+            self.settings,
+            self.app,
+            scoring=self.scoring,
+            catalogue=self.catalogue,
+            predictions=self.predictions,
+            settle=settle,
+            is_let_alone=self.circuits.is_open,
+            watch=watch,
+        )
+
     def _open_intake(self, settle: Settle) -> IntakeAccess:
         settings = self.settings
 
@@ -239,7 +261,21 @@ class Worker:
             not_ready=not_ready,
             most_waiting=settings.intake_backlog_events,
         )
-        return intake_access(settings, events, self._loads)
+        return intake_access(settings, events, self._loads, self.reloads)
+
+    def _open_reloads(self, configuration: Configuration) -> Reloads:
+        self._take_over = TakeOver(
+            self.scorers,
+            self.pipeline,
+            on_demand=self.on_demand,
+            member=self.member,
+            feed=self.feed,
+            monitor=self.monitor,
+            check=self._check_topics,
+        )
+        reloads = Reloads(lambda: read_configuration(self.settings), configuration, self._take_over.apply)
+        self.metrics.registry.register(ReloadMetrics(reloads.status))
+        return reloads
 
     def _open_feed(self) -> Feed:
         feed = Feed(self.rows, self.catalogue, readers_most=self.settings.feed_readers)
@@ -283,7 +319,7 @@ class Worker:
                 raise RuntimeError("the worker is not open yet")
             return self._listener
 
-        self._loads.in_place = InPlace(lambda: build_catalogue(settings, open_store(settings)), listener)
+        self._loads.in_place = InPlace(lambda: read_configuration(settings), listener)
         return self._loads.in_place
 
     async def _start(self) -> None:
@@ -297,9 +333,9 @@ class Worker:
             told = self.sharing.address
         else:
             told = embedded_address(self.settings, self.address)
-        api = create_api(
+        make = partial(
+            create_api,
             reader=self.reader,
-            catalogue=self.catalogue,
             on_demand=LimitedOnDemand(self.member.on_demand),
             clients=self.clients,
             readiness=self._not_ready,
@@ -313,12 +349,15 @@ class Worker:
             peering=self.member.peering(told),
             feed=self.feed,
             progress=self._progress,
-            rules=self.rules,
             cache_seconds=self.settings.cache_seconds,
             wiki_links=links_of(self.settings),
             dead_letters=LoggedDeadLetters(self.settings.log_path) if self.settings.is_embedded else None,
             health=self.monitor.health,
+            tracing=self._tracing,
+            logs_requests=self.settings.log_level == "debug",
         )
+        api = CurrentApi(make, self.catalogue, self.rules)
+        self._take_over.api = api
         settings = self.settings
         await self.scorers.begin()
         serving = run_server(
@@ -335,6 +374,8 @@ class Worker:
         self._feeding = self._guard(self.feed.run(self._api_stop))
         self._working.append(self._guard(self.scorers.ready()))
         self._working.append(self._guard(self.loads.commit_promptly()))
+        if self.settings.snapshot_folder:
+            self._working.append(self._guard(self._follow_snapshots()))
         if settings.is_embedded:
             engine = EmbeddedEngine(settings, self.app, self.windows, self.predictions)
             engine.tell_address(told)
@@ -355,11 +396,23 @@ class Worker:
             await asyncio.sleep(_WHOLE_POLL_SECONDS)
         await serving
 
-    async def _load_checkpoint(self) -> int:
-        # Parquet's library takes 0.3 s and 55 MB, and few workers have use for it.
-        from app.checkpoints import load_checkpoint  # noqa: PLC0415
+    def _fill_tables(self) -> None:
+        """Have the tables filled in bulk before the rest is recovered."""
+        filling = TableFilling(self.settings, self.predictions)
 
-        return await load_checkpoint(self.settings, self.predictions.stores, self.predictions.recovering)
+        async def fill() -> int:
+            return await filling.fill(self.predictions.recovering, self.app.consumer)
+
+        recovery = cast(PromptTables, self.app.tables).recovery
+        recovery.fill, recovery.rows_filling = fill, lambda: filling.rows_left
+
+    async def _follow_snapshots(self) -> None:
+        # Parquet's library takes 0.3 s and 55 MB, and few workers have use for it.
+        from app.score_references import ScoreReferences  # noqa: PLC0415
+
+        references = ScoreReferences(Path(self.settings.snapshot_folder), lambda: self.monitor.catalogue)
+        self.monitor.reference = references.find
+        await references.keep_looking()
 
     async def _prepare_topics(self) -> None:
         """Choose the topics to read, and see that all that are needed are there."""
@@ -386,6 +439,10 @@ class Worker:
             outputs=outputs,
         )
         _log.info("reading", topics=read.sources)
+
+    async def _check_topics(self, new: Configuration) -> None:
+        if not self.settings.is_embedded:
+            await prepare_reload(self.settings, self._access, self.reloads.current, new)
 
     def _guard(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Return a task of which any failure stops the worker."""
@@ -415,7 +472,11 @@ class Worker:
         has_read = await self.windows.close(drain_seconds=self.settings.shutdown_timeout_seconds)  # 3
         if has_read and not self.app.crashed:  # 4
             try:
-                await self.app.consumer.commit()
+                async with asyncio.timeout(self.settings.shutdown_timeout_seconds):
+                    await self.app.consumer.commit()
+            except TimeoutError:
+                # What it would have told is told anew: the events come again to who reads them next.
+                _log.warning("offsets_uncommitted", broker=self.settings.broker)
             except RevstreamError as error:
                 self.app.failure = self.app.failure or error
         if not self.app.crashed:  # 5
@@ -431,12 +492,16 @@ class Worker:
         if self._feeding is not None:
             await self._feeding
         await asyncio.gather(*self._working, return_exceptions=True)
+        await self.reloads.stop()
+        await self._take_over.close()
         await self.on_demand.close()
         await self.scorers.stop(drain_seconds=self.settings.shutdown_timeout_seconds)
         await self._content.close()
         await self.member.close()
         if self.sharing is not None:
             await self.sharing.close()
+        if self._tracing is not None:
+            await self._tracing.close()
         self._held.close()
 
     def _not_ready(self) -> list[str]:
@@ -452,6 +517,12 @@ class Worker:
     def _on_demand_status(self) -> OnDemandStatus:
         status = self.on_demand.status()
         return replace(status, refused={**status.refused, **self.clients.refused})
+
+    def _partitions(self) -> ClusterStatus:
+        recovering = self.predictions.recovering
+        left = sum(one.rows_left or 0 for one in self._progress())
+        owned = len(self.predictions.held - recovering)
+        return ClusterStatus({"owned": owned, "recovering": len(recovering)}, {"owner": left})
 
     def _progress(self) -> list[Progress]:
         if self.sharing is not None:

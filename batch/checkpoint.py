@@ -1,31 +1,32 @@
 """Checkpoints below one folder: files of rows, and a manifest that says what they stand for.
 
-A checkpoint is a folder ``checkpoint=2026-11-22T05-00-00Z`` with one Parquet file for each partition of each
-table, and ``manifest.json``. It is made under a name that begins with a dot, and renamed when all of it is on
-the disk: whatever has the name of a checkpoint is whole.
+A checkpoint is a folder ``checkpoint=2026-11-22T05-00-00Z`` with two files for each partition of each table,
+and ``manifest.json``. One is Parquet, for whoever analyses rows and for replicas; the other is what RocksDB
+takes in as it is, rows and all that finds them, so that a lost table is back in the time that a copy takes.
+The folder is made under a name that begins with a dot, and renamed when all of it is on the disk: whatever
+has the name of a checkpoint is whole.
 """
 
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
-import rocksdict
 from msgspec import Struct
 
-from batch.checkpoint_rows import read_rows
-from schemas.errors import CheckpointUnusable, StoreError
-from tables.partition_files import index_files, named, partition_options
-from tables.row_index import index_keys
+from schemas.errors import CheckpointUnusable
+from tables.partition_files import named
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""Goes up with the version of the index of rows as well: table files hold it."""
 _PREFIX: Final = "checkpoint="
 _UNDONE_PREFIX: Final = ".undone-"
 _MANIFEST: Final = "manifest.json"
+_BLOCK_BYTES: Final = 1 << 20
 
 
 class CheckpointPart(Struct, frozen=True):
@@ -38,6 +39,8 @@ class CheckpointPart(Struct, frozen=True):
         rows: How many.
         file: Name of the Parquet file.
         sha256: Of the file, 64 hexadecimal digits.
+        table_file: Name of the file that RocksDB takes in whole; there is none where there are no rows.
+        table_sha256: Of that file.
     """
 
     table: str
@@ -46,6 +49,8 @@ class CheckpointPart(Struct, frozen=True):
     rows: int
     file: str
     sha256: str
+    table_file: str
+    table_sha256: str
 
 
 class Manifest(Struct, frozen=True):
@@ -196,50 +201,38 @@ def require_undamaged(path: Path, part: CheckpointPart) -> None:
     try:
         found = file_sha256(source)
     except OSError as error:
-        raise CheckpointUnusable(
-            f"The file {source} of a checkpoint cannot be read ({error.strerror}). Write a new checkpoint.",
-            path=str(source),
-        ) from error
-    if found != part.sha256:
-        raise CheckpointUnusable(
-            f"The file {source} of a checkpoint has sha256 {found}, and its manifest says {part.sha256}: it "
-            "was changed or damaged. Write a new checkpoint.",
-            path=str(source),
-        )
+        raise _unreadable(source, error) from error
+    _require_sha256(source, found, part.sha256)
 
 
-def write_sst(path: Path, part: CheckpointPart, target: Path) -> None:
-    """Write the rows of a part as a file that RocksDB takes in whole. Blocks; meant for a process of its own.
+def copy_table_file(path: Path, part: CheckpointPart, target: Path) -> None:
+    """Copy the table file of a part, and make sure that it is what its manifest says. Blocks for the disk.
 
     Args:
         path: Of the checkpoint.
         part: Not empty.
-        target: The file to write; those of its index come beside it.
+        target: The file to write.
 
     Raises:
-        CheckpointUnusable: The file is absent, damaged, or not what the manifest says.
+        CheckpointUnusable: The file is absent or damaged.
         StoreError: The target cannot be written.
     """
-    require_undamaged(path, part)
-    source = path / part.file
-    for stale in index_files(target):
-        stale.unlink()
+    source = path / part.table_file
+    digest = hashlib.sha256()
     try:
-        _write_sorted(target, read_rows(source))
-        for number, keys in enumerate(index_keys(part.table, read_rows(source))):
-            _write_sorted(target.with_name(f"{target.name}.index-{number:04d}"), ((key, b"") for key in keys))
-    except Exception as error:  # rocksdict raises bare Exceptions
-        for file in (target, *index_files(target)):
-            file.unlink(missing_ok=True)
-        raise named(error, target) if not isinstance(error, StoreError) else error from error
-
-
-def _write_sorted(target: Path, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-    writer = rocksdict.SstFileWriter(partition_options())
-    writer.open(str(target))
-    for key, value in pairs:
-        writer[key] = value
-    writer.finish()
+        file = source.open("rb")
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    try:
+        with file, target.open("wb") as copy:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+                copy.write(block)
+            copy.flush()
+            os.fsync(copy.fileno())
+    except OSError as error:
+        raise named(error, target) from error
+    _require_sha256(source, digest.hexdigest(), part.table_sha256)
 
 
 def _sync(path: Path) -> None:
@@ -248,3 +241,19 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _unreadable(source: Path, error: OSError) -> CheckpointUnusable:
+    return CheckpointUnusable(
+        f"The file {source} of a checkpoint cannot be read ({error.strerror}). Write a new checkpoint.",
+        path=str(source),
+    )
+
+
+def _require_sha256(source: Path, found: str, told: str) -> None:
+    if found != told:
+        raise CheckpointUnusable(
+            f"The file {source} of a checkpoint has sha256 {found}, and its manifest says {told}: it was "
+            "changed or damaged. Write a new checkpoint.",
+            path=str(source),
+        )

@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO, Final, Literal, cast
 import zstandard
 
 from batch.locations import held_here, open_location
-from batch.seven_zip import MAGIC, open_seven_zip
+from batch.seven_zip import MAGIC, open_bz2, open_seven_zip
 from schemas.errors import SourceError
 
 Source = Path | str | BinaryIO
@@ -30,10 +30,11 @@ _MAGICS: Final[tuple[tuple[bytes, Packing], ...]] = (
     (MAGIC, "7z"),
 )
 _MAGIC_BYTES = 6
+_SMALL_BYTES = 4096
 
 
 @contextmanager
-def open_unpacked(source: Source) -> Iterator[BinaryIO]:
+def open_unpacked(source: Source, *, is_long: bool = False) -> Iterator[BinaryIO]:
     """Open a file or a stream for reading, unpacked.
 
     The first bytes tell the packing (bz2 with any number of streams, gzip, xz, lzma, zstd, 7z), never the
@@ -42,6 +43,7 @@ def open_unpacked(source: Source) -> Iterator[BinaryIO]:
     Args:
         source: A path, an address (`batch.locations`), or a binary stream, which is left open at the end.
             A 7z archive that is no file on this machine is copied to a temporary file first.
+        is_long: Whether much of it will be read, so that a program may be started for it.
 
     Yields:
         The plain bytes, by ``read`` or by line. Both may raise what `unpacking_errors` lists.
@@ -72,6 +74,12 @@ def open_unpacked(source: Source) -> Iterator[BinaryIO]:
         if packing == "7z":
             yield stack.enter_context(open_seven_zip(archive))
             return
+        # A file that is smaller is unpacked sooner than a program is started.
+        if packing == "bz2" and is_long and len(packed.peek(1)) >= _SMALL_BYTES:
+            by_program = stack.enter_context(open_bz2(packed))
+            if by_program is not None:
+                yield by_program
+                return
         unpacked = _unpack(packed, packing)
         if unpacked is not packed:
             stack.enter_context(unpacked)

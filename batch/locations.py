@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-import stamina
 from msgspec import Struct
 
 from schemas.errors import SourceError
@@ -144,6 +143,8 @@ class _Reading(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        import stamina  # noqa: PLC0415 - a twentieth of a second, which nothing but remote files needs
+
         try:
             # What is read is kept by its place, so a failed read may be tried again.
             for attempt in stamina.retry_context(on=Exception, attempts=_ATTEMPTS, timeout=_PATIENCE_SECONDS):

@@ -1,6 +1,6 @@
 """Snapshots as they are read: ``FOLDER/snapshot=NAME``, a manifest, and files by wiki and model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +46,22 @@ class Snapshot(Struct, frozen=True):
             and is_errors in {None, one.is_errors}
         ]
 
-    def batches(self, file: SnapshotFile, *, rows: int = _BATCH_ROWS) -> Iterator[Any]:
+    def batches(
+        self, file: SnapshotFile, *, rows: int = _BATCH_ROWS, columns: Sequence[str] | None = None
+    ) -> Iterator[Any]:
         """Yield one file as Arrow record batches, sorted by page and revision; one is in memory at a time.
 
         Args:
             file: Of this snapshot.
             rows: Of a batch at most.
+            columns: Those to read; all if None.
 
         Raises:
             SnapshotUnusable: The file cannot be read.
         """
         with _open(self.path / file.path) as opened:
             try:
-                yield from opened.iter_batches(rows, use_threads=False)
+                yield from opened.iter_batches(rows, columns=columns, use_threads=False)
             except (OSError, pa.ArrowException) as error:
                 raise _unreadable(self.path / file.path, error) from error
 

@@ -20,6 +20,7 @@ from typing import Final
 import duckdb
 import msgspec
 
+from batch.arrow_start import start_without_pandas
 from batch.snapshot_files import sync, told_when_full
 from batch.snapshot_manifest import (
     FORMAT_VERSION,
@@ -137,6 +138,7 @@ class SnapshotDraft:
             SnapshotUnusable: A chunk file cannot be read, or the name was taken meanwhile.
             StoreFull: The disk is full. All chunks are kept.
         """
+        start_without_pandas()
         result, scratch = self.path / "result", self.path / "scratch"
         for folder in (result, scratch):
             shutil.rmtree(folder, ignore_errors=True)

@@ -62,6 +62,8 @@ class ScoringBatch:
         self._extraction = extraction
         self._with_features = with_features
         self._waiting: dict[Batched, list[tuple[Floats, Promise]]] = {}
+        # To look at a scorer by its protocol takes as long as most features of a small edit.
+        self._batched: dict[Scorer, Batched | None] = {}
 
     def add(self, scorers: Sequence[Scorer], revision: Revision) -> list[Promise]:
         """Compute the features of a revision, and score it where a model cannot do so later.
@@ -81,13 +83,16 @@ class ScoringBatch:
         self._waiting.clear()
 
     def _begin(self, scorer: Scorer, revision: Revision, cache: FeatureCache) -> Promise:
-        if not isinstance(scorer, Batched):
+        if scorer not in self._batched:
+            self._batched[scorer] = scorer if isinstance(scorer, Batched) else None
+        batched = self._batched[scorer]
+        if batched is None:
             told = scored_by(scorer, revision, cache, with_features=self._with_features)
             return Promise(told.outcome, told.features)
         try:
-            row, features = scorer.row(revision, cache)
+            row, features = batched.row(revision, cache)
         except Exception as error:
             return Promise(failure_of(scorer, revision, error))
         promise = Promise(None, features if self._with_features else None)
-        self._waiting.setdefault(scorer, []).append((row, promise))
+        self._waiting.setdefault(batched, []).append((row, promise))
         return promise

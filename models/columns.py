@@ -55,6 +55,18 @@ def fill(columns: Sequence[Column], features: Floats) -> Floats:
     return filled
 
 
+def named(columns: Sequence[Column], names: Sequence[str]) -> tuple[str, ...]:
+    """Return what each column is, in the printed names of the features' columns."""
+    forms = {
+        "feature": "{0}",
+        "unless": "{0} unless {1}",
+        "difference": "{0} - {1}",
+        "share": "{0} / ({0} + {1} + 1)",
+        "rate": "{0} / ({1} + 1)",
+    }
+    return tuple(forms[column.kind].format(names[column.of], names[column.by]) for column in columns)
+
+
 def check_columns(columns: Sequence[Column], features: int) -> None:
     """Refuse columns that point outside the features.
 

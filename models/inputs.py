@@ -40,6 +40,17 @@ class Gaps(IntFlag):
     ALL = 3
 
 
+# By whether groups and registration are not known. A member of an enumeration is found by a function in
+# Python each time that it is named, and this is asked several times for each revision.
+_GAPS: Mapping[tuple[bool, bool], Gaps] = {
+    (False, False): Gaps.NONE,
+    (True, False): Gaps.GROUPS,
+    (False, True): Gaps.REGISTRATION,
+    (True, True): Gaps.ALL,
+}
+_NO_GAPS = Gaps.NONE
+
+
 def reads_account(roots: frozenset[str]) -> bool:
     """Tell whether any of these datasources is known only of an account: groups, registration."""
     return bool(read_of_account(roots))
@@ -90,15 +101,8 @@ def account_gaps(revision: Revision) -> Gaps:
     """Return what is not known of the editor's account; nothing for those who have none."""
     user = revision.user
     if user is None or not has_account(user):
-        return Gaps.NONE
-    if not user.is_known:
-        return Gaps.ALL
-    gaps = Gaps.NONE
-    if user.lacks_groups:
-        gaps |= Gaps.GROUPS
-    if user.lacks_registration:
-        gaps |= Gaps.REGISTRATION
-    return gaps
+        return _NO_GAPS
+    return _GAPS[not user.is_known or user.lacks_groups, not user.is_known or user.lacks_registration]
 
 
 def has_account(user: RevisionUser) -> bool:

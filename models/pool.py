@@ -29,6 +29,7 @@ from models.pool_process import ScoringProcess
 from models.pool_queue import PoolQueue
 from models.pool_status import KillReason, PoolLimits, PoolObserver, PoolStatus
 from models.priority import Priority
+from models.trail import Trail
 from schemas.catalogue import ModelInfo
 from schemas.errors import EngineError
 from schemas.prediction import ScoredModel
@@ -124,9 +125,11 @@ class ScoringPool:
         artefacts: Sequence[ModelInfo],
         *,
         with_features: bool = False,
+        with_attribution: bool = False,
         priority: Priority = Priority.STREAM,
         spent: Callable[[float], None] | None = None,
         prepared: PoolCall | None = None,
+        trail: Trail | None = None,
     ) -> list[ScoredModel]:
         """Score a revision with each of the models.
 
@@ -136,9 +139,11 @@ class ScoringPool:
             revision: What to score.
             artefacts: The models, which the work knows by their ``artefact`` names.
             with_features: Whether answers carry their features.
+            with_attribution: Whether they carry features and what moved the scores.
             priority: Its class, of those that wait.
             spent: Hears how long it was scored, in seconds and without the wait, before it is answered.
             prepared: From `prepare`, of the same revision and models.
+            trail: Takes note of the wait, the features and the predictions.
 
         Returns:
             One answer per model, in their order; a ScoreFailure where there is no score.
@@ -153,7 +158,12 @@ class ScoringPool:
         if not artefacts:
             return []
         call = PoolCall(
-            revision, artefacts, with_features=with_features, priority=priority, prepared=prepared
+            revision,
+            artefacts,
+            with_features=with_features,
+            with_attribution=with_attribution,
+            priority=priority,
+            prepared=prepared,
         )
         if prepared is None or not self._follow(prepared, call):
             self._queue.append(call)
@@ -165,6 +175,8 @@ class ScoringPool:
             raise
         if spent is not None:
             spent(call.seconds_scored)
+        if trail is not None:
+            call.tell(trail)
         return answers
 
     def prepare(self, revision: Revision, artefacts: Sequence[ModelInfo]) -> PoolCall | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from models.pool_messages import Done, Failed, Job, framed
 from models.priority import Priority
+from models.trail import Trail
 from schemas import errors
 from schemas.catalogue import ModelInfo
 from schemas.errors import (
@@ -36,12 +37,14 @@ class PoolCall:
         prepared: The preparation that came before; None without any.
         is_preparation: Whether nobody needs the answers, only what a process makes of the text for them.
         seconds_queued: How long it waited.
+        times_overtaken: How often a later one of its class went first.
         seconds_scored: How long the try that ended last took, with its preparation; 0 before.
 
     Args:
         revision: What to score.
         models: With which.
         with_features: Whether answers carry their features.
+        with_attribution: Whether they carry what moved the scores as well.
         priority: As above.
         prepared: As above.
         is_preparation: As above.
@@ -49,7 +52,11 @@ class PoolCall:
 
     __slots__ = (
         "_begun",
+        "_ended",
+        "_features_seconds",
+        "_first_begun",
         "_models",
+        "_predict_seconds",
         "_since",
         "cpu_seconds",
         "deaths",
@@ -61,6 +68,7 @@ class PoolCall:
         "priority",
         "seconds_queued",
         "seconds_scored",
+        "times_overtaken",
     )
 
     def __init__(
@@ -69,24 +77,27 @@ class PoolCall:
         models: Sequence[ModelInfo],
         *,
         with_features: bool,
+        with_attribution: bool = False,
         priority: Priority = Priority.STREAM,
         prepared: "PoolCall | None" = None,
         is_preparation: bool = False,
     ) -> None:
         artefacts = tuple(model.artefact for model in models)
-        self.job = Job(revision, artefacts, with_features, is_preparation)
+        self.job = Job(revision, artefacts, with_features, is_preparation, with_attribution)
         self.future: asyncio.Future[list[ScoredModel]] = asyncio.get_running_loop().create_future()
         self.seconds_queued = 0.0
         self.seconds_scored = 0.0
         self.cpu_seconds = 0.0
         self.deaths = 0
+        self.times_overtaken = 0
         self.is_alone = False
         self.prepared = prepared
         self.is_preparation = is_preparation
         self.priority = priority
         self._models = models
-        self._since: float | None = time.monotonic()
-        self._begun = self._since
+        self._since = self._begun = self._ended = time.monotonic()
+        self._first_begun: float | None = None
+        self._features_seconds = self._predict_seconds = 0.0
 
     @property
     def page(self) -> tuple[str, int]:
@@ -111,9 +122,9 @@ class PoolCall:
     def begin(self) -> None:
         """Hear that scoring begins; only the first time ends the wait that is told."""
         self._begun = time.monotonic()
-        if self._since is not None:
-            self.seconds_queued = time.monotonic() - self._since
-            self._since = None
+        if self._first_begun is None:
+            self._first_begun = self._begun
+            self.seconds_queued = self._begun - self._since
 
     def answer(self, answer: Done | Failed) -> None:
         """Pass on what a process answered; only the first answer counts.
@@ -128,6 +139,7 @@ class PoolCall:
         if self.prepared is not None:
             self.cpu_seconds += self.prepared.cpu_seconds
         if isinstance(answer, Done):
+            self._features_seconds, self._predict_seconds = answer.features_seconds, answer.predict_seconds
             self.future.set_result(answer.scored)
             return
         error = typed_error(answer) if answer.kind else FeatureError(answer.message)
@@ -175,8 +187,25 @@ class PoolCall:
             error.__cause__ = cause
             self.future.set_exception(error)
 
+    def tell(self, trail: Trail) -> None:
+        """Note the phases that an answered call went through.
+
+        A process tells how long its part took, not when: it ended as the answer came.
+        """
+        phases = trail.phases
+        prepared = self.prepared
+        if prepared is not None and prepared.seconds_scored:
+            phases.append(("features", prepared._begun, prepared._ended))
+        if self._first_begun is None:
+            return
+        phases.append(("wait", self._since, self._first_begun))
+        featured = self._ended - self._predict_seconds
+        phases.append(("features", featured - self._features_seconds, featured))
+        phases.append(("predict", featured, self._ended))
+
     def _end(self) -> None:
-        self.seconds_scored = time.monotonic() - self._begun
+        self._ended = time.monotonic()
+        self.seconds_scored = self._ended - self._begun
         if self.prepared is not None:
             self.seconds_scored += self.prepared.seconds_scored
 

@@ -22,7 +22,11 @@ HEADER_BYTES = 4
 
 
 class Work(Protocol):
-    """Scores one revision with models that are loaded."""
+    """Scores one revision with models that are loaded.
+
+    One that knows tells by ``features_seconds`` how much of its last call, by the clock, went into what the
+    models share.
+    """
 
     def __call__(
         self, revision: Revision, artefacts: tuple[str, ...], with_features: bool, /
@@ -64,12 +68,21 @@ class Died(Struct, frozen=True, tag=True):
 
 
 class Job(Struct, frozen=True, tag=True):
-    """One revision to score with the named artefacts; or only to read for them, which gives no scores."""
+    """One revision to score with the named artefacts; or only to read for them, which gives no scores.
+
+    Attributes:
+        revision: Which.
+        artefacts: With which.
+        with_features: Whether answers carry their features.
+        is_preparation: Whether it is only read.
+        with_attribution: Whether answers carry features and what moved the scores.
+    """
 
     revision: Revision
     artefacts: tuple[str, ...]
     with_features: bool
     is_preparation: bool = False
+    with_attribution: bool = False
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -87,12 +100,16 @@ class Done(Struct, frozen=True, tag=True):
         cpu_seconds: What they took.
         memory_bytes: Held after them.
         fallbacks: How often the engine took revscoring's own way, by what it had a quick one for.
+        features_seconds: How long what the models share took, by the clock.
+        predict_seconds: How long the models took then.
     """
 
     scored: list[ScoredModel]
     cpu_seconds: float
     memory_bytes: int
     fallbacks: dict[str, int] = {}
+    features_seconds: float = 0.0
+    predict_seconds: float = 0.0
 
 
 class Told(Struct, frozen=True, tag=True):

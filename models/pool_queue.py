@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Hashable, Iterable
+from itertools import islice
 from typing import Generic, TypeVar
 
 from models.pool_call import PoolCall
@@ -10,6 +11,8 @@ from models.priority import Priority
 _BATCH_CALLS = 16
 _BATCH_CHARACTERS = 32_768
 _PAGES_KEPT = 16_384
+_LOOK_AHEAD = 16
+_OVERTAKEN_MOST = 16
 
 Process = TypeVar("Process", bound=Hashable)
 
@@ -19,7 +22,9 @@ class PoolQueue(Generic[Process]):
 
     * No call is handed out while one of a class before its own waits.
     * A page goes to the process that had it last, which may still hold what it made of its text, when that
-      one is idle. Nothing ever waits for a certain process.
+      one is idle. While it is busy, others of the next calls go first: to read a page anew takes several
+      times as long as its next edit. A call is overtaken so often at most, and never by none: no process
+      stays idle while anything waits.
     * While many wait, a process gets several small ones at once: half of its share, so that all processes
       come to the end together.
 
@@ -74,22 +79,38 @@ class PoolQueue(Generic[Process]):
             The process and its calls, in their order; all of one class.
         """
         waiting = next(calls for calls in self._classes.values() if calls)
-        first = waiting.popleft()
-        last = self._processes_by_page.get(first.page)
-        process = idle[-1] if last is None or last not in idle else last
+        place, process = self._choose(waiting, idle)
         idle.remove(process)
+        first = waiting[place]
+        del waiting[place]
         calls = [first]
         share = (len(waiting) + 1) // (2 * self._processes)
         room = 0 if first.is_alone else _BATCH_CHARACTERS - first.characters
-        while len(calls) < min(share, _BATCH_CALLS):
-            following = waiting[0]
+        while len(calls) < min(share, _BATCH_CALLS) and place < len(waiting):
+            following = waiting[place]
             room -= following.characters
-            if following.is_alone or room < 0 or self._processes_by_page.get(following.page) in idle:
+            if following.is_alone or room < 0 or self._home(following) not in (None, process):
                 break
-            calls.append(waiting.popleft())
+            calls.append(following)
+            del waiting[place]
         for call in calls:
             self._remember(call, process)
         return process, calls
+
+    def _choose(self, waiting: deque[PoolCall], idle: list[Process]) -> tuple[int, Process]:
+        """Return the place of the call that goes first, and to which process."""
+        for place, call in enumerate(islice(waiting, _LOOK_AHEAD)):
+            home = self._home(call)
+            if home is None or home in idle:
+                for overtaken in islice(waiting, place):
+                    overtaken.times_overtaken += 1
+                return place, idle[-1] if home is None else home
+            if call.is_alone or call.times_overtaken >= _OVERTAKEN_MOST:
+                return place, idle[-1]
+        return 0, idle[-1]
+
+    def _home(self, call: PoolCall) -> Process | None:
+        return self._processes_by_page.get(call.page)
 
     def forget(self, process: Process) -> None:
         """Forget which pages a process had: it has ended."""

@@ -21,6 +21,7 @@ import sys
 import traceback
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import NoReturn, Protocol, runtime_checkable
 
 from msgspec.msgpack import Decoder
@@ -29,6 +30,7 @@ from models.engine.fallbacks import FALLBACKS
 from models.pool_messages import HEADER_BYTES, Answer, Died, Done, Failed, Job, Ready, Work, framed
 from models.process_memory import OwnMemory
 from schemas.errors import FeatureError, RevstreamError
+from schemas.prediction import ScoredModel
 from schemas.revision import Revision
 
 _PR_SET_PDEATHSIG = 1
@@ -50,6 +52,15 @@ class Prepares(Protocol):
 
     def prepare(self, revision: Revision, artefacts: tuple[str, ...], /) -> None:
         """Read a revision whose parent is not there yet, as far as scoring it will use that."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A Work that can tell what moved its scores."""
+
+    def explain(self, revision: Revision, artefacts: tuple[str, ...], /) -> list[ScoredModel]:
+        """Return one answer per artefact, in their order, with features and what moved the score."""
         ...
 
 
@@ -213,9 +224,16 @@ def _score(
             if isinstance(work, Prepares):
                 work.prepare(job.revision, job.artefacts)
             return framed(Done([], cpu_seconds() - began, memory.read(), FALLBACKS.take()))
-        scored = work(job.revision, job.artefacts, job.with_features)
+        started = monotonic()
+        if job.with_attribution and isinstance(work, Explains):
+            scored = work.explain(job.revision, job.artefacts)
+        else:
+            scored = work(job.revision, job.artefacts, job.with_features)
         if len(scored) == len(job.artefacts):
-            return framed(Done(scored, cpu_seconds() - began, memory.read(), FALLBACKS.take()))
+            seconds = monotonic() - started
+            shared: float = getattr(work, "features_seconds", 0.0)
+            took = cpu_seconds() - began
+            return framed(Done(scored, took, memory.read(), FALLBACKS.take(), shared, seconds - shared))
         error = FeatureError(miscount(f"scoring {subject}", len(scored), len(job.artefacts)))
         return framed(failed(error, "", cpu_seconds() - began, memory.read()))
     except Exception as error:

@@ -10,11 +10,15 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.artefact import Artefact
-from models.columns import Column, check_columns, fill
+from models.attribution import attribution_of
+from models.columns import Column, check_columns, fill, named
 from models.estimators import Answers, Scaler, load_estimator, load_scaler, of_part
+from models.estimators.contributions import contributions
+from models.estimators.scaling import CenterScale
 from models.features.feature_set import FeatureSet, features_of
 from models.scoring import FeatureCache, require_content_model
 from models.trial import trial_revision
+from schemas.attribution import Attribution, AttributionReference
 from schemas.catalogue import ModelInfo
 from schemas.errors import (
     ContentError,
@@ -72,7 +76,7 @@ class RevscoringScorer:
         self._content_models = manifest.content_models
         self._features = features_of(artefact)
         arrays = artefact.arrays()
-        spec = _estimator_spec(manifest.estimator)
+        self._spec = spec = _estimator_spec(manifest.estimator)
         width = self._features.columns
         self._columns = spec.columns if isinstance(spec.columns, tuple) else ()
         check_columns(self._columns, width)
@@ -133,6 +137,22 @@ class RevscoringScorer:
         """
         return self._features.by_name(self._features.compute(revision, cache))
 
+    def attribution(self, artefact: Artefact, revision: Revision, cache: FeatureCache) -> Attribution | None:
+        """Return what moved the score of a revision, see ``models.attribution.Attributes``."""
+        values = self._features.compute(revision, cache)
+        row = self._features.row(values)
+        arrays = of_part(artefact.arrays(), "estimator")
+        found = contributions(self._spec.kind, self._spec.parameters, arrays, self._input(row)[0])
+        if found is not None and found.reference is AttributionReference.ZERO and self._is_centred:
+            found = msgspec.structs.replace(found, reference=AttributionReference.MEAN)
+        names, places = [spec.name for spec in self._features.specs], self._features.places
+        if self._columns:
+            columns = named(self._columns, [names[place] for place in places])
+            filled = fill(self._columns, row)[0].tolist()
+            return attribution_of(found, self.info.labels, columns, filled, np.arange(len(columns)))
+        shown = [f"{len(value)} numbers" if isinstance(value, list) else value for value in values]
+        return attribution_of(found, self.info.labels, names, shown, places)
+
     def predict(self, rows: Floats) -> Floats:
         """Return probabilities for rows of feature values, without any text.
 
@@ -151,6 +171,10 @@ class RevscoringScorer:
     def _input(self, rows: Floats) -> Floats:
         filled = fill(self._columns, rows) if self._columns else rows
         return filled if self._scaler is None else self._scaler.transform(filled)
+
+    @property
+    def _is_centred(self) -> bool:
+        return isinstance(self._scaler, CenterScale) and self._scaler.has_centre
 
     def _try_out(self) -> None:
         trial = trial_revision(self._content_models[0])

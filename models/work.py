@@ -3,16 +3,18 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 from models import resources
+from models.attribution import explained_by
 from models.batched import Promise, ScoringBatch
 from models.dictionary_origins import other_dictionaries
 from models.engine.extractor import Extractor
 from models.features.definitions import Definition
 from models.manifest import Manifest
 from models.pool_messages import Work
-from models.scoring import Scorer, cache_of, features_missing, score_revision
+from models.scoring import Scorer, cache_of, features_missing, score_revision, scored_by
 from models.store import ModelStore
 from models.trial import trial_revision
 from schemas.errors import ModelCorrupt
@@ -46,6 +48,9 @@ class ArtefactWork:
         store: Holds the artefacts.
         artefacts: As for ``load_work``.
         hashes: As for ``load_work``.
+
+    Attributes:
+        features_seconds: See ``models.pool_messages.Work``.
     """
 
     def __init__(self, store: ModelStore, artefacts: Sequence[str], hashes: Mapping[str, str]) -> None:
@@ -53,6 +58,7 @@ class ArtefactWork:
         self._hashes = hashes
         self._scorers: dict[str, Scorer] = {}
         self._extractor = Extractor()
+        self.features_seconds = 0.0
         self._left_to_child = [each for each in artefacts if _starts_threads(store.manifest(each))]
         self._load([each for each in artefacts if each not in self._left_to_child])
 
@@ -63,7 +69,22 @@ class ArtefactWork:
         if self._left_to_child:
             self.load_in_child()
         chosen = [self._scorers[name] for name in wanted]
-        return score_revision(chosen, revision, self._extractor, with_features=with_features)
+        began = monotonic()
+        cache = cache_of(chosen, revision, self._extractor, with_features=with_features)
+        self.features_seconds = monotonic() - began
+        return [scored_by(scorer, revision, cache, with_features=with_features) for scorer in chosen]
+
+    def explain(self, revision: Revision, wanted: tuple[str, ...], /) -> list[ScoredModel]:
+        """Score one revision and tell what moved the scores, see ``models.pool_worker.Explains``."""
+        if self._left_to_child:
+            self.load_in_child()
+        chosen = {name: self._scorers[name] for name in wanted}
+        began = monotonic()
+        cache = cache_of(list(chosen.values()), revision, self._extractor, with_features=True)
+        self.features_seconds = monotonic() - began
+        return [
+            explained_by(scorer, self._store.open(name), revision, cache) for name, scorer in chosen.items()
+        ]
 
     def prepare(self, revision: Revision, wanted: tuple[str, ...], /) -> None:
         """Compute what models share of a text, see ``models.pool_worker.Prepares``."""

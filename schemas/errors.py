@@ -40,6 +40,7 @@ The tree, with the code that API, events and tables carry::
     │   └── BrokerUnavailable      broker_unavailable       (retryable)
     ├── SourceError                source_invalid
     ├── BackfillRefused            backfill_refused
+    ├── ReloadRefused              reload_refused
     ├── OutputInvalid              output_invalid
     └── RequestError
         ├── RequestInvalid         request_invalid
@@ -304,6 +305,12 @@ class BackfillRefused(RevstreamError):
     """A backfill is not begun or gone on with: its plan does not fit."""
 
     code = "backfill_refused"
+
+
+class ReloadRefused(RevstreamError):
+    """What rules and models say by now cannot be put in force; what was in force before still is."""
+
+    code = "reload_refused"
 
 
 class OutputInvalid(RevstreamError):

@@ -1,11 +1,13 @@
 """Scores, their provenance, and the rows that the tables keep."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+
+from schemas.attribution import Attribution
 
 FeatureValue = bool | int | float | str
 Injected = Mapping[str, Any]
@@ -68,11 +70,19 @@ class ModelId(Struct, frozen=True, order=True):
 
 
 class ScoredModel(Struct, frozen=True):
-    """What scoring gives back for one model: a score or a failure, and the features where asked."""
+    """What scoring gives back for one model: a score or a failure, and what was asked for beside.
+
+    Attributes:
+        model: Which.
+        outcome: A score or a failure.
+        features: Values by printed name, where they were asked for.
+        attribution: What moved the score, where that was asked for and the model can tell.
+    """
 
     model: ModelId
     outcome: Outcome
     features: dict[str, FeatureValue] | None = None
+    attribution: Attribution | None = None
 
 
 class Provenance(Struct, frozen=True):
@@ -105,6 +115,14 @@ class StoredScore(Struct, frozen=True):
     model: ModelId
     outcome: Outcome
     provenance: Provenance
+
+
+def stored_scores(
+    answers: Iterable[tuple[ModelId, Outcome]], provenance: Provenance
+) -> tuple[StoredScore, ...]:
+    """Return what a row keeps of the answers that were given at once, in a row's order."""
+    ordered = sorted(answers, key=lambda answer: (answer[0].model_name, answer[0].model_version))
+    return tuple(StoredScore(model, outcome, provenance) for model, outcome in ordered)
 
 
 class Withdrawal(Struct, frozen=True):

@@ -12,16 +12,17 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import rocksdict
 import structlog
 
 from schemas.errors import BrokerUnavailable, EngineError, StoreError, StoreLocked
 from tables.changelog import TopicReader, TopicRecord
-from tables.partition_files import OFFSET_KEY, ingest_rows, named
+from tables.partition_files import OFFSET_KEY, ingest_file, named, write_sorted
+from tables.record_runs import RunTaker
 from tables.row_index import Indexer, has_index, listed, rows_of
-from tables.row_index_files import begin_arrivals, open_indexed
+from tables.row_index_files import open_indexed
 
 _READ_RECORDS: Final = 1000
 _ENDS_SECONDS: Final = 1.0
@@ -79,19 +80,31 @@ class Copy:
             if key != OFFSET_KEY:
                 yield key, row
 
+    def run_taker(self) -> RunTaker:
+        """Return what takes runs of records in, behind `next_offset`."""
+        return RunTaker(self._db, self.path, self._table, self._partition)
+
+    def dump(self, file: Path) -> None:
+        """Write all that `ingest` takes in. Blocks.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        self._db.put(OFFSET_KEY, b"%d" % (self.next_offset - 1))
+        write_sorted(file, cast(Iterable[tuple[bytes, bytes]], self._db.items()))
+
     def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
         """Return what `tables.row_index.RowIndex.listed` does."""
         return listed(self._db, prefix, after, limit)
 
-    def ingest(self, sst: Path, next_offset: int) -> None:
-        """Take in a sorted file of rows, which stand for all records below an offset; the file goes away.
+    def ingest(self, file: Path) -> None:
+        """Take in a sorted file of rows with the offset that they stand for; the file goes away.
 
         Raises:
             StoreError: It cannot be taken in.
         """
-        begin_arrivals(self._db, self._table, self._partition, next_offset - 1)
-        ingest_rows(self._db, self.path, sst, next_offset)
-        self.next_offset = next_offset
+        ingest_file(self._db, self.path, file)
+        self.next_offset = self._stored_offset()
 
     def apply(self, records: Sequence[TopicRecord]) -> None:
         """Write records with the offset behind them, all or nothing.

@@ -7,7 +7,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from schemas.errors import BrokerUnavailable, EngineError, StoreError
 from tables import row_index
@@ -131,6 +133,10 @@ class Follower:
             return [None] * len(keys)
         held = self._served.get_all([prefix + key for key in keys])
         return [None if one is None else row_of(one) for one in held]
+
+    def hidden_among(self, wiki_id: str, page_ids: NDArray[np.int64]) -> list[int]:
+        """Return what `tables.reader.HiddenPagesSource.hidden_among` does."""
+        return [] if self._served is None else self._served.hidden.among(wiki_id, page_ids)
 
     def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
         """Return what `tables.row_index.RowIndex.listed` does."""

@@ -1,5 +1,6 @@
 """The files of one partition of a table: how they are kept, opened, and what their failures mean."""
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -51,37 +52,48 @@ def open_partition(path: Path) -> rocksdict.Rdict:
         raise named(error, path) from error
 
 
-def index_files(sst: Path) -> list[Path]:
-    """Return the files of index keys that lie beside a sorted file of rows."""
-    return sorted(sst.parent.glob(f"{sst.name}.index-*"))
+def write_sorted(path: Path, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Write a file that RocksDB takes in whole. Blocks for the disk.
+
+    Args:
+        path: Of the file.
+        pairs: Keys, sorted, each once, and what lies under them; None deletes.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    try:
+        writer = rocksdict.SstFileWriter(partition_options())
+        writer.open(str(path))
+        for key, value in pairs:
+            if value is None:
+                del writer[key]
+            else:
+                writer[key] = value
+        writer.finish()
+    except Exception as error:  # rocksdict raises bare Exceptions
+        raise error if isinstance(error, StoreError) else named(error, path) from error
 
 
-def ingest_rows(db: rocksdict.Rdict, path: Path, sst: Path, next_offset: int) -> None:
-    """Take a sorted file of rows into an empty partition, and their index, then the offset they stand for.
-
-    In this order: who dies in between has rows without an offset, and begins again.
+def ingest_file(db: rocksdict.Rdict, path: Path, file: Path) -> None:
+    """Take a sorted file over what a partition holds, all or nothing.
 
     Args:
         db: The partition.
         path: Of the partition.
-        sst: The file, on the same disk; it goes away, and so do those of its index.
-        next_offset: The first changelog record that is not in the rows; at least 1.
+        file: Of `write_sorted`, on the same disk; it goes away.
 
     Raises:
         StoreError: It cannot be taken in.
     """
     options = rocksdict.IngestExternalFileOptions()
     options.set_move_files(True)
-    files = [sst, *index_files(sst)]
     try:
-        for file in files:
-            db.ingest_external_file([str(file)], options)
-        db.put(OFFSET_KEY, b"%d" % (next_offset - 1))
+        db.ingest_external_file([str(file)], options)
     except Exception as error:  # rocksdict raises bare Exceptions
         raise named(error, path) from error
     finally:
-        for file in files:
-            file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
 def named(error: Exception, path: Path) -> StoreError:

@@ -7,10 +7,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, cast
 
+import numpy as np
 from faust import Table
 from faust.tables.manager import TableManager
 from faust.types import TP, AppT, EventT, Message, RecordMetadata
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from schemas.errors import StoreError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, place_key, place_partition, row_key
@@ -354,6 +356,10 @@ class Predictions:
     def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return what `get` does for each key."""
         return (self._revisions if table == REVISIONS_TABLE else self._pages).data.committed_many(keys)
+
+    def hidden_among(self, wiki_id: str, page_ids: NDArray[np.int64]) -> list[int]:
+        """Return what `tables.reader.HiddenPagesSource.hidden_among` does."""
+        return self._pages.data.hidden.among(wiki_id, page_ids)
 
     def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
         """Return what `tables.row_index.RowIndex.listed` does, of the partitions that are recovered."""

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow
-from tables.codec import decode_row
-from tables.withdrawal import refuse_withdrawn
+from tables.codec import decode_row, is_never_withdrawn
+from tables.withdrawal import is_hidden, refuse_withdrawn
 
 
 class Freshness(Struct, frozen=True):
@@ -64,6 +66,15 @@ class ManyRowsSource(Protocol):
         ...
 
 
+@runtime_checkable
+class HiddenPagesSource(Protocol):
+    """A source that knows most pages that are shown without a look at their rows."""
+
+    def hidden_among(self, wiki_id: str, page_ids: NDArray[np.int64]) -> list[int]:
+        """Return the places of those pages that may be hidden, as their rows tell; no other page is."""
+        ...
+
+
 class PredictionReader:
     """Predictions by revision and by page.
 
@@ -79,6 +90,7 @@ class PredictionReader:
         self.row = rows.get
         self.source = rows
         self._get_many = rows.get_many if isinstance(rows, ManyRowsSource) else self._one_by_one
+        self._hidden_among = rows.hidden_among if isinstance(rows, HiddenPagesSource) else _all_of
 
     def revision(self, wiki_id: str, rev_id: int) -> PredictionRow | None:
         """Return the scores of a revision.
@@ -109,6 +121,27 @@ class PredictionReader:
         refuse_withdrawn(self._decoded(REVISIONS_TABLE, wiki_id, row.rev_id), row, page_id=page_id)
         return row if row.scores else None
 
+    def hidden_pages(self, wiki_id: str, page_ids: NDArray[np.int64]) -> set[int]:
+        """Return the places of those pages, of some of a wiki, that are hidden now.
+
+        Args:
+            wiki_id: Database name, without NUL.
+            page_ids: int64[pages], in [0, 2**63).
+
+        Raises:
+            StoreFormatUnsupported: The row of a page was written by a later version than this one.
+        """
+        places = self._hidden_among(wiki_id, page_ids)
+        if not places:
+            return set()
+        keys = [row_key(wiki_id, page_id) for page_id in page_ids[places].tolist()]
+        rows = zip(places, self.rows(PAGES_TABLE, keys), strict=True)
+        return {
+            at
+            for at, row in rows
+            if row is not None and not is_never_withdrawn(row) and is_hidden(decode_row(row))
+        }
+
     def rows(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the rows under some keys, as `row` does, all of one moment."""
         return self._get_many(table, keys)
@@ -123,3 +156,7 @@ class PredictionReader:
     def freshness(self) -> Freshness:
         """Return how complete and how old the rows are."""
         return self.source.freshness()
+
+
+def _all_of(_: str, page_ids: NDArray[np.int64]) -> list[int]:
+    return list(range(len(page_ids)))

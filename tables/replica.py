@@ -13,7 +13,8 @@ from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 from schemas.errors import StoreError, StoreFormatUnsupported, StoreFull, StoreLocked
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables.changelog import row_of
-from tables.row_index import Arrival, Indexer, Stream, build, heads, is_indexed
+from tables.hidden_pages import HiddenPages
+from tables.row_index import Arrival, Indexer, Stream, build, heads, unindexed
 
 FORMAT_VERSION = 1
 _NAME = re.compile(r"rows-(\d{6})")
@@ -67,6 +68,7 @@ class Replica:
 
     Attributes:
         db: The files.
+        hidden: The pages that may be hidden.
 
     Raises:
         StoreLocked: Another process has it open.
@@ -83,7 +85,10 @@ class Replica:
             raise named(error, path) from error
         self.get_all = cast(Callable[[list[bytes]], list[bytes | None]], self.db.get)
         self.get = cast(Callable[[bytes], bytes | None], self.db.get)
-        self._indexers = {table: Indexer(table, self.db.get) for table in (REVISIONS_TABLE, PAGES_TABLE)}
+        self.hidden = HiddenPages()
+        self._indexers = {
+            table: Indexer(table, self.db.get, self.hidden) for table in (REVISIONS_TABLE, PAGES_TABLE)
+        }
         stored = self.db.get(_STATE_KEY)
         self.state = ReplicaState() if stored is None else _decode_state(stored)
         if self.state.format_version != FORMAT_VERSION:
@@ -93,11 +98,12 @@ class Replica:
                 f"{FORMAT_VERSION}. Delete the directory: the replica fills itself from the log again.",
                 path=str(path),
             )
-        if not is_indexed(self.db):
-            self._build_index()
+        if tables := unindexed(self.db, self._indexers):
+            self._build_index(tables)
+        self.hidden.load(self.db)
 
-    def _build_index(self) -> None:
-        """Index what was written before there were indexes."""
+    def _build_index(self, tables: Iterable[str]) -> None:
+        """Index what was written before there were indexes of these tables."""
 
         def rows(table: str) -> Iterator[tuple[bytes, bytes]]:
             prefix = table.encode() + b"\0"
@@ -108,7 +114,7 @@ class Replica:
                 yield key[len(prefix) :], row_of(value)
 
         try:
-            build(self.db, [(indexer, rows(table)) for table, indexer in self._indexers.items()])
+            build(self.db, [(self._indexers[table], rows(table)) for table in tables])
         except Exception as error:
             self.db.close()
             raise named(error, self.path) from error

@@ -3,18 +3,21 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
+import numpy as np
 import structlog
 from msgspec import Struct
+from numpy.typing import NDArray
 from rocksdict import AccessType, Rdict
 
 from schemas.errors import StoreError
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables import row_index
 from tables.changelog import row_of
+from tables.hidden_pages import HiddenPages
 from tables.reader import Freshness
 from tables.replica import named, replica_options
 from tables.row_index import Arrival, Stream
@@ -71,12 +74,29 @@ class ReplicaReader:
         self._db: Rdict | None = None
         self._get: Callable[[bytes], bytes | None] = _get_nothing
         self._opened = 0
+        # None where the files do not tell.
+        self._hidden: HiddenPages | None = None
+        self._next_hidden = 0
         self.rows_changed: Callable[[], None] = _nobody
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return the row under a key; None where there is none."""
         held = self._get(_PREFIXES[table] + key)
         return None if held is None else row_of(held)
+
+    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the row under each key; None where there is none."""
+        if self._db is None:
+            return [None] * len(keys)
+        prefix = _PREFIXES[table]
+        held = cast(list[bytes | None], self._db.get([prefix + key for key in keys]))
+        return [None if one is None else row_of(one) for one in held]
+
+    def hidden_among(self, wiki_id: str, page_ids: NDArray[np.int64]) -> list[int]:
+        """Return what `tables.reader.HiddenPagesSource.hidden_among` does."""
+        if self._hidden is None:
+            return list(range(len(page_ids)))
+        return self._hidden.among(wiki_id, page_ids)
 
     def listed(self, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
         """Return what `tables.row_index.RowIndex.listed` does."""
@@ -130,7 +150,7 @@ class ReplicaReader:
             self._open(status.path)
         elif status.batches != self._seen.batches:  # 3
             try:
-                self._db.try_catch_up_with_primary()
+                self._read_on(self._db)
             except Exception as error:  # rocksdict raises bare Exceptions
                 _log.info("replica_opened_anew", error=str(error))
                 self._open(status.path)
@@ -156,12 +176,24 @@ class ReplicaReader:
         options.set_max_open_files(-1)
         try:
             db = Rdict(path, options, access_type=AccessType.secondary(str(notes)))
+            hidden = HiddenPages()
+            next_hidden = hidden.load(db)
+            lists_hidden = row_index.has_hidden_pages(db)
         except Exception as error:  # rocksdict raises bare Exceptions
             raise named(error, Path(path)) from error
         former, self._db = self._db, db
         self._get = db.get
+        self._hidden, self._next_hidden = hidden if lists_hidden else None, next_hidden
         if former is not None:
             former.close()
+
+    def _read_on(self, db: Rdict) -> None:
+        """Read what was written since, and what it may hide; without the second, nothing is known of that."""
+        hidden, self._hidden = self._hidden, None
+        db.try_catch_up_with_primary()
+        if hidden is not None and row_index.has_hidden_pages(db):
+            self._next_hidden = hidden.load(db, self._next_hidden)
+            self._hidden = hidden
 
 
 def _nobody() -> None:

@@ -140,10 +140,12 @@ def head_of(data: bytes, start: int) -> tuple[int, int, bool]:
         ValueError: As `decode`.
         IndexError: As `decode`.
     """
-    _, at = _read_text(data, start)
+    size = data[start]
+    at = _read_text(data, start)[1] if size & 0x81 else start + 1 + (size >> 1)
     page_id, at = _read_long(data, at)
-    _, at = _read_long(data, at)
-    rev_dt_us, at = _read_microseconds(data, at)
+    while data[at] > 127:
+        at += 1
+    rev_dt_us, at = _read_microseconds(data, at + 1)
     return page_id, rev_dt_us, data[at] != 0
 
 

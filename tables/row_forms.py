@@ -10,13 +10,10 @@ It gives what is shown of scores, at about a tenth of the cost of `tables.codec.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from schemas.errors import StoreFormatUnsupported
 from schemas.prediction import ModelId, PredictionRow, Score, ScoreKind, StoredScore
@@ -24,10 +21,11 @@ from tables import row_binary
 from tables.codec import HEADER, decode_row
 
 Groups = tuple[bytes, ...]
+Match = Callable[[bytes], re.Match[bytes] | None]
 
 _FORMS_MOST: Final = 8
 _WIKIS_MOST: Final = 2048
-_LABELS_MOST: Final = 300
+_GROUPS_MOST: Final = 300
 # Once a wiki has its most, so many rows without a form pass until one is learned in place of the eldest.
 _PATIENCE: Final = 256
 _LONG: Final = row_binary.LONG_EXPRESSION
@@ -41,15 +39,13 @@ class FormScore(Struct, frozen=True):
         model: Which model spoke.
         kind: How it answers.
         labels: Of its probabilities, in the order of the row.
-        chosen: Place of its prediction among the groups.
-        first: Place of its first probability among the numbers; the others follow.
+        chosen: Place of its prediction among the groups; its probabilities follow.
     """
 
     model: ModelId
     kind: ScoreKind
     labels: tuple[str, ...]
     chosen: int
-    first: int
 
 
 class Form:
@@ -61,7 +57,7 @@ class Form:
     Attributes:
         wiki_id: Database name.
         scores: In the order of the rows.
-        numbers: How many probabilities they have together.
+        matched: Returns the match of a row of this form, whose groups `match` tells of.
 
     Raises:
         ValueError: Rows such as this one have no form.
@@ -73,25 +69,19 @@ class Form:
         parts = [_fixed(HEADER + row_binary.text_bytes(row.wiki_id)), b"(%b)%b(%b)" % (_LONG, _LONG, _EIGHT)]
         parts.append(_fixed(row_binary.long_bytes(len(row.scores))))
         scores: list[FormScore] = []
-        places: list[int] = []
         group = 2
         for stored in row.scores:
             score = _formed(stored)
             labels = tuple(sorted(score.probability))
-            scores.append(FormScore(stored.model, score.kind, labels, group, len(places)))
-            places += range(group + 1, group + 1 + len(labels))
+            scores.append(FormScore(stored.model, score.kind, labels, group))
             group += 1 + len(labels)
             parts += _expressions(stored, score, labels)
-        if len(places) > _LABELS_MOST:
-            raise ValueError(f"{len(places)} labels are too many for a form")
+        if group - 2 > _GROUPS_MOST:
+            raise ValueError(f"{group - 2} labels and predictions are too many for a form")
         parts.append(_fixed(row_binary.END + row_binary.NEVER_WITHDRAWN))
         self.wiki_id = row.wiki_id
         self.scores = tuple(scores)
-        self.numbers = len(places)
-        self._match = re.compile(b"".join(parts), re.DOTALL).fullmatch
-        # Of one place it gives no tuple.
-        self._places = itemgetter(*places) if len(places) > 1 else None
-        self._only = places[0] if len(places) == 1 else None
+        self.matched: Match = re.compile(b"".join(parts), re.DOTALL).fullmatch
 
     def match(self, data: bytes) -> Groups | None:
         """Return the groups of a row of this form; None for any other bytes.
@@ -99,16 +89,8 @@ class Form:
         The first is the page, the second the time of the revision, and `FormScore` tells the others; all
         are as `tables.row_binary` reads them.
         """
-        found = self._match(data)
+        found = self.matched(data)
         return None if found is None else found.groups()
-
-    def probabilities(self, rows: Sequence[Groups]) -> NDArray[np.float64]:
-        """Return the probabilities of all scores of several rows, row after row."""
-        if self._places is not None:
-            parts = [b"".join(self._places(groups)) for groups in rows]
-        else:
-            parts = [] if self._only is None else [groups[self._only] for groups in rows]
-        return np.frombuffer(b"".join(parts), "<f8")
 
 
 class Forms:
@@ -136,20 +118,29 @@ class Forms:
                     return form, groups
         return self._learn(wiki_id, data)
 
-    def read_all(self, wiki_id: str, rows: Sequence[bytes | None]) -> list[tuple[Form, Groups] | None]:
-        """Return what `read` does of each row that is there."""
-        found: list[tuple[Form, Groups] | None] = []
-        forms = self._forms.setdefault(wiki_id, [])
-        form = forms[0] if forms else None
-        for row in rows:
-            groups = None if row is None or form is None else form.match(row)
-            if form is not None and groups is not None:
-                found.append((form, groups))
+    def read_all(
+        self, wiki_id: str, rows: Sequence[bytes | None]
+    ) -> dict[Form, tuple[list[int], list[Groups]]]:
+        """Return the rows that `read` reads by their forms: their places, which rise, and their groups."""
+        found: dict[Form, tuple[list[int], list[Groups]]] = {}
+        places: list[int] = []
+        groups: list[Groups] = []
+        matched: Match = _matches_nothing
+        for at, row in enumerate(rows):
+            if row is None:
                 continue
-            one = None if row is None else self.read(wiki_id, row)
-            if one is not None:
-                form = one[0]
-            found.append(one)
+            match = matched(row)
+            if match is None:
+                one = self.read(wiki_id, row)
+                if one is None:
+                    continue
+                form, its_groups = one
+                matched = form.matched
+                places, groups = found.setdefault(form, ([], []))
+                groups.append(its_groups)
+            else:
+                groups.append(match.groups())
+            places.append(at)
         return found
 
     def _learn(self, wiki_id: str, data: bytes) -> tuple[Form, Groups] | None:
@@ -200,6 +191,10 @@ def _expressions(stored: StoredScore, score: Score, labels: Sequence[str]) -> It
     yield _fixed(row_binary.long_bytes(size_bytes)) + b".{%d}" % size_bytes
     yield _fixed(row_binary.text_bytes(origin.source_topic)) + 2 * _LONG + 2 * _EIGHT
     yield row_binary.ORIGIN_END_EXPRESSION
+
+
+def _matches_nothing(_: bytes) -> None:
+    return None
 
 
 def _fixed(data: bytes) -> bytes:

@@ -3,7 +3,8 @@
 They lie in the files of the rows and are written in the same batch, so that nothing is found that is not
 there, and nothing is there that is not found. They only propose: whoever reads them reads the row as well,
 which knows whether it is withdrawn, and passes over a key whose row has another time or page by now. They
-hold ids and times, which the row of something suppressed keeps too, and no scores.
+hold ids and times, which the row of something suppressed keeps too, and no scores. The pages that may be
+hidden, see `tables.hidden_pages`, are listed among them.
 
 All begin with a NUL, which no key of a row does. Numbers are big-endian; where the newest is to come first,
 they count down from the greatest.
@@ -11,7 +12,6 @@ they count down from the greatest.
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from struct import Struct as Layout
 from typing import Final, NamedTuple, Protocol, cast
 
@@ -20,6 +20,7 @@ import rocksdict
 from schemas.errors import StoreFormatUnsupported
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from tables.codec import row_head
+from tables.hidden_pages import NEXT_KEY, HiddenPages, list_key, may_hide
 
 ARRIVALS_KEPT: Final = 10_000
 """So far back, in offsets of the changelog, each partition keeps the order in which rows came."""
@@ -30,12 +31,17 @@ _ARRIVAL: Final = b"\0\3"
 _FLOOR: Final = b"\0\4"
 _HEAD: Final = b"\0\5"
 _VERSION_KEY: Final = b"\0\6index"
-_VERSION: Final = b"1"
+_VERSION: Final = b"2"
+# Without a list of pages that may be hidden: of files that have no pages, and of all that were written before
+# there were lists. A version from then leaves it behind, so that what it did not list is known by it.
+_VERSION_WITHOUT_LIST: Final = b"1"
+UNKNOWN_ROWS: Final = (_VERSION_KEY, None)
+"""What belongs to rows of a later version: a key to drop, so that it makes the index anew once it runs."""
+
 _ROWS_BEGIN: Final = b"\0\7"
 _TABLES: Final = {REVISIONS_TABLE: b"r", PAGES_TABLE: b"p"}
 _TRIM_EVERY: Final = ARRIVALS_KEPT // 4
 _BUILD_ROWS: Final = 10_000
-_SORTED_ROWS: Final = 200_000
 _MIDDLE: Final = 1 << 63
 _DOWN: Final = _MIDDLE - 1
 _PLACE: Final = Layout(">QQ")
@@ -132,16 +138,21 @@ class Indexer:
     Args:
         table: That the rows are of.
         get: Returns what is under a key of the files.
+        hidden: Takes the pages that are listed, before the batch is written.
     """
 
-    def __init__(self, table: str, get: Callable[[bytes], bytes | None]) -> None:
+    def __init__(
+        self, table: str, get: Callable[[bytes], bytes | None], hidden: HiddenPages | None = None
+    ) -> None:
         self._table = table
         self._get = get
+        self._hidden = hidden
+        self._next_hidden: int | None = None
         self._kept_from: dict[int, int] = {}
         self._quiet: dict[int, int] = {}
 
     def add(self, batch: rocksdict.WriteBatch, key: bytes, row: bytes) -> None:
-        """Add the keys of a row; drop them where it has no score.
+        """Add the keys of a row; drop them where it has no score. List the page that a row hides.
 
         Args:
             batch: That the row is in.
@@ -160,6 +171,15 @@ class Indexer:
                     batch.put(each, b"")
                 else:
                     batch.delete(each)
+        elif may_hide(row):
+            if self._hidden is not None:
+                self._hidden.add(key)
+            number = self._next_hidden
+            if number is None:
+                number = int(self._get(NEXT_KEY) or 1)
+            batch.put(list_key(number, key), b"")
+            batch.put(NEXT_KEY, b"%d" % (number + 1))
+            self._next_hidden = number + 1
 
     def drop(self, batch: rocksdict.WriteBatch, key: bytes, former: bytes | None) -> None:
         """Drop the keys of a row that is deleted, which was ``former``."""
@@ -204,7 +224,18 @@ class Indexer:
     def set_floor(self, batch: rocksdict.WriteBatch, partition: int, offset: int) -> None:
         """Add that the order of arrival is not known up to an offset."""
         self._kept_from[partition] = offset + 1
-        batch.put(_FLOOR + _stream_bytes(self._table, partition), b"%d" % offset)
+        batch.put(*noted_floor(self._table, partition, offset))
+
+    def begin_anew(
+        self, batch: rocksdict.WriteBatch, partition: int, offset: int, arrivals: Iterable[tuple[int, bytes]]
+    ) -> None:
+        """Add that the order of arrival is known from behind an offset, and is this: offsets and keys."""
+        begins = _ARRIVAL + _stream_bytes(self._table, partition)
+        if offset >= 0:
+            batch.delete_range(begins, begins + (offset + 1).to_bytes(8, "big"))
+        self.set_floor(batch, partition, offset)
+        for at, key in arrivals:
+            batch.put(begins + at.to_bytes(8, "big"), key)
 
     def floor(self, partition: int) -> int:
         """Return what `set_floor` told; -1 where it never did."""
@@ -222,19 +253,38 @@ def rows_of(db: rocksdict.Rdict) -> Iterator[tuple[bytes, bytes]]:
     return cast(Iterator[tuple[bytes, bytes]], db.items(from_key=_ROWS_BEGIN))
 
 
-def is_indexed(db: rocksdict.Rdict) -> bool:
-    """Return whether some files have a whole index."""
+def unindexed(db: rocksdict.Rdict, tables: Iterable[str]) -> list[str]:
+    """Return those of the tables in some files of which these have no whole index."""
+    version = db.get(_VERSION_KEY)
+    if version == _VERSION:
+        return []
+    return [table for table in tables if version != _VERSION_WITHOUT_LIST or table != REVISIONS_TABLE]
+
+
+def keeps_arrivals(db: rocksdict.Rdict) -> bool:
+    """Return whether some files have any index, and so the order in which rows came."""
+    return db.get(_VERSION_KEY) is not None
+
+
+def has_hidden_pages(db: rocksdict.Rdict) -> bool:
+    """Return whether some files list all pages that may be hidden."""
     return db.get(_VERSION_KEY) == _VERSION
 
 
-def build(db: rocksdict.Rdict, indexers: Iterable[tuple[Indexer, Iterable[tuple[bytes, bytes]]]]) -> int:
+def build(
+    db: rocksdict.Rdict,
+    indexers: Iterable[tuple[Indexer, Iterable[tuple[bytes, bytes]]]],
+    *,
+    has_pages: bool = True,
+) -> int:
     """Make the index of rows that lie in some files, and return how many there were. Blocks.
 
     Takes about 5 s a million. Whoever dies in between begins again.
 
     Args:
         db: The files.
-        indexers: Of each table in them, with its rows: key and row.
+        indexers: Of each table in them that `unindexed` told, with its rows: key and row.
+        has_pages: Whether rows of pages lie in them.
     """
     count = 0
     batch = rocksdict.WriteBatch(raw_mode=True)
@@ -245,24 +295,27 @@ def build(db: rocksdict.Rdict, indexers: Iterable[tuple[Indexer, Iterable[tuple[
             if count % _BUILD_ROWS == 0:
                 db.write(batch)
                 batch = rocksdict.WriteBatch(raw_mode=True)
-    batch.put(_VERSION_KEY, _VERSION)
+    batch.put(_VERSION_KEY, _VERSION if has_pages else _VERSION_WITHOUT_LIST)
     db.write(batch)
     return count
 
 
-def index_keys(table: str, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[list[bytes]]:
-    """Yield the keys that find some rows, some at a time, each time sorted; for files written as a whole.
+def found_by(table: str, key: bytes, row: bytes) -> Mapping[bytes, bytes | None]:
+    """Return what `Indexer.add` adds for a row; None where it drops a key.
 
     Raises:
-        StoreFormatUnsupported: A row is of a later version.
+        StoreFormatUnsupported: The row is of a later version: `UNKNOWN_ROWS` belongs to it.
     """
-    remaining = iter(rows if table == REVISIONS_TABLE else ())
-    while group := list(islice(remaining, _SORTED_ROWS)):
-        found: list[bytes] = []
-        for key, row in group:
-            keys, has_scores = _keys(key, row)
-            found += keys if has_scores else ()
-        yield sorted(found)
+    if table != REVISIONS_TABLE:
+        # Who takes the files in reads the list from its beginning.
+        return {list_key(0, key): b""} if may_hide(row) else {}
+    keys, has_scores = _keys(key, row)
+    return dict.fromkeys(keys, b"" if has_scores else None)
+
+
+def noted_floor(table: str, partition: int, offset: int) -> tuple[bytes, bytes]:
+    """Return what `Indexer.set_floor` adds."""
+    return _FLOOR + _stream_bytes(table, partition), b"%d" % offset
 
 
 def heads(db: rocksdict.Rdict) -> dict[Stream, int]:

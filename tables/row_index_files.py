@@ -5,8 +5,9 @@ from pathlib import Path
 import rocksdict
 import structlog
 
+from schemas.keys import PAGES_TABLE
 from tables.partition_files import OFFSET_KEY, named, open_partition
-from tables.row_index import Indexer, build, has_index, is_indexed, rows_of
+from tables.row_index import Indexer, build, has_index, keeps_arrivals, rows_of, unindexed
 
 _log = structlog.get_logger(__name__)
 
@@ -23,12 +24,13 @@ def open_indexed(path: Path, table: str, partition: int) -> rocksdict.Rdict:
         StoreError: It cannot be opened, or not be written.
     """
     db = open_partition(path)
-    if has_index(table) and not is_indexed(db):
+    if has_index(table) and unindexed(db, [table]):
         try:
             stored = db.get(OFFSET_KEY)
-            begin_arrivals(db, table, partition, -1 if stored is None else int(stored))
+            if not keeps_arrivals(db):
+                begin_arrivals(db, table, partition, -1 if stored is None else int(stored))
             rows = (pair for pair in rows_of(db) if pair[0] != OFFSET_KEY)
-            count = build(db, [(Indexer(table, db.get), rows)])
+            count = build(db, [(Indexer(table, db.get), rows)], has_pages=table == PAGES_TABLE)
         except Exception as error:  # rocksdict raises bare Exceptions
             db.close()
             raise named(error, path) from error

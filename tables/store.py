@@ -21,9 +21,11 @@ from faust.types import TP, EventT, RecordMetadata
 
 from tables.changelog import is_quiet
 from tables.file_status import FileStatus, file_status
-from tables.partition_files import OFFSET_KEY, ingest_rows, named
+from tables.hidden_pages import HiddenPages
+from tables.partition_files import OFFSET_KEY, ingest_file, named
+from tables.record_runs import RunTaker
 from tables.row_index import Arrival, Indexer, Stream, arrived, has_index, listed
-from tables.row_index_files import begin_arrivals, open_indexed
+from tables.row_index_files import open_indexed
 
 
 class _Held(NamedTuple):
@@ -67,6 +69,7 @@ class CommittedStore(rocksdb.Store):
     row goes what finds it, see `tables.row_index`.
 
     Attributes:
+        hidden: Of a table of pages, those in any partition that was open here that may be hidden.
         rows_recovered: Changelog records that recoveries have applied.
     """
 
@@ -79,6 +82,7 @@ class CommittedStore(rocksdb.Store):
         self._urgent: dict[bytes, int] = {}
         self._recovering: set[int] = set()
         self._indexers: dict[int, Indexer] = {}
+        self.hidden = HiddenPages()
         self.rows_recovered = 0
 
     # Writing
@@ -109,6 +113,8 @@ class CommittedStore(rocksdb.Store):
         partition = source.partition
         if is_urgent:
             self._urgent[key] = partition
+            # It is shown before it is written, and with that listed.
+            self.hidden.add(key)
         held = _Held(next(self._numbers), source, offset, key, value, sent, is_quiet)
         self._held[partition].append(held)
         cell = self._cells[partition].get(key)
@@ -190,7 +196,7 @@ class CommittedStore(rocksdb.Store):
         indexer = self._indexers.get(partition)
         if indexer is None:
             indexer = self._indexers[partition] = Indexer(
-                self.table_name, self._db_for_partition(partition).get
+                self.table_name, self._db_for_partition(partition).get, self.hidden
             )
         return indexer
 
@@ -207,20 +213,32 @@ class CommittedStore(rocksdb.Store):
         """Return whether a partition stands for no offset of its changelog, as after the loss of a disk."""
         return self._db_for_partition(partition).get(OFFSET_KEY) is None
 
-    def ingest(self, partition: int, sst: Path, next_offset: int) -> None:
-        """Take rows into a new partition that stand for all changelog records below an offset.
+    def next_offset(self, partition: int) -> int:
+        """Return the offset behind the last changelog record that a partition stands for."""
+        return int(self._db_for_partition(partition).get(OFFSET_KEY) or -1) + 1
+
+    def ingest(self, partition: int, file: Path) -> None:
+        """Take rows, what finds them, and the offset that they stand for into a new partition.
 
         Args:
             partition: One that is ours, and new.
-            sst: Sorted file of rows on the same disk, which goes away.
-            next_offset: At least 1.
+            file: Sorted, on the same disk; it goes away.
 
         Raises:
-            StoreError: It cannot be taken in.
+            StoreError: It cannot be taken in; the partition is as it was.
         """
+        self._indexers.pop(partition, None)
         db = self._db_for_partition(partition)
-        begin_arrivals(db, self.table_name, partition, next_offset - 1)
-        ingest_rows(db, self.partition_path(partition), sst, next_offset)
+        ingest_file(db, self.partition_path(partition), file)
+        self.hidden.load(db)
+
+    def run_taker(self, partition: int) -> RunTaker:
+        """Return what takes runs of changelog records into a partition that is recovering."""
+        self._indexers.pop(partition, None)
+        path = self.partition_path(partition)
+        return RunTaker(
+            self._db_for_partition(partition), path, self.table_name, partition, hidden=self.hidden
+        )
 
     def apply_changelog_batch(
         self, batch: Iterable[EventT[Any]], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
@@ -419,7 +437,9 @@ class CommittedStore(rocksdb.Store):
         return self._db_for_partition(partition)
 
     def _open_for_partition(self, partition: int) -> rocksdict.Rdict:
-        return open_indexed(self.partition_path(partition), self.table_name, partition)
+        db = open_indexed(self.partition_path(partition), self.table_name, partition)
+        self.hidden.load(db)
+        return db
 
     async def stop(self) -> None:
         """Close all partitions. Rows still held belong to uncommitted events."""

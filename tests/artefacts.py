@@ -15,8 +15,12 @@ def write_artefact(
     version: str = "1.0.0",
     model_name: str = "revid",
     kind: ScoreKind = ScoreKind.BINARY,
+    reads_content: bool = False,
 ) -> Path:
-    """Write a model that needs no data, with one array, and return its folder."""
+    """Write a model that needs no data, with one array, and return its folder.
+
+    One that reads content makes nothing of it, and is scored in a process of the pool.
+    """
     path = folder / name / version
     manifest = Manifest(
         name=name,
@@ -25,8 +29,8 @@ def write_artefact(
         kind=kind,
         labels=("false", "true"),
         scorer="conformance-revid",
-        reads_content=False,
-        is_inline=True,
+        reads_content=reads_content,
+        is_inline=not reads_content,
         card={"what": "A model for tests."},
         licence="Apache-2.0",
         owner="the tests",

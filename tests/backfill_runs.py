@@ -8,7 +8,8 @@ from pathlib import Path
 from batch.backfill.backfill import Means, Outcome, begin, run
 from batch.backfill.planning import Wish
 from batch.backfill.run import Progress
-from batch.backfill.scorer import ChunkWork, ScorerSetup
+from batch.backfill.scorer import ChunkWork
+from batch.backfill.scorer_setup import ScorerSetup
 from batch.snapshot import Snapshot, open_snapshot
 from batch.snapshot_draft import SnapshotDraft
 from models.pool_messages import Work

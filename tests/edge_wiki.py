@@ -175,6 +175,25 @@ _PAGES: Final = (
             _Rev(101, f"{{{{a|{_RIVER}", 100, _UNLISTED),
         ),
     ),
+    (
+        # Histories were merged: parents lie on other pages, before and behind, one hidden and one too large.
+        "<title>Merged page</title><ns>0</ns><id>11</id>",
+        (
+            _Rev(110, f"{_RIVER}It is 92 km long. Merged.", 19),
+            _Rev(111, f"{_RIVER}Brought here. And changed.", 121, _ADDRESS),
+            _Rev(112, f"{_RIVER}Behind a hidden one.", 14),
+            _Rev(113, f"{_RIVER}Behind a long one.", 81, _UNLISTED),
+            _Rev(114, f"{_RIVER}Behind a long one, on its own page again.", 113),
+        ),
+    ),
+    (
+        "<title>What is left of it</title><ns>0</ns><id>12</id>",
+        (
+            _Rev(120, f"{_RIVER}Brought here."),
+            _Rev(121, f"{_RIVER}Brought here. BUTTS!!!", 110, _ADDRESS),
+            _Rev(122, f"{_RIVER}Nobody has its parent.", 119),
+        ),
+    ),
 )
 
 

@@ -62,6 +62,7 @@ async def load(given: RunningPipeline, folder: Path, *rows: SnapshotRow, name: s
     for one in load_records(open_snapshot(path), lambda *_: 0, with_errors=True):
         await (await given.app.producer.send(given.loads.topic, None, one.record, one.partition, None, None))
     await until(lambda: backlog(given.log, given.loads.topic, given.app.conf.id) == 0)
+    await given.until_done()
 
 
 def write_snapshot(folder: Path, name: str, rows: Iterable[SnapshotRow]) -> Path:

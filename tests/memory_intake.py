@@ -28,7 +28,7 @@ class MemoryIntake:
         if self.full is not None:
             await self.full.wait()
 
-    def take(self, source_id: str, events: Sequence[SourceEvent], cursor: str) -> None:
+    async def take(self, source_id: str, events: Sequence[SourceEvent], cursor: str) -> None:
         assert events, "an empty batch was taken"
         if self._before_take is not None:
             self._before_take(events)

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+import numpy as np
+from faust.types import Message
 from msgspec import Struct
 from msgspec.structs import replace
 
 from agents.change_scoring import ChangeScoring
 from agents.circuits import Circuits
 from agents.embedded.house import backlog as uncommitted
-from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
 from agents.embedded.transport import Transport
-from agents.intake import SourceEvent
 from agents.known_texts import KnownTexts
 from agents.loaded_rows import LoadKeeper
 from agents.on_demand_scores import OnDemandKeeper
-from agents.pipeline import EventReport, Pipeline, settle_with_commit
+from agents.pipeline import EventReport, Pipeline, settle_with_commit, untraced
 from agents.retries import Retries, RetrySettings
 from agents.retry_wait import RetryWait
 from agents.rules.book import RuleBook
@@ -31,6 +31,7 @@ from agents.scoring import RevisionScoring
 from agents.told_content import ToldContent
 from app.admission import Admission
 from app.costs import Costs
+from app.flight_watch import FlightWatch
 from app.flights import Flights, FlightTimes
 from app.on_demand import WorkerOnDemand
 from app.on_demand_works import refuse_withdrawn_now
@@ -39,9 +40,9 @@ from app.stream_app import StreamApp
 from app.windows import Windows
 from models.pool import Work
 from models.store import ModelStore
+from models.trail import Trail
 from models.work import load_work
 from schemas.catalogue import Catalogue
-from schemas.decode import peek_key
 from schemas.errors import PredictionWithdrawn
 from schemas.keys import (
     PAGE_CHANGE_TOPIC,
@@ -59,6 +60,7 @@ from tables.reader import Freshness, PredictionReader
 from tests.artefacts import write_artefact
 from tests.audit import backlog, records, taken
 from tests.input_events import encoded, page_change
+from tests.log_events import append_events
 from tests.pool_work import running
 from tests.revisions import ScriptedContent
 from tests.until import until
@@ -128,6 +130,7 @@ class CommittedRows:
         self.floor = predictions.floor
         self.arrived = predictions.arrived
         self.get_many = predictions.get_many
+        self.hidden_among = predictions.hidden_among
 
     def freshness(self) -> Freshness:
         return Freshness(True, (), None)
@@ -148,13 +151,13 @@ class RunningPipeline:
         self.keeper: OnDemandKeeper
         self.loads = LoadKeeper(app, predictions, settle=settle_with_commit)
         self.flights: Flights
+        self.watch = FlightWatch()
         self.observed = Observed()
         self.log: Log = cast(Transport, app.transport).log
 
     def give(self, *events: bytes) -> None:
         """Put events into the log."""
-        intake = LogIntake(self.log, PAGE_CHANGE_TOPIC, partitions=1)
-        intake.take("test", [SourceEvent(peek_key(event), event) for event in events], "")
+        append_events(self.log, events, partitions=1)
 
     @property
     def taken(self) -> int:
@@ -167,6 +170,8 @@ class RunningPipeline:
     async def until_done(self) -> None:
         """Wait until all events are handled and committed, those that were put off as well."""
         await until(lambda: backlog(self.log, APP_ID) + self.put_off == 0, 20)
+        # The tables come a moment after the log.
+        await cast(Any, self.app.consumer).maybe_wait_for_commit_to_finish()
 
     @property
     def put_off(self) -> int:
@@ -194,10 +199,16 @@ class RunningPipeline:
 
     def withdrawn(self, rev_id: int) -> str | None:
         """Return what withdraws a revision, ``page`` or ``revision``; None where it is shown."""
+        row = self.row(rev_id)
+        assert row is not None
+        hidden = self.reader.hidden_pages(WIKI, np.array([row.page_id]))
         try:
             assert self.reader.revision(WIKI, rev_id) is not None
         except PredictionWithdrawn as error:
-            return str(error.fields["withdrawn"])
+            what = str(error.fields["withdrawn"])
+            assert bool(hidden) is (what == "page")
+            return what
+        assert not hidden
         return None
 
     def sent(self, topic: str = f"{STREAM_PREFIX}moss") -> list[Any]:
@@ -215,6 +226,7 @@ async def pipeline(
     make_work: Callable[[], Work] | None = None,
     attempts: int = 2,
     most_seconds: float = 10.0,
+    begin_trail: Callable[[Message], Trail] = untraced,
 ) -> AsyncIterator[RunningPipeline]:
     """Run a pipeline with one model which reads texts, ``moss``, and one which does not, ``revid``.
 
@@ -229,6 +241,7 @@ async def pipeline(
         make_work: Scores in place of the model.
         attempts: Tries of a revision whose scoring process dies.
         most_seconds: Of on-demand work that may wait.
+        begin_trail: Begins a trace with each record.
     """
     write_artefact(folder / "models", "tiny")
     inline = ModelStore([folder / "models"]).load("tiny")
@@ -289,6 +302,7 @@ async def pipeline(
             observer=under_way.observed,
             erases=True,
             heed=under_way.flights.heed,
+            begin_trail=begin_trail,
         )
         wait = RetryWait(
             retries,
@@ -315,6 +329,7 @@ def _score_on_demand(
         keeper=under_way.keeper,
         refuse_withdrawn=partial(refuse_withdrawn_now, predictions),
         times=FlightTimes(content_seconds=20.0, kept_seconds=0.5, missing_seconds=10.0, gather_seconds=0.05),
+        watch=under_way.watch,
     )
     under_way.on_demand = SharedOnDemand(
         WorkerOnDemand(scoring, models),

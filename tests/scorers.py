@@ -1,6 +1,13 @@
 """Scorers for requests that find nothing stored."""
 
 from app.api.on_demand import ScoreRequest
+from schemas.attribution import (
+    Attribution,
+    AttributionMethod,
+    AttributionReference,
+    AttributionScale,
+    LabelAttribution,
+)
 from schemas.errors import (
     ContentUnavailable,
     CpuLimitExceeded,
@@ -36,7 +43,22 @@ class ReversedDigits:
         features: dict[str, FeatureValue] | None = None
         if request.with_features:
             features = {"feature.revision.reversed_last_two_in_rev_id": reversed_digits}
+        attribution = _attribution(reversed_digits) if request.with_attribution else None
+        if attribution is not None:
+            features = dict(zip(attribution.features, attribution.values, strict=True))
         return [
-            ScoredModel(model_id(name), binary(reversed_digits / 100), features)
+            ScoredModel(model_id(name), binary(reversed_digits / 100), features, attribution)
             for name in request.model_names
         ]
+
+
+def _attribution(reversed_digits: int) -> Attribution:
+    """Return an account with something for, something against, and something of no weight."""
+    return Attribution(
+        AttributionMethod.TREE_SHAP,
+        AttributionScale.LOG_ODDS,
+        AttributionReference.TRAINING,
+        ("feature.revision.user.is_anon", "feature.revision.reversed_last_two_in_rev_id", "feature.<img>"),
+        (True, reversed_digits, 0.25),
+        (LabelAttribution("true", -1.0, 0.25, (-0.5, 1.75, 0.0)),),
+    )

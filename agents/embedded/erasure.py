@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any, Final
 
@@ -30,6 +30,10 @@ _NUMBER: Final = re.compile(rb"[:\[,]\s*([0-9]{1,16})(?=\s*[,}\]])")
 _log = structlog.get_logger(__name__)
 
 
+async def _at_once() -> None:
+    pass
+
+
 class Eraser:
     """Erases what requests in the log ask for, each once it is committed, and then the request.
 
@@ -41,12 +45,21 @@ class Eraser:
         log: The log.
         group_id: Of the consumer, which is the name of the application: what it has not consumed stays.
         rewrite: Rewrites the files of the tables, see `tables.predictions.Predictions.rewrite`.
+        written: Returns when the tables hold what the log has committed by now. Rewritten before, a file
+            would keep the row that the emptied one is written over.
     """
 
-    def __init__(self, log: Log, group_id: str, rewrite: Rewrite) -> None:
+    def __init__(
+        self,
+        log: Log,
+        group_id: str,
+        rewrite: Rewrite,
+        written: Callable[[], Awaitable[None]] = _at_once,
+    ) -> None:
         self._log = log
         self._group_id = group_id
         self._rewrite = rewrite
+        self._written = written
         self._is_dirty = False
         self._needs_thorough = False
         self._thorough_at = monotonic()
@@ -59,29 +72,34 @@ class Eraser:
         Raises:
             EngineError: The log cannot be written.
         """
-        done = -1
+        done: list[int] = []
         while True:
             # Nothing new in the topic costs no look at the disk.
-            end = sum(self._log.end(ERASURE_TOPIC, at) for at in self._partitions())
-            if end != done or (self._awaits_events and monotonic() >= self._again_at):
-                await asyncio.to_thread(self.erase_all)
+            ends = [self._log.end(ERASURE_TOPIC, at) for at in self._partitions()]
+            if ends != done or (self._awaits_events and monotonic() >= self._again_at):
+                await self._written()
+                await asyncio.to_thread(self.erase_all, ends)
                 self._again_at = monotonic() + _AWAITED_SECONDS
-                done = end
+                done = ends
             if self._is_dirty or (self._needs_thorough and monotonic() >= self._thorough_at):
                 await asyncio.to_thread(self._scrub)
             await asyncio.sleep(_POLL_SECONDS)
 
-    def erase_all(self) -> int:
+    def erase_all(self, ends: Sequence[int] | None = None) -> int:
         """Do what all requests in the log ask for; return how many there were. Blocks for the disk.
 
         1. Remove the records that tell what was suppressed, and earlier rows of it in the changelogs.
         2. Rewrite the files of the tables.
         3. Remove the request, unless an event that was put off and not handled yet tells of it, too.
+
+        Args:
+            ends: The offset of each partition up to which requests count; all count if None.
         """
         count = 0
         self._awaits_events = False
         for partition in self._partitions():
-            for record in _records(self._log, ERASURE_TOPIC, partition):
+            end = None if ends is None else ends[partition]
+            for record in _records(self._log, ERASURE_TOPIC, partition, end):
                 erasure = decode_erasure(record.value or b"")
                 # Asked first: what is handled meanwhile is not removed and not awaited.
                 is_awaited = self._is_awaited(erasure)

@@ -29,9 +29,10 @@ async def keep_house(log: Log, retention_seconds: Mapping[str, float], group_id:
     """
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
-        log.compact()
+        await asyncio.to_thread(log.compact)
         for topic, seconds in retention_seconds.items():
-            trim(log, topic, group_id, since_ms=now_ms() - int(seconds * 1000))
+            since_ms = now_ms() - int(seconds * 1000)
+            await asyncio.to_thread(trim, log, topic, group_id, since_ms=since_ms)
 
 
 async def keep_short(log: Log, topic: str, group_id: str) -> None:
@@ -41,7 +42,7 @@ async def keep_short(log: Log, topic: str, group_id: str) -> None:
         end = sum(log.end(topic, number) for number in range(log.partitions(topic) or 0))
         waiting = backlog(log, topic, group_id)
         if end - waiting != done:
-            trim(log, topic, group_id, since_ms=now_ms() + _AHEAD_MS)
+            await asyncio.to_thread(trim, log, topic, group_id, since_ms=now_ms() + _AHEAD_MS)
             is_dirty, done = True, end - waiting
         if is_dirty and not waiting:
             is_dirty = not await asyncio.to_thread(log.scrub)

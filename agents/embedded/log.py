@@ -59,6 +59,15 @@ class LogRecord(NamedTuple):
 _Place = TypeVar("_Place", bound=tuple[str, int])
 
 
+class Write(NamedTuple):
+    """What is written together, see `Log.transact`."""
+
+    records: Sequence[NewRecord] = ()
+    group_id: str | None = None
+    offsets: Mapping[Any, int] | None = None
+    cursors: Mapping[str, str] | None = None
+
+
 def now_ms() -> int:
     """Return the time of day in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
@@ -69,7 +78,8 @@ class Log:
 
     Any number of processes may append and read; each sees what the others committed. ``acquire`` makes this
     process the only consumer. Calls block for the disk: about 0.1 ms to read 100 records, 1 to 5 ms to
-    commit. Methods may be called from any thread.
+    commit. Methods may be called from any thread; those that read wait for none that writes, and see what is
+    committed.
 
     Args:
         path: The SQLite file. Its folder is made if need be.
@@ -84,11 +94,15 @@ class Log:
 
     def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
         self.path = path
+        # Held by whoever writes, or looks for commits of others, and by whoever reads.
         self._lock = threading.RLock()
+        self._read_lock = threading.Lock()
         self._lock_file: TextIO | None = None
         self._listeners: list[Callable[[], None]] = []
         self._topics: dict[str, tuple[int, int]] = {}
         self._next: dict[int, int] = {}
+        # What groups had committed before the transaction that ends just now, see `committed`.
+        self._outgoing: dict[tuple[str, int], int | None] = {}
         self._data_version = -1
         with _naming_faults(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,6 +121,10 @@ class Log:
             self._db.executescript(_TABLES)
             self._check_format()
             self.refresh()
+            # A second connection: one alone would have readers wait for the disk that a commit waits for.
+            self._reads = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+            for pragma in ("query_only=ON", "cache_size=-4096"):
+                self._reads.execute(f"PRAGMA {pragma}")
 
     @classmethod
     def shared(cls, path: Path, *, synchronous: str = "FULL") -> "Log":
@@ -134,14 +152,14 @@ class Log:
     @property
     def identity(self) -> str:
         """A random name given to the log when it was made: another one means another history."""
-        with self._lock, _naming_faults(self.path):
-            return str(self._db.execute("SELECT value FROM meta WHERE name='identity'").fetchone()[0])
+        with self._read_lock, _naming_faults(self.path):
+            return str(self._reads.execute("SELECT value FROM meta WHERE name='identity'").fetchone()[0])
 
     @property
     def worker_address(self) -> str | None:
         """Where the last worker said that it answers, whether or not it runs; None where none ever did."""
-        with self._lock, _naming_faults(self.path):
-            found = self._db.execute("SELECT value FROM meta WHERE name='worker_address'").fetchone()
+        with self._read_lock, _naming_faults(self.path):
+            found = self._reads.execute("SELECT value FROM meta WHERE name='worker_address'").fetchone()
         return None if found is None else str(found[0])
 
     def tell_worker_address(self, address: str) -> None:
@@ -172,7 +190,8 @@ class Log:
 
     def close(self) -> None:
         """Release the file and the consumer's place. Idempotent."""
-        with self._lock:
+        with self._lock, self._read_lock:
+            self._reads.close()
             self._db.close()
             key = str(self.path.resolve())
             if self._shared.get(key) is self:
@@ -203,8 +222,8 @@ class Log:
 
     def compacted_topics(self) -> list[str]:
         """Return the names of the topics of which the newest record of each key counts: changelogs."""
-        with self._lock, _naming_faults(self.path):
-            return [name for (name,) in self._db.execute("SELECT name FROM topic WHERE is_compacted")]
+        with self._read_lock, _naming_faults(self.path):
+            return [name for (name,) in self._reads.execute("SELECT name FROM topic WHERE is_compacted")]
 
     def partitions(self, topic: str) -> int | None:
         """Return how many partitions a topic has; None for an unknown topic."""
@@ -220,7 +239,7 @@ class Log:
     # Change notice
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call the listener after each commit of this process."""
+        """Call the listener after each commit of this process, in the thread that made it."""
         self._listeners.append(listener)
 
     def unlisten(self, listener: Callable[[], None]) -> None:
@@ -229,14 +248,22 @@ class Log:
             self._listeners.remove(listener)
 
     def refresh(self) -> bool:
-        """Look for commits of other processes; return whether there were any."""
-        with self._lock, _naming_faults(self.path):
-            data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
-            if data_version == self._data_version:
-                return False
-            self._data_version = data_version
-            self._reload()
-            return True
+        """Look for commits of other processes; return whether there were any.
+
+        Where another thread writes at this moment it does not wait: a transaction looks by itself.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            with _naming_faults(self.path):
+                data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
+                if data_version == self._data_version:
+                    return False
+                self._data_version = data_version
+                self._reload()
+                return True
+        finally:
+            self._lock.release()
 
     def _reload(self) -> None:
         self._topics = {
@@ -270,31 +297,60 @@ class Log:
             StoreFull: The disk is full; nothing was written.
             EngineError: SQLite failed otherwise; nothing was written.
         """
+        return self.transact_all((Write(records, group_id, offsets, cursors),))[0]
+
+    def transact_all(self, writes: Sequence[Write]) -> list[list[int]]:
+        """Do what `transact` does of each, in their order: all of them or none.
+
+        Returns:
+            The offsets of the records of each.
+
+        Raises:
+            StoreFull: As of `transact`.
+            EngineError: As of `transact`.
+        """
         with self._lock, _naming_faults(self.path):
             execute = self._db.execute
             execute("BEGIN IMMEDIATE")
             try:
                 self.refresh()
-                rows, appended, moved = self._place(records)
+                rows, appended, moved = self._place(record for write in writes for record in write.records)
                 if rows:
                     self._db.executemany("INSERT INTO record VALUES(?, ?, ?, ?, ?)", rows)
                     self._db.executemany("INSERT OR REPLACE INTO next_offset VALUES(?, ?)", moved.items())
-                if offsets:
-                    self._db.executemany(
-                        "INSERT OR REPLACE INTO group_offset VALUES(?, ?, ?)",
-                        [(group_id, self._partition_id(*place), offset) for place, offset in offsets.items()],
-                    )
-                if cursors:
-                    self._db.executemany("INSERT OR REPLACE INTO source_cursor VALUES(?, ?)", cursors.items())
+                moving = {
+                    (write.group_id or "", self._partition_id(*place))
+                    for write in writes
+                    for place in write.offsets or ()
+                }
+                self._outgoing = {key: self._offset_of(self._db, *key) for key in moving}
+                for write in writes:
+                    self._move(write)
                 execute("COMMIT")
+                self._next.update(moved)
             except BaseException:
                 if self._db.in_transaction:
                     execute("ROLLBACK")
                 raise
-            self._next.update(moved)
+            finally:
+                self._outgoing = {}
         for listener in self._listeners:
             listener()
-        return appended
+        offsets = iter(appended)
+        return [[next(offsets) for _ in write.records] for write in writes]
+
+    def _move(self, write: Write) -> None:
+        """Move the offsets and cursors of a write."""
+        if write.offsets:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO group_offset VALUES(?, ?, ?)",
+                [
+                    (write.group_id, self._partition_id(*place), offset)
+                    for place, offset in write.offsets.items()
+                ],
+            )
+        if write.cursors:
+            self._db.executemany("INSERT OR REPLACE INTO source_cursor VALUES(?, ?)", write.cursors.items())
 
     def _place(
         self, records: Iterable[NewRecord]
@@ -313,8 +369,8 @@ class Log:
     def read(self, topic: str, partition: int, offset: int, *, limit: int) -> list[LogRecord]:
         """Return up to ``limit`` records from ``offset`` on, in order; offsets may have holes."""
         first = self._partition_id(topic, partition) << _OFFSET_BITS
-        with self._lock, _naming_faults(self.path):
-            found = self._db.execute(
+        with self._read_lock, _naming_faults(self.path):
+            found = self._reads.execute(
                 "SELECT id & ?1, timestamp_ms, key, value, headers FROM record"
                 " WHERE id BETWEEN ?2 AND ?3 ORDER BY id LIMIT ?4",
                 (_OFFSET_MASK, first | offset, first | _OFFSET_MASK, limit),
@@ -328,25 +384,33 @@ class Log:
     def start(self, topic: str, partition: int) -> int:
         """Return the offset of the oldest record kept; the end where there is none."""
         first = self._partition_id(topic, partition) << _OFFSET_BITS
-        with self._lock, _naming_faults(self.path):
-            oldest = self._db.execute(
+        with self._read_lock, _naming_faults(self.path):
+            oldest = self._reads.execute(
                 "SELECT min(id) FROM record WHERE id BETWEEN ? AND ?", (first, first | _OFFSET_MASK)
             ).fetchone()[0]
         return self.end(topic, partition) if oldest is None else oldest & _OFFSET_MASK
 
     def committed(self, group_id: str, topic: str, partition: int) -> int | None:
-        """Return the next offset that the group will consume; None before its first commit."""
-        with self._lock, _naming_faults(self.path):
-            found = self._db.execute(
-                "SELECT offset FROM group_offset WHERE group_id=? AND partition=?",
-                (group_id, self._partition_id(topic, partition)),
-            ).fetchone()
+        """Return the next offset that the group will consume; None before its first commit.
+
+        Never further than `end` tells of what was appended in the same transaction.
+        """
+        key = group_id, self._partition_id(topic, partition)
+        with self._read_lock, _naming_faults(self.path):
+            offset = self._offset_of(self._reads, *key)
+        return self._outgoing.get(key, offset)
+
+    @staticmethod
+    def _offset_of(db: sqlite3.Connection, group_id: str, partition_id: int) -> int | None:
+        found = db.execute(
+            "SELECT offset FROM group_offset WHERE group_id=? AND partition=?", (group_id, partition_id)
+        ).fetchone()
         return found[0] if found else None
 
     def cursor(self, source_id: str) -> str | None:
         """Return the cursor stored for a source; None before its first."""
-        with self._lock, _naming_faults(self.path):
-            found = self._db.execute(
+        with self._read_lock, _naming_faults(self.path):
+            found = self._reads.execute(
                 "SELECT cursor FROM source_cursor WHERE source_id=?", (source_id,)
             ).fetchone()
         return found[0] if found else None
@@ -356,11 +420,13 @@ class Log:
     def compact(self) -> int:
         """Keep the newest record of each key in every compacted topic; return how many were removed."""
         removed = 0
-        with self._lock, _naming_faults(self.path):
-            compacted = self._db.execute("SELECT id, partitions FROM topic WHERE is_compacted").fetchall()
-            for topic_id, partitions in compacted:
-                for partition in range(partitions):
-                    first = (topic_id << _PARTITION_BITS | partition) << _OFFSET_BITS
+        with self._read_lock, _naming_faults(self.path):
+            compacted = self._reads.execute("SELECT id, partitions FROM topic WHERE is_compacted").fetchall()
+        for topic_id, partitions in compacted:
+            for partition in range(partitions):
+                first = (topic_id << _PARTITION_BITS | partition) << _OFFSET_BITS
+                # Each by itself, so that whoever writes waits for one partition at most.
+                with self._lock, _naming_faults(self.path):
                     removed += self._db.execute(
                         "DELETE FROM record WHERE id BETWEEN ?1 AND ?2 AND id NOT IN"
                         " (SELECT max(id) FROM record WHERE id BETWEEN ?1 AND ?2 GROUP BY key)",
@@ -407,8 +473,8 @@ class Log:
     def oldest_kept(self, topic: str, partition: int, *, since_ms: int, below_offset: int) -> int:
         """Return the first offset to keep: the oldest record since ``since_ms``, at most ``below_offset``."""
         first = self._partition_id(topic, partition) << _OFFSET_BITS
-        with self._lock, _naming_faults(self.path):
-            found = self._db.execute(
+        with self._read_lock, _naming_faults(self.path):
+            found = self._reads.execute(
                 "SELECT min(id) FROM record WHERE id BETWEEN ? AND ? AND timestamp_ms >= ?",
                 (first, first | _OFFSET_MASK, since_ms),
             ).fetchone()[0]

@@ -10,9 +10,11 @@ to carry more than offsets.
 """
 
 import asyncio
+import contextlib
 import itertools
 import zlib
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,9 +28,10 @@ from mode.utils.times import Seconds
 from yarl import URL
 
 from agents.embedded.headers import packed, unpacked
+from agents.embedded.held import HeldRecords, Waiting
 from agents.embedded.log import Log, LogRecord, NewRecord, now_ms
+from agents.embedded.writer import LogWriter
 from agents.gapless import NO_GENERATION, GaplessConsumer
-from schemas.errors import RevstreamError
 
 _FETCH_RECORDS = 500
 _POLL_OTHER_PROCESSES_SECONDS = 0.05
@@ -55,13 +58,18 @@ class Consumer(GaplessConsumer):
     async def on_start(self) -> None:
         """Take the consumer's place in the log."""
         self._log.acquire()
-        self._log.listen(self._wake.set)
+        self._log.listen(self._hear)
         await super().on_start()
 
     async def on_stop(self) -> None:
         """Commit what is done, then stop listening."""
         await super().on_stop()
-        self._log.unlisten(self._wake.set)
+        self._log.unlisten(self._hear)
+
+    def _hear(self) -> None:
+        # Commits are made in another thread, whose last may end after our loop.
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._wake.set)
 
     @Service.task
     async def _watch_other_processes(self) -> None:
@@ -209,7 +217,7 @@ class Consumer(GaplessConsumer):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         producer = cast(Producer, self.app.producer)
-        producer.commit_with_offsets(self.app.conf.id, offsets)
+        await producer.commit_with_offsets(self.app.conf.id, offsets)
         return True
 
     def _new_topicpartition(self, topic: str, partition: int) -> TP:
@@ -232,50 +240,40 @@ class Consumer(GaplessConsumer):
         self._log.create_topic(topic, partitions, is_compacted=bool(compacting))
 
 
-class _Waiting:
-    """A record not yet in the log: of an event whose offset is uncommitted, or of the current loop tick."""
-
-    __slots__ = ("future", "offset", "record", "tp")
-
-    def __init__(
-        self, tp: TP | None, offset: int, record: NewRecord, future: "asyncio.Future[RecordMetadata]"
-    ) -> None:
-        self.tp = tp
-        self.offset = offset
-        self.record = record
-        self.future = future
-
-    @property
-    def row(self) -> tuple[str, int, bytes | None]:
-        """Which row of which table it is, where it is of a changelog."""
-        return self.record.topic, self.record.partition, self.record.key
-
-    def fail(self, error: Exception) -> None:
-        """Tell whoever waits that the record is not in the log."""
-        if not self.future.done():
-            self.future.set_exception(error)
-
-    def resolve(self, offset: int) -> None:
-        """Tell whoever waits where the record lies."""
-        if not self.future.done():
-            topic, partition = self.record.topic, self.record.partition
-            self.future.set_result(RecordMetadata(topic, partition, TP(topic, partition), offset))
+def _tell(waiting: Sequence[Waiting], writing: "asyncio.Future[list[int]]") -> None:
+    """Tell those who wait for records where they lie, or why they do not."""
+    error = writing.exception()
+    if error is not None:
+        for one in waiting:
+            one.fail(error)
+        return
+    for one, offset in zip(waiting, writing.result(), strict=True):
+        one.resolve(offset)
 
 
 class Producer(BaseProducer):
-    """Appends to the log: at once outside an event, with the event's offset inside one."""
+    """Appends to the log: at once outside an event, with the event's offset inside one.
+
+    Nothing waits for the disk on the event loop. What is sent in one turn of it goes together.
+
+    Attributes:
+        writer: Writes to the log.
+        held: Records of events that are not committed.
+    """
 
     transport: "Transport"
 
     def __post_init__(self) -> None:
-        self._log = self.transport.log
-        self._held: list[_Waiting] = []
-        self._tick: list[_Waiting] = []
+        self.writer = LogWriter(self.transport.log)
+        self.held = HeldRecords()
+        self._tick: list[Waiting] = []
+        self._appending: set[asyncio.Future[list[int]]] = set()
         self._round_robin = itertools.count()
 
     async def on_stop(self) -> None:
         """Append what does not belong to an event; the rest is produced again when its event is."""
         await self.flush()
+        await self.writer.close()
         await super().on_stop()
 
     async def send(
@@ -306,11 +304,11 @@ class Producer(BaseProducer):
         if event is not None:
             message = event.message
             if message.generation_id == self.app.consumer_generation_id:
-                self._held.append(_Waiting(message.tp, message.offset, record, future))
+                self.held.hold(Waiting(record, future, message.tp, message.offset))
         else:
             if not self._tick:
                 self.loop.call_soon(self._append_tick)
-            self._tick.append(_Waiting(None, -1, record, future))
+            self._tick.append(Waiting(record, future))
         return future
 
     async def send_and_wait(
@@ -330,54 +328,42 @@ class Producer(BaseProducer):
     def _append_tick(self) -> None:
         waiting, self._tick = self._tick, []
         if waiting:
-            try:
-                self._append(waiting, None, None)
-            except RevstreamError as error:
-                for one in waiting:
-                    one.fail(error)
+            writing = self.writer.write([one.record for one in waiting])
+            self._appending.add(writing)
+            writing.add_done_callback(self._appending.discard)
+            writing.add_done_callback(partial(_tell, waiting))
 
-    def _append(
-        self, waiting: list[_Waiting], group_id: str | None, offsets: Mapping[TP, int] | None
-    ) -> list[int]:
-        appended = self._log.transact([one.record for one in waiting], group_id=group_id, offsets=offsets)
-        for one, offset in zip(waiting, appended, strict=True):
-            one.resolve(offset)
-        return appended
-
-    def commit_with_offsets(self, group_id: str, offsets: Mapping[TP, int]) -> None:
+    async def commit_with_offsets(self, group_id: str, offsets: Mapping[TP, int]) -> None:
         """Append the records of all events below these offsets, and move the offsets, in one transaction.
 
-        A row that waits for its event gives way to a later one of its key, which was built on it and whose
-        event, of another topic, is committed first: a changelog ends with the newest row.
+        Whoever is cancelled meanwhile leaves a write that goes on.
+
+        Raises:
+            StoreFull: The disk is full; nothing was written.
+            EngineError: The log failed; nothing was written.
         """
-        changelogs = self.app.tables.changelog_topics
-        ready: list[tuple[int, _Waiting]] = []
-        held: list[tuple[int, _Waiting]] = []
-        for number, one in enumerate(self._held):
-            is_ready = one.tp is None or one.offset < offsets.get(one.tp, -1)
-            (ready if is_ready else held).append((number, one))
-        appended = self._append([one for _, one in ready], group_id, offsets)
-        newest = {
-            one.row: (number, offset)
-            for (number, one), offset in zip(ready, appended, strict=True)
-            if one.record.topic in changelogs
-        }
-        self._held = []
-        for number, one in held:
-            newest_number, offset = newest.get(one.row, (-1, -1))
-            if number < newest_number:
-                one.resolve(offset)
+        taken = self.held.take(offsets, self.app.tables.changelog_topics)
+
+        def tell(writing: "asyncio.Future[list[int]]") -> None:
+            if writing.exception() is None:
+                taken.tell(writing.result())
             else:
-                self._held.append(one)
+                taken.put_back()
+
+        writing = self.writer.write(taken.records, group_id=group_id, offsets=offsets)
+        writing.add_done_callback(tell)
+        await asyncio.shield(writing)
 
     def drop_held(self) -> None:
         """Forget the records of uncommitted events, which will be consumed again."""
-        self._held.clear()
+        self.held.drop()
 
     async def flush(self) -> None:
-        """Append all that does not belong to an event."""
+        """Append all that does not belong to an event; return when it is durable, or has failed."""
         await self.buffer.flush()
         self._append_tick()
+        if self._appending:
+            await asyncio.wait(set(self._appending))
 
     def key_partition(self, topic: str, key: bytes) -> TP:
         """Return the partition of a key."""
@@ -397,7 +383,7 @@ class Producer(BaseProducer):
         ensure_created: bool = False,
     ) -> None:
         """Create a topic where it is missing; replication means nothing here."""
-        self._log.create_topic(topic, partitions, is_compacted=bool(compacting))
+        self.transport.log.create_topic(topic, partitions, is_compacted=bool(compacting))
 
     def supports_headers(self) -> bool:
         """Return True."""

@@ -86,6 +86,7 @@ async def answer(
     *,
     with_features: bool = False,
     injected: Injected | None = None,
+    with_attribution: bool = False,
 ) -> dict[str, ScoredModel]:
     """Return an answer of each model about one revision, in the order of the models.
 
@@ -100,6 +101,7 @@ async def answer(
         models: Name to model, of that wiki.
         with_features: Whether the features are wanted as well.
         injected: What is read in the place of what is computed; needs scoring on demand.
+        with_attribution: Whether the features and what moved the scores are wanted; likewise.
 
     Raises:
         NotReady: Nothing is known of the revision, and the tables are not complete or the scorers full;
@@ -113,7 +115,7 @@ async def answer(
         failure = _as_the_wiki_says(error)
         return {name: ScoredModel(info.id, failure) for name, info in models.items()}
     row = stored_row.row
-    if row is not None and not with_features and not injected:
+    if row is not None and not (with_features or with_attribution or injected):
         for name, info in models.items():
             stored = of_version(row, info.id.model_name, info.id.model_version)
             if stored is not None:
@@ -128,12 +130,11 @@ async def answer(
         scored = await _score(
             resources,
             counters,
-            wiki_id,
-            rev_id,
             distinct,
+            ScoreRequest(
+                wiki_id, rev_id, tuple(distinct.values()), with_features, injected, with_attribution
+            ),
             freshness=stored_row.freshness,
-            with_features=with_features,
-            injected=injected,
         )
         by_model = {(answer.model.model_name, answer.model.model_version): answer for answer in scored}
         for name, info in missing.items():
@@ -157,14 +158,12 @@ def _as_the_wiki_says(error: PredictionWithdrawn) -> ScoreFailure:
 async def _score(
     resources: Resources,
     counters: FaceCounters,
-    wiki_id: str,
-    rev_id: int,
     models: Mapping[ModelId, str],
+    asked: ScoreRequest,
     *,
     freshness: Freshness,
-    with_features: bool,
-    injected: Injected | None,
 ) -> list[ScoredModel]:
+    wiki_id, rev_id = asked.wiki_id, asked.rev_id
     if not freshness.is_ready:
         raise NotReady(
             f"The tables are not complete yet ({', '.join(freshness.reasons)}), so what is not in them may "
@@ -182,9 +181,7 @@ async def _score(
         )
         return [ScoredModel(model, absent) for model in models]
     try:
-        scored = await resources.on_demand.score(
-            ScoreRequest(wiki_id, rev_id, tuple(models.values()), with_features, injected)
-        )
+        scored = await resources.on_demand.score(asked)
     except PredictionWithdrawn as error:
         counters.answers[Outcome.ABSENT] += len(models)
         return [ScoredModel(model, _as_the_wiki_says(error)) for model in models]

@@ -15,11 +15,12 @@ from starlette.types import Receive, Scope, Send
 from agents.rules.book import RuleBook
 from app.api import errors, liftwing, ores, ours
 from app.api.answers import Resources
+from app.api.attributions import AttributionFace
 from app.api.batch import BatchFace
 from app.api.clients import ClientLimits, Clients
 from app.api.conditional import is_unchanged, of_no_body
 from app.api.cors import methods_of, preflight
-from app.api.endpoint import Handler, beside, endpoint
+from app.api.endpoint import Handler, beside, endpoint, log_request
 from app.api.feed import FeedFace
 from app.api.health import OperationsFace
 from app.api.intake import NO_INTAKE, IntakeAccess, IntakeFace
@@ -33,6 +34,7 @@ from app.api.on_demand import DirectScoring, OnDemand
 from app.api.ores_faces import OresFaces, is_ores_path
 from app.api.ores_json import ores_refusal
 from app.api.peers import PeerFace
+from app.api.reload import ReloadFace
 from app.api.routing import SegmentRouter
 from app.cluster.finder import Finder
 from app.cluster.peering import Peering
@@ -42,6 +44,7 @@ from app.metrics import Face, Metrics
 from app.model_monitor import ModelHealth
 from app.pages import face as pages
 from app.pages.wiki_links import NO_LINKS, WikiLinks
+from app.tracing import RequestTracing
 from schemas.catalogue import Catalogue
 from schemas.errors import RevstreamError
 from tables.reader import PredictionReader, Progress
@@ -82,6 +85,8 @@ def create_api(
     wiki_links: WikiLinks = NO_LINKS,
     dead_letters: DeadLetters | None = None,
     health: Callable[[str, str], ModelHealth] | None = None,
+    tracing: RequestTracing | None = None,
+    logs_requests: bool = False,
 ) -> "Api":
     """Return the read API as an ASGI application.
 
@@ -106,6 +111,8 @@ def create_api(
         wiki_links: Lead from pages to the wikis.
         dead_letters: Knows the events that were set aside; None where nobody here does.
         health: Returns how a model does now on a wiki; None where nobody here watches.
+        tracing: Traces requests that storage does not answer at once; None where nothing does.
+        logs_requests: Whether to log those that it does answer at once, too, which costs them time.
     """
     resources = Resources(
         reader,
@@ -124,7 +131,16 @@ def create_api(
         health,
     )
     metrics.watch_reader(reader.freshness)
-    return Api(resources, clock, intake, ores_legacy_scores, clients, feed=feed)
+    return Api(
+        resources,
+        clock,
+        intake,
+        ores_legacy_scores,
+        clients,
+        feed=feed,
+        tracing=tracing,
+        logs_requests=logs_requests,
+    )
 
 
 class Api:
@@ -139,21 +155,32 @@ class Api:
         clients: Clients | None = None,
         *,
         feed: Feed | None = None,
+        tracing: RequestTracing | None = None,
+        logs_requests: bool = False,
     ) -> None:
         self._clock = clock
+        self._tracing = tracing
+        self._logs_requests = logs_requests
         self._metrics = resources.metrics
         self._ores = OresFaces(resources, ores_legacy_scores)
         self._lookup = Lookups(resources, clock, has_ores=not self._ores.is_legacy).answer
         lists, telling = ListFace(resources), FeedFace(resources, feed)
         loading = LoadFace(intake)
-        own = (OperationsFace(resources), ours.OurFace(resources), lists, telling, loading)
+        own = (
+            OperationsFace(resources),
+            ours.OurFace(resources),
+            AttributionFace(resources),
+            lists,
+            telling,
+            loading,
+        )
         shown = pages.PagesFace(resources, has_ores=not self._ores.is_legacy)
         faces = (*own, ModelsFace(resources), LagFace(resources), shown, self._ores)
         lift_wing = liftwing.LiftWingFace(resources)
         routes: list[Route] = []
         posting = IntakeFace(intake, lambda: datetime.now(UTC))
         posts = lift_wing.post_routes() | posting.post_routes() | self._ores.post_routes()
-        posts |= BatchFace(resources).post_routes() | loading.post_routes()
+        posts |= BatchFace(resources).post_routes() | loading.post_routes() | ReloadFace(intake).post_routes()
         if resources.peering is not None:
             posts |= PeerFace(resources.peering, resources).post_routes()
         for path, (face, handler) in posts.items():
@@ -188,7 +215,10 @@ class Api:
                     status, headers, body = 304, of_no_body(headers), b""
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
-                counters.count(status, self._clock() - started)
+                seconds = self._clock() - started
+                counters.count(status, seconds)
+                if self._logs_requests:
+                    log_request(Request(scope), status, seconds)
                 return
         elif method == "OPTIONS":
             await preflight(scope, self.routes)(scope, receive, send)
@@ -208,6 +238,9 @@ class Api:
             headers=_HEADERS.get(face, {"cache-control": "no-store"}),
             clock=self._clock,
             refusal=ores_refusal if has_callback else _REFUSALS.get(face),
+            # Probes and scrapes would be most of all traces.
+            tracing=None if face is Face.OPERATIONS else self._tracing,
+            face=face.value,
         )
         return padded(answering) if has_callback else answering
 

@@ -1,6 +1,6 @@
 """Models as clients of our own face name them, and what a row says of each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -58,6 +58,41 @@ def _asked_model(catalogue: Catalogue, wiki_id: str, asked: str) -> AskedModel:
     if name not in models:
         name = catalogue.aliases.get(name, name)
     return AskedModel(asked, name, version or None, catalogue.find(wiki_id, asked))
+
+
+def require_wiki(wikis: Container[str], wiki_id: str) -> None:
+    """Raise if nothing is served of a wiki.
+
+    Args:
+        wikis: Of which something is.
+        wiki_id: As the client named it.
+
+    Raises:
+        WikiUnknown: It is none of them.
+    """
+    if wiki_id not in wikis:
+        raise WikiUnknown(
+            f"No model is configured for the wiki {wiki_id[:100]!r}. GET /models lists the others.",
+            wiki_id=wiki_id[:100],
+        )
+
+
+def served_model(catalogue: Catalogue, wiki_id: str, name: str) -> ModelInfo:
+    """Return the model that a client means by a name, see `Catalogue.find`.
+
+    Raises:
+        WikiUnknown: Nothing is served of the wiki.
+        ModelNotFound: No such model is.
+    """
+    require_wiki(catalogue.wikis, wiki_id)
+    info = catalogue.find(wiki_id, name)
+    if info is None:
+        raise ModelNotFound(
+            f"No model {name[:100]!r} is served on {wiki_id}. GET /models/{wiki_id} lists others.",
+            wiki_id=wiki_id,
+            model_name=name[:100],
+        )
+    return info
 
 
 def lacking(asked: Iterable[AskedModel], row: PredictionRow | None) -> dict[str, ModelInfo]:

@@ -36,7 +36,7 @@ ON_DEMAND_MOST: Final = 200
 """How many revisions one batch may have scored."""
 
 # Revisions that are looked at without a pause, which takes a few milliseconds, and that wait together.
-_SLICE: Final = 128
+_SLICE: Final = 256
 _CONCURRENT_SCORINGS: Final = 8
 _SEND_BYTES: Final = 64 << 10
 _PLANS: Final = 128

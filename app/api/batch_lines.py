@@ -4,18 +4,17 @@ from collections.abc import Mapping, Sequence
 from struct import Struct as Layout
 from typing import Any, Final
 
+import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from app.api.asked import AskedModel
 from schemas.catalogue import ModelInfo
-from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
+from schemas.keys import REVISIONS_TABLE
 from schemas.prediction import Score, ScoreKind
 from tables import row_binary
-from tables.codec import decode_row, is_never_withdrawn
 from tables.reader import PredictionReader
 from tables.row_forms import Form, Forms, FormScore, Groups
-from tables.withdrawal import is_hidden
 
 _KEY_NUMBER: Final = Layout(">Q").pack
 _WRITERS_MOST: Final = 32
@@ -102,24 +101,30 @@ class LineWriter:
                 b'%b:{"model_version":%b,"prediction":%%b,"probability":{%b}}'
                 % (_fixed(name), _fixed(score.model.model_version), probabilities)
             )
-        self._line = b'{"wiki_id":%b,"page_id":%%d,"rev_id":%%d,"rev_dt":%%b,"scores":{%b}}\n' % (
+        self._line = b'{"wiki_id":%b,"page_id":%%b,"rev_id":%%b,"rev_dt":%%b,"scores":{%b}}\n' % (
             _fixed(form.wiki_id),
             b",".join(scores),
         )
-        self._form = form
         self._chosen = [(score, _Predictions(score.kind)) for _, score in chosen]
         self.models = len(chosen)
 
-    def write(self, rev_ids: Sequence[int], page_ids: Sequence[int], rows: Sequence[Groups]) -> list[bytes]:
-        """Return the lines of some rows. It works by columns: what is done for all at once costs least."""
-        count = self._form.numbers
-        times = _texts(row_binary.longs_of([groups[1] for groups in rows]).view("datetime64[us]"))
-        numbers = _texts(self._form.probabilities(rows))
-        columns: list[Sequence[object]] = [page_ids, rev_ids, times]
+    def write(
+        self, rev_ids: Sequence[int], page_ids: NDArray[np.int64], rows: Sequence[Groups]
+    ) -> list[bytes]:
+        """Return the lines of some rows, of one at least.
+
+        It works by columns: what is done for all at once costs least.
+        """
+        groups = list(zip(*rows, strict=True))
+        times = row_binary.longs_of(groups[1]).view("datetime64[us]")
+        columns = [_texts(page_ids), _texts(np.array(rev_ids, np.int64)), _texts(times)]
         for score, predictions in self._chosen:
-            place = score.chosen
-            columns.append([predictions[groups[place]] for groups in rows])
-            columns += [numbers[score.first + at :: count] for at in range(len(score.labels))]
+            begin = score.chosen + 1
+            columns.append([predictions[chosen] for chosen in groups[score.chosen]])
+            columns += [
+                _texts(np.frombuffer(b"".join(probabilities), "<f8"))
+                for probabilities in groups[begin : begin + len(score.labels)]
+            ]
         line = self._line
         return [line % values for values in zip(*columns, strict=True)]
 
@@ -133,6 +138,7 @@ class BatchLines:
 
     def __init__(self, reader: PredictionReader) -> None:
         self._rows = reader.rows
+        self._hidden_pages = reader.hidden_pages
         self._forms = Forms()
 
     def lines(self, plan: Plan, rev_ids: Sequence[int]) -> tuple[list[bytes | None], int]:
@@ -149,32 +155,20 @@ class BatchLines:
         """
         prefix = plan.wiki_id.encode() + b"\0"
         rows = self._rows(REVISIONS_TABLE, [prefix + _KEY_NUMBER(rev_id) for rev_id in rev_ids])
-        found: list[tuple[int, Form, Groups]] = []
-        for at, one in enumerate(self._forms.read_all(plan.wiki_id, rows)):
-            if one is not None:
-                found.append((at, *one))
-        page_ids = row_binary.longs_of([groups[0] for _, _, groups in found]).tolist()
-        pages = self._rows(PAGES_TABLE, [prefix + _KEY_NUMBER(page_id) for page_id in page_ids])
-        # What has a form was never withdrawn. The row of a page is often the very one of its revision.
-        shown: dict[Form, list[tuple[int, int, Groups]]] = {}
-        for (at, form, groups), page_id, page in zip(found, page_ids, pages, strict=True):
-            if (
-                page is None
-                or page == rows[at]
-                or is_never_withdrawn(page)
-                or not is_hidden(decode_row(page))
-            ):
-                shown.setdefault(form, []).append((at, page_id, groups))
         lines: list[bytes | None] = [None] * len(rev_ids)
         answers = 0
-        for form, those in shown.items():
+        # What has a form was never withdrawn itself.
+        for form, (places, groups) in self._forms.read_all(plan.wiki_id, rows).items():
             writer = plan.writer(form)
-            if writer is not None:
-                places, those_pages, those_groups = zip(*those, strict=True)
-                made = writer.write([rev_ids[at] for at in places], those_pages, those_groups)
-                for at, line in zip(places, made, strict=True):
-                    lines[at] = line
-                answers += writer.models * len(made)
+            if writer is None:
+                continue
+            page_ids = row_binary.longs_of([each[0] for each in groups])
+            hidden = self._hidden_pages(plan.wiki_id, page_ids)
+            made = writer.write([rev_ids[at] for at in places], page_ids, groups)
+            for number, at in enumerate(places):
+                if number not in hidden:
+                    lines[at] = made[number]
+            answers += writer.models * (len(made) - len(hidden))
         return lines, answers
 
 

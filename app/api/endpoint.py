@@ -13,6 +13,8 @@ from app.api.cors import ANY_ORIGIN
 from app.api.documents import compact, pretty
 from app.api.errors import BodyTooLarge, Failure, defect
 from app.metrics import FaceCounters
+from app.tracing import AnsweredRequest, RequestTracing
+from models.trace import CARRIED, Trace
 from schemas.errors import RevstreamError
 
 BODY_BYTES = 1 << 20
@@ -43,6 +45,8 @@ def endpoint(
     headers: Mapping[str, str],
     clock: Callable[[], float],
     refusal: Callable[[Request, Failure], Response] | None = None,
+    tracing: RequestTracing | None = None,
+    face: str = "",
 ) -> Handler:
     """Return a handler that never raises, and whose requests are counted and logged at debug level.
 
@@ -53,19 +57,24 @@ def endpoint(
         headers: Added to every answer that does not set them, beside those for CORS.
         clock: Seconds for durations.
         refusal: Makes the answer that shows an error; compact JSON if None.
+        tracing: Traces the requests; None where nothing does.
+        face: What traces call the face.
     """
 
     def refused(request: Request, error: RevstreamError) -> Response:
         failure = envelope(error)
         return failure_response(failure) if refusal is None else refusal(request, failure)
 
-    async def handle(request: Request) -> Response:
+    async def answered(request: Request, trace: Trace | None = None) -> Response:
         started = clock()
         age, token = begin_age()
         try:
             response = await handler(request)
         except RevstreamError as error:
             response = refused(request, error)
+            # Who gathered errors on the way is held by their frames in turn. Under a flood of refusals the
+            # collector would find a hundred objects of each, and hold up the loop for as long.
+            error.__traceback__ = None
         except ClientDisconnect:
             response = Response(status_code=400)
         except Exception:
@@ -80,17 +89,46 @@ def endpoint(
             response.headers["age"] = str(int(age.seconds))
         seconds = clock() - started
         counters.count(response.status_code, seconds)
-        _log.debug(
-            "request",
-            method=request.method,
-            path=request.scope["path"][:200],
-            status=response.status_code,
-            seconds=round(seconds, 6),
-            request_id=request.headers.get("x-request-id"),
-        )
+        log_request(request, response.status_code, seconds, trace)
         return response
 
-    return handle
+    if tracing is None:
+        return answered
+
+    async def traced(request: Request) -> Response:
+        trail = tracing.begin_request(request.headers)
+        token = CARRIED.set(trail.trace)
+        status = 500
+        try:
+            response = await answered(request, trail.trace)
+            status = response.status_code
+        finally:
+            CARRIED.reset(token)
+            told = AnsweredRequest(request.method, face, status, request.headers.get("x-request-id"))
+            tracing.request_answered(trail, told)
+        return response
+
+    return traced
+
+
+def log_request(request: Request, status: int, seconds: float, trace: Trace | None = None) -> None:
+    """Log the one line of a request, at debug level.
+
+    Args:
+        request: That was answered.
+        status: Of the answer.
+        seconds: That it took.
+        trace: That it is part of; None without one.
+    """
+    _log.debug(
+        "request",
+        method=request.method,
+        path=request.scope["path"][:200],
+        status=status,
+        seconds=round(seconds, 6),
+        request_id=request.headers.get("x-request-id"),
+        **({} if trace is None else {"trace_id": trace.trace_id}),
+    )
 
 
 def beside(handler: Handler, other: Handler, is_other: Callable[[Request], bool]) -> Handler:

@@ -9,6 +9,7 @@ from schemas.errors import AccessDenied, InfoPathMalformed, RequestInvalid, Revs
 from schemas.prediction import ScoreFailure
 
 RETRY_AFTER_SECONDS = 2
+_LATER = 503
 
 _STATUSES: Mapping[str, int] = {
     "request_invalid": 400,
@@ -22,6 +23,7 @@ _STATUSES: Mapping[str, int] = {
     "revision_not_found": 404,
     "revision_deleted": 404,
     "revision_suppressed": 404,
+    "reload_refused": 409,
     "prediction_withdrawn": 410,
     "parent_not_found": 422,
     "content_model_unsupported": 422,
@@ -155,6 +157,16 @@ def ours(error: RevstreamError) -> Failure:
     if "retry-after" in headers:
         details["retry_after_seconds"] = int(headers["retry-after"])
     return Failure(status_of(error), {"error": details}, headers)
+
+
+def ours_of_failure(failure: ScoreFailure) -> Failure:
+    """Return one model's failure about one revision in our envelope, as the whole answer."""
+    status = _STATUSES.get(failure.code, 500)
+    details: dict[str, Any] = {"code": failure.code, "message": failure.message}
+    if status != _LATER:
+        return Failure(status, {"error": details})
+    details["retry_after_seconds"] = RETRY_AFTER_SECONDS
+    return Failure(status, {"error": details}, {"retry-after": str(RETRY_AFTER_SECONDS)})
 
 
 def ores(error: RevstreamError) -> Failure:

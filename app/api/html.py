@@ -16,6 +16,7 @@ from typing import Final
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 NAVIGATION: Final[Mapping[str, str]] = {
     "revstream": "/",
@@ -27,6 +28,7 @@ NAVIGATION: Final[Mapping[str, str]] = {
 """Text to path of what every page leads to."""
 
 _EMPTY_ELEMENTS: Final = frozenset({"input", "meta", "link"})
+_TITLE_END: Final = b"</h1>"
 _SHEET: Final = "pages.css"
 STYLE: Final = files("app.api").joinpath("static", _SHEET).read_text(encoding="utf-8")
 """The style sheet of all pages."""
@@ -82,6 +84,23 @@ class Twin(Struct, frozen=True):
     kind: str = "application/json"
 
 
+class PageResponse(Response):
+    """A page that goes out in two pieces: a browser paints the first while it reads the other."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        first, second = self.pieces()
+        if second:
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+        await send({"type": "http.response.body", "body": second or first})
+
+    def pieces(self) -> tuple[bytes, bytes]:
+        """Return the body up to the title that people see, and the rest; nothing of the rest without one."""
+        title, mark, rest = bytes(self.body).partition(_TITLE_END)
+        return title + mark, rest
+
+
 def page(
     title: str,
     *content: Html,
@@ -89,7 +108,7 @@ def page(
     status: int = 200,
     script: str = "",
     twin: Twin | None = None,
-) -> Response:
+) -> PageResponse:
     """Return a whole page as an HTTP answer.
 
     Args:
@@ -121,7 +140,7 @@ def page(
         told = element("a", twin.address, href=twin.address)
         body.append(element("footer", element("p", "The same for programs: ", told)))
     whole = element("html", element("head", *head), element("body", *body), lang="en")
-    return Response(f"<!doctype html>\n{whole}\n", status, _headers(script), "text/html")
+    return PageResponse(f"<!doctype html>\n{whole}\n", status, _headers(script), "text/html")
 
 
 def _navigation(title: str) -> Iterable[Html]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from app.api.errors import FromWebPage, RouteUnknown
 from app.api.json_limits import require_bounded
 from app.api.loading import Loads
 from app.metrics import Face
+from app.reloads import Reloading
 from schemas.decode import MAX_EVENT_BYTES
 from schemas.errors import AccessDenied, EventError, RequestInvalid, RevstreamError
 from schemas.posted import PostedEvent, posted_event
@@ -63,12 +65,28 @@ class IntakeAccess(Struct, frozen=True):
         token: What to show; None where anyone may post who reaches the address.
         absence: What to tell those who post where it is off.
         loads: Takes rows of snapshots; None where the intake is off.
+        reloads: Reads rules and models anew; None where the intake is off.
     """
 
     intake: Intake | None = None
     token: Secret | None = None
     absence: str = "This process takes no events. Post them to a worker whose setting intake is on."
     loads: Loads | None = None
+    reloads: Reloading | None = None
+
+    def admit_operator(self, request: Request) -> None:
+        """Raise if a request may not tell the process what to do.
+
+        Raises:
+            FromWebPage: As `admit`.
+            AccessDenied: As `admit`; or there is no token, and it comes from another machine.
+        """
+        self.admit(request)
+        host = "" if request.client is None else request.client.host
+        if self.token is None and not _is_this_machine(host):
+            raise AccessDenied(
+                "Without a token a process is told to restart or reload from its own machine alone. Set one."
+            )
 
     def admit(self, request: Request) -> None:
         """Raise if a request may not post.
@@ -86,6 +104,13 @@ class IntakeAccess(Struct, frozen=True):
                     "The request shows no token, or another one. Send the header `Authorization: Bearer …` "
                     "with the token of the setting intake_token."
                 )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 NO_INTAKE: Final = IntakeAccess()

@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from app.api.age import note_age
 from app.api.answers import Resources
+from app.api.asked import require_wiki
 from app.api.documents import Document
 from app.api.endpoint import Handler, json_response
 from app.api.ours import parse_parameters, parse_wiki_id
 from app.metrics import Face
-from schemas.errors import NotReady, WikiUnknown
+from schemas.errors import NotReady
 from schemas.prediction import PredictionRow
 from tables.lists import IndexedRows, PredictionLists
 
@@ -52,11 +53,7 @@ class LagFace:
     async def _of_wiki(self, request: Request) -> Response:
         parse_parameters(request, ())
         wiki_id = parse_wiki_id(request)
-        if wiki_id not in self._wikis:
-            raise WikiUnknown(
-                f"No model is configured for the wiki {wiki_id[:100]!r}. GET /models lists the others.",
-                wiki_id=wiki_id[:100],
-            )
+        require_wiki(self._wikis, wiki_id)
         return json_response({"wiki_id": wiki_id, **await self._lag(wiki_id)})
 
     async def _lag(self, wiki_id: str) -> Document:

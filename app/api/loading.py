@@ -16,13 +16,11 @@ class LoadPlan(Struct, frozen=True):
         partitions: Of the tables.
         partitioner: Rule by which a page's key gives its partition: ``crc32`` or ``murmur2``.
         done: Partition to the offset behind the last record whose rows are in the tables.
-        process: Another text once the process has begun anew.
     """
 
     partitions: int
     partitioner: str
     done: Mapping[int, int]
-    process: str
     format_version: int = FORMAT_VERSION
 
 

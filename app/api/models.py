@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import Resources
+from app.api.asked import require_wiki, served_model
 from app.api.conditional import conditional_response
 from app.api.documents import Document
 from app.api.endpoint import Handler
@@ -15,9 +16,9 @@ from app.api.ours import parse_parameters, parse_wiki_id
 from app.metrics import Face
 from models.statistics import model_info, thresholds
 from schemas.catalogue import ModelInfo
-from schemas.errors import InfoPathMalformed, ModelNotFound, RequestInvalid, StatisticsNotFound, WikiUnknown
+from schemas.errors import InfoPathMalformed, RequestInvalid, StatisticsNotFound
 
-# Models change with a restart only.
+# Models change with a reload only.
 _CACHE_SECONDS: Final = 60
 _TEXT_MOST: Final = 500
 
@@ -107,23 +108,12 @@ class ModelsFace:
 
     def _wiki_id(self, request: Request) -> str:
         wiki_id = parse_wiki_id(request)
-        if wiki_id not in self._catalogue.wikis:
-            raise WikiUnknown(
-                f"No model is configured for the wiki {wiki_id[:100]!r}. GET /models lists the others.",
-                wiki_id=wiki_id[:100],
-            )
+        require_wiki(self._catalogue.wikis, wiki_id)
         return wiki_id
 
     def _asked(self, request: Request) -> tuple[str, ModelInfo]:
-        wiki_id, name = self._wiki_id(request), request.path_params["model_name"]
-        info = self._catalogue.find(wiki_id, name)
-        if info is None:
-            raise ModelNotFound(
-                f"No model {name[:100]!r} is served on {wiki_id}. GET /models/{wiki_id} lists others.",
-                wiki_id=wiki_id,
-                model_name=name[:100],
-            )
-        return wiki_id, info
+        wiki_id = parse_wiki_id(request)
+        return wiki_id, served_model(self._catalogue, wiki_id, request.path_params["model_name"])
 
     def _listed(self, wiki_id: str) -> Document:
         models: Mapping[str, ModelInfo] = self._catalogue.models(wiki_id)

@@ -19,6 +19,7 @@ class ScoreRequest(Struct, frozen=True):
         model_names: Of the catalogue's wiki.
         with_features: Return the features of each model as well.
         injected: What is read in the place of what is computed; the answers are never stored then.
+        with_attribution: Return the features of each model and what moved its score as well.
     """
 
     wiki_id: str
@@ -26,6 +27,7 @@ class ScoreRequest(Struct, frozen=True):
     model_names: Sequence[str]
     with_features: bool = False
     injected: Injected | None = None
+    with_attribution: bool = False
 
 
 class OnDemand(Protocol):

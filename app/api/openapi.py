@@ -1,6 +1,7 @@
 """The description of the API in OpenAPI 3.1, kept by hand beside the routes; a test holds them together."""
 
 from app.api import (
+    openapi_attributions,
     openapi_intake,
     openapi_kserve,
     openapi_liftwing,
@@ -27,6 +28,7 @@ def document() -> Schema:
         },
         "paths": _joined(
             openapi_ours.PATHS,
+            openapi_attributions.PATHS,
             openapi_lists.PATHS,
             openapi_models.PATHS,
             openapi_ores_v3.PATHS,
@@ -40,6 +42,7 @@ def document() -> Schema:
         "components": {
             "schemas": {
                 **openapi_ours.SCHEMAS,
+                **openapi_attributions.SCHEMAS,
                 **openapi_models.SCHEMAS,
                 **_ORES_SCHEMAS,
                 **openapi_lists.SCHEMAS,

@@ -71,9 +71,23 @@ PATHS: Schema = {
             },
         },
     },
+    "/v1/reload": {
+        "post": {
+            "summary": "Has a process go by what the rules and models.yaml say by now, without a restart.",
+            "operationId": "postReload",
+            "responses": {
+                "200": answer("It goes by them.", "Reloaded"),
+                "401": answer("The token is missing, or another one.", "Error"),
+                "403": answer("The request comes from a web page.", "Error"),
+                "404": answer("The setting intake is off.", "Error"),
+                "409": answer("It goes on as it was: they cannot be put in force, and why.", "Error"),
+                "503": answer("Not now: starting, or the broker does not answer.", "Error"),
+            },
+        },
+    },
     "/v1/restart": {
         "post": {
-            "summary": "Has a worker begin anew in place, with what models.yaml says by now.",
+            "summary": "Has a worker begin anew in place, with all that is on the disk by now.",
             "operationId": "postRestart",
             "responses": {
                 "202": {"description": "It begins anew; who connects meanwhile waits."},
@@ -87,13 +101,32 @@ PATHS: Schema = {
 }
 
 SCHEMAS: Schema = {
+    "Reloaded": {
+        "type": "object",
+        "required": ["config_sha256", "is_changed", "models_added", "models_removed", "rules", "seconds"],
+        "properties": {
+            "config_sha256": {"type": "string", "description": "Equal where processes go by the same."},
+            "is_changed": {"type": "boolean"},
+            "models_added": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Artefacts that answer now and did not before.",
+            },
+            "models_removed": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Artefacts that answered before and do not now.",
+            },
+            "rules": {"type": "integer", "description": "How many there are."},
+            "seconds": {"type": "number"},
+        },
+    },
     "LoadPlan": {
         "type": "object",
-        "required": ["format_version", "partitions", "partitioner", "process", "done"],
+        "required": ["format_version", "partitions", "partitioner", "done"],
         "properties": {
             "format_version": {"type": "integer"},
             "partitions": {"type": "integer"},
-            "process": {"type": "string", "description": "Another text once the process has begun anew."},
             "partitioner": {"type": "string", "enum": ["crc32", "murmur2"]},
             "done": {
                 "type": "object",

@@ -84,6 +84,11 @@ _SHARES: Final[Schema] = {
     "description": "By label: what part lies in each of 20 bins of equal width.",
     "additionalProperties": {"type": "array", "items": {"type": "number"}},
 }
+_DRIFT: Final[Schema] = {
+    "type": "object",
+    "description": "By label: population stability index; from 200 scores on.",
+    "additionalProperties": {"type": "number"},
+}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _TEXT: Final[Schema] = {"type": "string"}
 _TEXTS: Final[Schema] = {"type": "array", "items": _TEXT}
@@ -154,11 +159,7 @@ SCHEMAS: Final[Schema] = {
             "scores": {**_COUNT, "description": "Of the last 24 hours."},
             "shares": _SHARES,
             "expected_shares": _SHARES,
-            "drift": {
-                "type": "object",
-                "description": "By label: population stability index; from 200 scores on.",
-                "additionalProperties": {"type": "number"},
-            },
+            "drift": _DRIFT,
             "reverted": {**_COUNT, "description": "Edits of 14 days that others undid within 48 hours."},
             "kept": {**_COUNT, "description": "Edits that were not."},
             "roc_auc": {"type": ["number", "null"], "description": "From 20 of either on."},
@@ -168,6 +169,19 @@ SCHEMAS: Final[Schema] = {
                     {"low": {"type": "number"}, "count": _COUNT, "share": {"type": ["number", "null"]}}
                 ),
             },
+            "snapshot": {
+                "anyOf": [{"$ref": "#/components/schemas/SnapshotDrift"}, {"type": "null"}],
+                "description": "Against the newest snapshot that has scores of this version, if any.",
+            },
+        }
+    ),
+    "SnapshotDrift": _object(
+        {
+            "name": _TEXT,
+            "created_dt": {"type": "string", "format": "date-time"},
+            "scores": {**_COUNT, "description": "Of the snapshot."},
+            "shares": _SHARES,
+            "drift": _DRIFT,
         }
     ),
     "ModelStatistics": _object({**_IDENTITY, "statistics": {"type": "object"}}, "As ORES's model_info."),

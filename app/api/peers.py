@@ -73,6 +73,7 @@ class PeerFace:
             models,
             with_features=ask.with_features,
             injected=injected,
+            with_attribution=ask.with_attribution,
         )
         return [answers.get(name) for name in ask.model_names]
 

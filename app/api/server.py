@@ -114,6 +114,8 @@ async def run_server(
         # uvicorn calls it and asks no more of it.
         http=cast(type[asyncio.Protocol], protocol),
         ws="none",
+        # Not to be guessed: what it calls may be any object.
+        interface="asgi3",
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -1,7 +1,7 @@
 """The description of the API as a page for people, made of the same document that programs get."""
 
-import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from typing import Final
@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.documents import Document
-from app.api.html import Html, Twin, element, page, table
+from app.api.html import Html, PageResponse, Twin, element, page, table
 from app.api.openapi import document
 
 _REFERENCE: Final = "#/components/schemas/"
+# Of the window, and that a head of gzip comes before it.
+_GZIP_BITS: Final = 31
 _CACHE_CONTROL: Final = "public, max-age=300"
 
 
@@ -23,8 +25,8 @@ async def view(request: Request) -> Response:
     headers = dict(shown.headers) | {"cache-control": _CACHE_CONTROL, "vary": "accept-encoding"}
     del headers["content-length"]
     if not _takes_gzip(request):
-        return Response(shown.body, headers=headers)
-    return Response(_packed(), headers={**headers, "content-encoding": "gzip"})
+        return PageResponse(shown.body, headers=headers)
+    return PackedPage(b"".join(_packed()), headers={**headers, "content-encoding": "gzip"})
 
 
 def _takes_gzip(request: Request) -> bool:
@@ -33,13 +35,26 @@ def _takes_gzip(request: Request) -> bool:
 
 
 @cache
-def _page() -> Response:
+def _page() -> PageResponse:
     return page("API", *_content(), twin=Twin("/openapi.json"))
 
 
+class PackedPage(PageResponse):
+    """The page, packed so that its first piece can be unpacked alone."""
+
+    def pieces(self) -> tuple[bytes, bytes]:
+        """Return the pieces, packed."""
+        return _packed()
+
+
 @cache
-def _packed() -> bytes:
-    return gzip.compress(_page().body, mtime=0)
+def _packed() -> tuple[bytes, bytes]:
+    packer = zlib.compressobj(9, zlib.DEFLATED, _GZIP_BITS)
+    first, second = _page().pieces()
+    return (
+        packer.compress(first) + packer.flush(zlib.Z_SYNC_FLUSH),
+        packer.compress(second) + packer.flush(),
+    )
 
 
 def _content() -> tuple[Html, ...]:

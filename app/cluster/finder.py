@@ -1,7 +1,9 @@
 """Rows found wherever they lie."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from time import monotonic
+from typing import Final, Protocol, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +18,8 @@ from tables.lists import ListedRows, PredictionLists, RowList
 from tables.reader import Freshness, PredictionReader
 from tables.withdrawal import withdrawn
 
+PATIENCE_SECONDS: Final = 3.0
+_FIRST_WAIT_SECONDS: Final = 0.05
 _TRUE = Freshness(True, (), None)
 
 
@@ -92,11 +96,19 @@ class ClusterFinder:
         peers: The others.
         placement: Returns who owns what.
         address: Returns how this worker is advertised.
+        patience_seconds: So long a look-up waits while partitions change hands, where copies are kept.
     """
 
     def __init__(
-        self, node: Node, peers: Peers, placement: Callable[[], Placement], address: Callable[[], str]
+        self,
+        node: Node,
+        peers: Peers,
+        placement: Callable[[], Placement],
+        address: Callable[[], str],
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
+        self._patience_seconds = patience_seconds
         self._node = node
         self._peers = peers
         self._placement = placement
@@ -116,7 +128,21 @@ class ClusterFinder:
         return FoundHistory(reply.history, _freshness(reply))
 
     async def _find(self, ask: Ask, **asked: int) -> Reply:
-        """Find a row.
+        """Find a row. Where copies are kept, somebody has it, or will in a moment: until then, ask again."""
+        deadline = monotonic() + self._patience_seconds
+        wait_seconds = _FIRST_WAIT_SECONDS
+        while True:
+            try:
+                return await self._find_now(ask, **asked)
+            except (OwnerUnavailable, Recovering):
+                if monotonic() >= deadline or not any(self._placement().standbys.values()):
+                    raise
+            await asyncio.sleep(wait_seconds)
+            # Ever more seldom: many who wait must not keep those busy who are to take over.
+            wait_seconds *= 2
+
+    async def _find_now(self, ask: Ask, **asked: int) -> Reply:
+        """Find a row by what is known at this moment.
 
         1. Here.
         2. With the owner of its place, which tells the partition of the row, or has the row itself.

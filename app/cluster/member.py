@@ -29,10 +29,16 @@ class Member:
         self._sharing = sharing
         self._peers = ScoringPeers()
         self.on_demand: OnDemand = own
+        self._cluster: ClusterOnDemand | None = None
         if sharing is not None:
-            self.on_demand = ClusterOnDemand(
+            self.on_demand = self._cluster = ClusterOnDemand(
                 sharing.workers, self._peers, catalogue, own=own, address=lambda: sharing.address
             )
+
+    def switch(self, catalogue: Catalogue) -> None:
+        """Take other models for those that are served."""
+        if self._cluster is not None:
+            self._cluster.catalogue = catalogue
 
     def peering(self, address: str) -> Peering:
         """Return what is done for other processes.

@@ -24,6 +24,9 @@ class ClusterOnDemand:
         catalogue: The models of each wiki.
         own: Scores here, on a worker; None on a replica.
         address: Returns the address that is ours among those of the workers.
+
+    Attributes:
+        catalogue: As above; others may take its place.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class ClusterOnDemand:
     ) -> None:
         self._workers = workers
         self._peers = peers
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._own = own
         self._address = address
 
@@ -51,6 +54,7 @@ class ClusterOnDemand:
             OwnerUnavailable: No worker answers.
             RevstreamError: As the worker that scores raises.
         """
+        catalogue = self.catalogue
         ask = ScoreAsk(
             request.wiki_id,
             request.rev_id,
@@ -59,6 +63,7 @@ class ClusterOnDemand:
             # As text: msgpack has no numbers of any size, and JSON has.
             None if request.injected is None else json.dumps(dict(request.injected)),
             is_final=self._own is not None,
+            with_attribution=request.with_attribution,
         )
         failure: OwnerUnavailable | None = None
         for address in by_rendezvous(self._workers(), request.wiki_id, request.rev_id):
@@ -69,9 +74,12 @@ class ClusterOnDemand:
             except OwnerUnavailable as error:
                 failure = failure or error
                 continue
-            return self._checked(ask, scored)
+            if self._own is not None and not _is_alike(catalogue, ask, scored):
+                # One of us two has not taken up yet what the other goes by.
+                break
+            return _checked(catalogue, ask, scored)
         if self._own is not None:
-            # It is ours, or nobody else answers.
+            # It is ours, or nobody else answers with our models.
             return await self._own.score(request)
         raise failure or OwnerUnavailable(
             f"Revision {request.rev_id} of {request.wiki_id} is not stored, and no worker runs that could "
@@ -80,23 +88,33 @@ class ClusterOnDemand:
             rev_id=request.rev_id,
         )
 
-    def _checked(self, ask: ScoreAsk, scored: Sequence[ScoredModel | None]) -> list[ScoredModel]:
-        """Return the answers, with a failure for each that is not of the model that is served here."""
-        checked = []
-        answers = iter(scored)
-        for name in ask.model_names:
-            info = self._catalogue.find(ask.wiki_id, name)
-            answer = next(answers, None)
-            if info is None:
-                continue
-            if answer is None or _version(answer.model) != _version(info.id):
-                message = (
-                    f"The worker that scores revision {ask.rev_id} of {ask.wiki_id} has another {name} than "
-                    "this server. Give all of them the same models."
-                )
-                answer = ScoredModel(info.id, ScoreFailure(ModelNotFound.code, message))
-            checked.append(answer)
-        return checked
+
+def _is_alike(catalogue: Catalogue, ask: ScoreAsk, scored: Sequence[ScoredModel | None]) -> bool:
+    """Tell whether all answers are of the models that are served here."""
+    infos = [catalogue.find(ask.wiki_id, name) for name in ask.model_names]
+    return len(scored) == len(infos) and all(
+        answer is not None and info is not None and _version(answer.model) == _version(info.id)
+        for info, answer in zip(infos, scored, strict=True)
+    )
+
+
+def _checked(catalogue: Catalogue, ask: ScoreAsk, scored: Sequence[ScoredModel | None]) -> list[ScoredModel]:
+    """Return the answers, with a failure for each that is not of the model that is served here."""
+    checked = []
+    answers = iter(scored)
+    for name in ask.model_names:
+        info = catalogue.find(ask.wiki_id, name)
+        answer = next(answers, None)
+        if info is None:
+            continue
+        if answer is None or _version(answer.model) != _version(info.id):
+            message = (
+                f"The worker that scores revision {ask.rev_id} of {ask.wiki_id} has another {name} than "
+                "this server. Give all of them the same models."
+            )
+            answer = ScoredModel(info.id, ScoreFailure(ModelNotFound.code, message))
+        checked.append(answer)
+    return checked
 
 
 def _version(model: ModelId) -> tuple[str, str]:

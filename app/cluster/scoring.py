@@ -8,6 +8,7 @@ from msgspec import DecodeError, Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from app.cluster.addresses import without_token
+from models.trace import carried_headers
 from schemas.errors import NotReady, OwnerUnavailable, RevstreamError
 from schemas.prediction import ScoredModel
 
@@ -29,6 +30,7 @@ class ScoreAsk(Struct, frozen=True, array_like=True):
         with_features: Whether the features are wanted as well.
         injected: What is read in the place of what is computed, as JSON; None for nothing.
         is_final: Whether who is asked answers himself, whoever he thinks is responsible.
+        with_attribution: Whether features and what moved the scores are wanted.
     """
 
     wiki_id: str
@@ -37,6 +39,7 @@ class ScoreAsk(Struct, frozen=True, array_like=True):
     with_features: bool = False
     injected: str | None = None
     is_final: bool = False
+    with_attribution: bool = False
 
 
 class Refusal(Struct, frozen=True, array_like=True):
@@ -142,6 +145,7 @@ class ScoringPeers:
             return await self._post_once(self._session, address, body)
 
     async def _post_once(self, session: aiohttp.ClientSession, address: str, body: bytes) -> bytes:
-        async with session.post(address.rstrip("/") + PATH, data=body) as response:
+        asking = session.post(address.rstrip("/") + PATH, data=body, headers=carried_headers())
+        async with asking as response:
             response.raise_for_status()
             return await response.read()

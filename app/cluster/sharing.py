@@ -15,9 +15,9 @@ from app.cluster.finder import ClusterFinder
 from app.cluster.metrics import ClusterStatus
 from app.cluster.node import Node
 from app.cluster.peers import Peers
-from app.serve import topic_reader
 from app.settings import Settings
 from app.stream_app import PromptTables, StreamApp
+from app.topic_readers import topic_reader
 from schemas.errors import SettingsError
 from schemas.keys import PLACES, REVISIONS_TABLE
 from tables.copies import Copies
@@ -26,7 +26,7 @@ from tables.reader import PredictionReader, Progress
 
 ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what not to advertise
 # A row of another worker is found so much later, at the most.
-_PATIENCE_SECONDS: Final = 0.1
+_PATIENCE_SECONDS: Final = 0.25
 
 
 def places_topic(app_id: str) -> str:
@@ -197,7 +197,7 @@ class Sharing:
 
 def owned_progress(app: StreamApp, predictions: Predictions) -> Iterator[Progress]:
     """Yield what a worker's own tables are recovering."""
-    remaining = cast(PromptTables, app.tables).recovery.active_remaining()
+    remaining = cast(PromptTables, app.tables).recovery.rows_left()
     left = {(tp.topic, tp.partition): count for tp, count in remaining.items()}
     for table, topic in predictions.changelog_topics.items():
         for partition in predictions.recovering:

@@ -9,6 +9,8 @@ from app.api.html import Html, element
 from app.pages.parts import level
 
 _POINTS_MOST: Final = 160
+# A phone draws it much smaller, so that its words have to be larger.
+_WIDE: Final = 600
 _LEFT, _TOP, _RIGHT, _BELOW = 34, 22, 10, 34
 _TICKS: Final = (0.0, 0.5, 1.0)
 
@@ -126,7 +128,7 @@ def _svg(width: int, height: int, told: str, parts: Sequence[Html]) -> Html:
     return element(
         "svg",
         *parts,
-        class_="chart",
+        class_="chart wide" if width > _WIDE else "chart",
         width=str(width),
         height=str(height),
         viewBox=f"0 0 {width} {height}",

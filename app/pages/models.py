@@ -15,22 +15,17 @@ from app.api.errors import status_of
 from app.api.html import Html, Twin, element, page, table
 from app.api.ours import parse_wiki_id
 from app.metrics import Face
-from app.model_monitor import ModelHealth, reverted_label
 from app.pages.charts import Curve, curve_chart
-from app.pages.parts import alert, choice, facts, field, figures, iso, model_path
+from app.pages.model_health import on_the_stream
+from app.pages.parts import alert, choice, facts, field, figures, model_path
 from models.statistics import DEFAULT_FIELDS, METRICS, StatisticsDocument, thresholds
-from models.statistics.live import BINS
 from models.statistics.thresholds import ThresholdTable
 from schemas.catalogue import ModelInfo
 from schemas.errors import ModelNotFound, RequestInvalid, RevstreamError, WikiUnknown
-from schemas.prediction import ScoreKind
 
 _TEXT_MOST: Final = 200
 _AT_MOST: Final = frozenset({"fpr", "match_rate"})
 """Metrics of which one wants little: the others are bounded from below."""
-# By custom.
-_STEADY: Final = 0.1
-_SHIFTED: Final = 0.25
 _FIGURES: Final = ("recall", "precision", "filter_rate", "match_rate", "fpr", "f1")
 _NAMES: Final[Mapping[str, str]] = {
     "match_rate": "match rate: share of all changes above the threshold",
@@ -124,7 +119,7 @@ class ModelPages:
         else:
             content.append(element("p", "It came without thresholds, so there are no curves to draw."))
         if self._health is not None:
-            content += _live(info, self._health(wiki_id, info.id.model_name))
+            content += on_the_stream(info, self._health(wiki_id, info.id.model_name))
         content += _statistics(statistics)
         content += _card(info)
         return page(f"{info.id.model_name} of {wiki_id[:100]}", *content, twin=twin, status=status)
@@ -183,45 +178,6 @@ class ModelPages:
             if other.id.model_name == name
         )
         return [version for version in dict.fromkeys(versions) if version != info.id.model_version]
-
-
-def _live(info: ModelInfo, health: ModelHealth) -> Iterable[Html]:
-    """Yield how a model does now."""
-    yield element("h2", "On the stream")
-    yield facts(
-        [
-            ("Watched since", iso(health.since_dt)),
-            ("Scores of 24 hours", str(health.scores)),
-            *((f"Drift of {label}", _drift(value)) for label, value in sorted(health.drift.items())),
-            ("Edits of 14 days", f"{health.reverted} reverted by others, {health.kept} kept"),
-            ("ROC AUC against reverts", "too few yet" if health.roc_auc is None else f"{health.roc_auc:.3f}"),
-        ]
-    )
-    label = reverted_label(info.id.model_name) if info.kind is ScoreKind.BINARY else info.labels[0]
-    if label not in health.shares:
-        return
-    expected = health.expected_shares.get(label, ())
-    rows = [
-        (
-            f"{number / BINS:.2f}",
-            f"{share:.1%}",
-            f"{expected[number]:.1%}" if expected else "",
-            str(health.calibration[number].count or ""),
-            _share(health.calibration[number].share),
-        )
-        for number, share in enumerate(health.shares[label])
-    ]
-    heads = ("From", "Scores now", "In the test", "Edits settled", "Of them reverted")
-    yield table(f"Probability of {label}", heads, rows)
-
-
-def _drift(value: float) -> str:
-    said = "steady" if value <= _STEADY else "has shifted" if value > _SHIFTED else "a little"
-    return f"{value:.3f}, {said}"
-
-
-def _share(share: float | None) -> str:
-    return "" if share is None else f"{share:.0%}"
 
 
 def _reads(info: ModelInfo) -> str:

@@ -54,7 +54,6 @@ def bar(probability: float) -> Html:
     """Return a probability as a bar. The number belongs beside it."""
     return element(
         "svg",
-        element("rect", class_="track", width="100", height="8"),
         element("rect", width=f"{100 * probability:.1f}", height="8"),
         class_="bar",
         viewBox="0 0 100 8",

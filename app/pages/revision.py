@@ -1,6 +1,6 @@
 """The page of one revision: what each model says of it, by what, and from where."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,20 +8,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.age import note_age
-from app.api.answers import Resources, answer
+from app.api.answers import Resources
 from app.api.asked import why_absent
-from app.api.documents import Document, ores_features, stored_document
+from app.api.attributions import attribution_path, explained
 from app.api.endpoint import Handler
 from app.api.errors import status_of
 from app.api.html import Html, Twin, element, page, table
 from app.api.ours import parse_number, parse_wiki_id
 from app.metrics import Face
+from app.pages.attribution import what_mattered
 from app.pages.parts import (
     alert,
     bar,
     facts,
-    headline,
-    iso,
     level,
     model_path,
     moment,
@@ -29,11 +28,11 @@ from app.pages.parts import (
     revision_path,
 )
 from app.row_filter import told_of
-from schemas.errors import ModelNotFound
-from schemas.prediction import PredictionRow, Score, ScoredModel, ScoreFailure, StoredScore
+from schemas.prediction import PredictionRow, ScoredModel, ScoreFailure, StoredScore
 
 _LABELS_MOST: Final = 12
-_SCORES_HEADS: Final = ("Model", "Version", "Says", "Label", "Probability", "")
+# What counts first stands where a phone shows it.
+_SCORES_HEADS: Final = ("Model", "Label", "Probability", "", "Says", "Version")
 
 
 class RevisionPage:
@@ -70,12 +69,18 @@ class RevisionPage:
             parts += self._stored(found.row)
         wanted = request.query_params.get("features", "")
         if wanted:  # 3
-            scored = await self._scored(wiki_id, rev_id, wanted)
-            parts += _with_features(scored, is_stored=found.row is not None)
+            scored = await explained(self._resources, self._counters, wiki_id, rev_id, wanted)
+            parts += what_mattered(scored, is_stored=found.row is not None)
             status = 200
         elif wiki_id in self._catalogue.wikis and self._resources.on_demand is not None:
             parts.append(self._offer(wiki_id, rev_id))
-        twin = Twin(f"{revision_path(wiki_id, rev_id).replace('/revision/', '/scores/', 1)}?provenance=1")
+        if found.row is not None:
+            parts += self._provenance(found.row)
+        twin = Twin(
+            attribution_path(wiki_id, rev_id, wanted)
+            if wanted
+            else f"{revision_path(wiki_id, rev_id).replace('/revision/', '/scores/', 1)}?provenance=1"
+        )
         return page(f"Revision {rev_id} of {wiki_id[:100]}", *parts, status=status, twin=twin)
 
     def _stored(self, row: PredictionRow) -> Iterable[Html]:
@@ -96,6 +101,9 @@ class RevisionPage:
             pairs.append(("On the wiki", element("span", anchors[0], ", ", anchors[1])))
         yield facts(pairs)
         yield _scores("Scores", row.wiki_id, row.scores)
+
+    def _provenance(self, row: PredictionRow) -> Iterable[Html]:
+        now = datetime.now(UTC)
         yield element("h2", "Where the scores came from")
         rows = [
             (
@@ -120,27 +128,14 @@ class RevisionPage:
         )
         return element(
             "section",
-            element("h2", "Features"),
+            element("h2", "Features that mattered"),
             element(
                 "p",
-                "The values that a model reads of this revision are not kept, but computed when asked for. "
-                "That takes as long as scoring does. Compute them for:",
+                "What a model read of this revision, and what moved its score, is not kept, but computed "
+                "when asked for. That takes as long as scoring does. Compute it for:",
             ),
             element("form", *buttons, class_="line", method="get", action=revision_path(wiki_id, rev_id)),
         )
-
-    async def _scored(self, wiki_id: str, rev_id: int, model_name: str) -> ScoredModel:
-        info = self._catalogue.find(wiki_id, model_name)
-        if info is None:
-            raise ModelNotFound(
-                f"No model {model_name[:100]!r} is served on {wiki_id[:100]}. The page of models has others.",
-                wiki_id=wiki_id[:100],
-                model_name=model_name[:100],
-            )
-        scored = await answer(
-            self._resources, self._counters, wiki_id, rev_id, {model_name: info}, with_features=True
-        )
-        return scored[model_name]
 
 
 def _scores(caption: str, wiki_id: str, scores: Iterable[StoredScore | ScoredModel]) -> Html:
@@ -148,21 +143,21 @@ def _scores(caption: str, wiki_id: str, scores: Iterable[StoredScore | ScoredMod
     rows: list[tuple[str, ...]] = []
     for score in scores:
         name: str = element("a", score.model.model_name, href=model_path(wiki_id, score.model.model_name))
-        head = (name, score.model.model_version)
+        version = score.model.model_version
         outcome = score.outcome
         if isinstance(outcome, ScoreFailure):
             message = element("span", element("code", outcome.code), f": {outcome.message}")
-            rows.append((*head, message, "", "", ""))
+            rows.append((name, "", "", "", message, version))
             continue
         said = ", ".join(outcome.prediction) or "none"
         likeliest = sorted(outcome.probability.items(), key=lambda pair: -pair[1])
         for label, probability in likeliest[:_LABELS_MOST]:
             kind = level(probability) if label == "true" else ""
             drawn = element("span", bar(probability), class_=kind)
-            rows.append((*head, said, label, f"{probability:.3f}", drawn))
-            head, said = ("", ""), ""
+            rows.append((name, label, f"{probability:.3f}", drawn, said, version))
+            name = said = version = ""
         if (more := len(likeliest) - _LABELS_MOST) > 0:
-            rows.append(("", "", "", f"and {more} less likely", "", ""))
+            rows.append(("", f"and {more} less likely", "", "", "", ""))
     return _grouped(caption, rows)
 
 
@@ -177,35 +172,3 @@ def _grouped(caption: str, rows: list[tuple[str, ...]]) -> Html:
         body.append(element("tr", cell, *(element("td", one) for one in rest)))
     whole = element("table", element("caption", caption), element("thead", head), element("tbody", *body))
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
-
-
-def _with_features(scored: ScoredModel, *, is_stored: bool) -> Iterable[Html]:
-    name = scored.model.model_name
-    yield element("h2", f"Features of {name} {scored.model.model_version}")
-    if not isinstance(scored.outcome, Score):
-        yield alert(scored.outcome.message)
-        return
-    told, probability = headline(stored_document(scored))
-    number = "" if probability is None else f"{probability:.3f}"
-    kept = "" if is_stored else " It was scored for this page alone."
-    yield element(
-        "p", f"Computed {iso(datetime.now(UTC))}: {told or 'true'} {number}.{kept}".replace(" .", ".")
-    )
-    if not scored.features:
-        yield element("p", "This model tells no features.")
-        return
-    features: Mapping[str, object] = _plain(ores_features(scored.features))
-    rows = [(element("code", feature), _value(value)) for feature, value in features.items()]
-    yield table(f"Values that {name} reads", ("Feature", "Value"), rows)
-
-
-def _plain(features: Document) -> Mapping[str, object]:
-    return {name.removeprefix("feature."): value for name, value in features.items()}
-
-
-def _value(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return f"{len(value)} numbers"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -59,6 +59,9 @@ def _content(status: Document) -> Iterable[Html]:
     )
     if status["notes"]:
         yield element("p", f"Noted: {', '.join(status['notes'])}.")
+    if status["configuration"]["was_last_reload_refused"]:
+        refused = "New rules or models could not be put in force, and the former ones are. The log says why."
+        yield element("p", refused, class_="state off")
     yield figures(_figures(status))
     yield from _lag(status, now)
     yield from _tables(status)
@@ -117,11 +120,19 @@ def _tables(status: Document) -> Iterable[Html]:
         yield _unknown("tables")
         return
     rows = [
-        (name, str(one["partitions"]), f"{one['records_applied']:,}")
+        (
+            name,
+            str(one["partitions"]),
+            f"{one['records_applied']:,}",
+            "unknown" if one["keys"] is None else f"{one['keys']:,}",
+            _megabytes(one["disk_bytes"]),
+            _megabytes(one["memory_bytes"]),
+        )
         for name, one in sorted(told["tables"].items())
     ]
     if rows:
-        yield table("What is here", ("Table", "Partitions", "Changelog records applied"), rows)
+        heads = ("Table", "Partitions", "Changelog records applied", "Keys, about", "Files", "In memory")
+        yield table("What is here", heads, rows)
     recovering = [
         (
             one["table"],
@@ -195,6 +206,10 @@ def _errors(status: Document, now: datetime) -> Iterable[Html]:
         yield table("Events that were set aside last", ("Code", "Why", "Event", "Set aside"), shown)
     else:
         yield element("p", "No event was set aside.")
+
+
+def _megabytes(size_bytes: int | None) -> str:
+    return "unknown" if size_bytes is None else f"{size_bytes / 1e6:,.1f} MB"
 
 
 def _counts(caption: str, heads: tuple[str, str], numbers: Mapping[str, int]) -> Html:

@@ -26,6 +26,14 @@ _COUNTED: Final[Mapping[str, str]] = {
     "requests": "revstream_http_requests_total",
 }
 
+# Of files; a replica does not tell them.
+_SIZES: Final[Mapping[str, str]] = {
+    "keys": "revstream_table_keys",
+    "disk_bytes": "revstream_table_disk_bytes",
+    "memory_bytes": "revstream_table_memory_bytes",
+    "compaction_bytes": "revstream_table_compaction_bytes",
+}
+
 
 class Numbers:
     """The metrics of one moment.
@@ -117,7 +125,7 @@ class StatusTeller:
             "scoring": _scoring(numbers),
             "on_demand": _on_demand(numbers),
             "wikis": await self._wikis(),
-            "tables": self._tables(),
+            "tables": self._tables(numbers),
             "dead_letters": None if letters is None else [to_builtins(one) for one in letters],
         }
         counted = {
@@ -131,6 +139,7 @@ class StatusTeller:
             **self._readiness(),
             "rates": self._rates.look(counted),
             "requests": {"by_face": numbers.by("face", _COUNTED["requests"]), "failed": _failed(numbers)},
+            "configuration": _configuration(numbers),
             "feed": {"readers": numbers.total("revstream_feed_readers")},
             **parts,
             "errors": _errors(numbers),
@@ -153,16 +162,30 @@ class StatusTeller:
         except NotReady:
             return None
 
-    def _tables(self) -> Document | None:
+    def _tables(self, numbers: Numbers) -> Document | None:
         rows = self._resources.reader.source
         if not isinstance(rows, IndexedRows):
             return None
         tables: dict[str, Document] = {}
+        sizes = {name: numbers.by("table", metric) for name, metric in _SIZES.items()}
         for stream, head in rows.heads().items():
-            told = tables.setdefault(stream.table, {"partitions": 0, "records_applied": 0})
+            told = tables.setdefault(
+                stream.table,
+                {"partitions": 0, "records_applied": 0}
+                | {name: by_table.get(stream.table) for name, by_table in sizes.items()},
+            )
             told["partitions"] += 1
             told["records_applied"] += head + 1
         return {"tables": tables, "recovering": [to_builtins(one) for one in self._resources.progress()]}
+
+
+def _configuration(numbers: Numbers) -> Document:
+    read_at = numbers.value("revstream_config_last_reload_success_timestamp_seconds")
+    return {
+        "read_dt": None if read_at is None else datetime.fromtimestamp(read_at, UTC),
+        "was_last_reload_refused": numbers.value("revstream_config_last_reload_successful") == 0,
+        "reloads_by_outcome": numbers.by("outcome", "revstream_config_reloads_total"),
+    }
 
 
 def _stream(numbers: Numbers) -> Document | None:

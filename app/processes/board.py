@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import sleep
 from typing import Final
 
@@ -9,12 +10,15 @@ from msgspec import MsgspecError, Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from app.metrics import CELLS_PER_FACE, Face, FaceCounters
+from app.reloads import ReloadStatus
 from tables.replica_reader import ReplicaStatus
 
 _NOTE_BYTES: Final = 1 << 16
 _HEAD_BYTES: Final = 8
 _CELL_BYTES: Final = 8
 _FACES: Final = tuple(Face)
+# Of all: CPU time of those that are gone, then how reloads went.
+_SHARED_CELLS: Final = 6
 # Of each process, before its faces: its id, and how often it was started again.
 _OWN_CELLS: Final = 2
 _READS_MOST: Final = 50
@@ -48,7 +52,7 @@ class Board:
 
     def __init__(self, processes: int) -> None:
         self._cells_each = _OWN_CELLS + len(_FACES) * CELLS_PER_FACE
-        cells = 1 + processes * self._cells_each
+        cells = _SHARED_CELLS + processes * self._cells_each
         self._memory = mmap.mmap(-1, _NOTE_BYTES + cells * _CELL_BYTES)
         self._numbers = memoryview(self._memory)[_NOTE_BYTES:].cast("d")
         self._told: bytes | None = None
@@ -119,6 +123,27 @@ class Board:
         """CPU time of the processes that are gone."""
         return float(self._numbers[0])
 
+    # Reloads
+
+    def tell_reloads(self, status: ReloadStatus) -> None:
+        """Replace what is known of reloads. Of the supervisor alone."""
+        self._numbers[1] = status.applied
+        self._numbers[2] = status.refused
+        self._numbers[3] = status.was_successful
+        self._numbers[4] = status.applied_dt.timestamp()
+        self._numbers[5] = status.config_hash
+
+    def reloads(self) -> ReloadStatus:
+        """Return how reloads of the server went."""
+        applied, refused, was_successful, applied_at, config_hash = self._numbers[1:_SHARED_CELLS]
+        return ReloadStatus(
+            int(applied),
+            int(refused),
+            was_successful=bool(was_successful),
+            applied_dt=datetime.fromtimestamp(applied_at, UTC),
+            config_hash=int(config_hash),
+        )
+
     # Counters
 
     def counters(self, number: int) -> dict[Face, FaceCounters]:
@@ -138,4 +163,4 @@ class Board:
         return self._numbers[first : first + CELLS_PER_FACE]
 
     def _at(self, number: int) -> int:
-        return 1 + number * self._cells_each
+        return _SHARED_CELLS + number * self._cells_each

@@ -86,14 +86,22 @@ class Supervisor:
         jobs: The earlier is started first.
         grace_seconds: How long a process may take to finish what it is at; then it is killed.
         stopping: Called once, before the processes are told to end.
+        reloading: Called on SIGHUP, which is then passed on. Processes have it blocked until they want it.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], *, grace_seconds: float, stopping: Callable[[], None] = lambda: None
+        self,
+        jobs: Sequence[Job],
+        *,
+        grace_seconds: float,
+        stopping: Callable[[], None] = lambda: None,
+        reloading: Callable[[], None] = lambda: None,
     ) -> None:
         self._places = [_Place(job) for job in jobs]
         self._grace_seconds = grace_seconds + _CLOSING_SECONDS
         self._stopping = stopping
+        self._reloading = reloading
+        self._is_to_reload = False
         self._is_stopping = False
         self._wake, self._woken = socket.socketpair()
         # Nothing is ever written to it: it ends with the supervisor, however that ends.
@@ -106,6 +114,10 @@ class Supervisor:
                 self._start_due()
                 self._wait(self._next_due())
                 self._reap()
+                if self._is_to_reload:
+                    self._is_to_reload = False
+                    self._reloading()
+                    self._send(self._places, signal.SIGHUP)
             self._stopping()
             self._end()
 
@@ -117,6 +129,7 @@ class Supervisor:
         self._woken.setblocking(False)
         former = {number: signal.signal(number, self._stop) for number in _STOP}
         former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+        former[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._reload)
         former_wake = signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
         try:
             yield
@@ -127,6 +140,9 @@ class Supervisor:
 
     def _stop(self, *_: object) -> None:
         self._is_stopping = True
+
+    def _reload(self, *_: object) -> None:
+        self._is_to_reload = True
 
     def _wait(self, seconds: float | None) -> None:
         select.select([self._wake], [], [], seconds)
@@ -155,9 +171,11 @@ class Supervisor:
         # Before a process writes to them, lest both write what was left in them.
         sys.stdout.flush()
         sys.stderr.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
         pid = os.fork()
         if pid == 0:
             self._be(place.job)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
         place.pid, place.started_at, place.due_at = pid, monotonic(), None
         place.runs += 1
         place.job.started(pid, place.runs > 1)
@@ -167,7 +185,7 @@ class Supervisor:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in (*_STOP, signal.SIGCHLD):
+            for number in (*_STOP, signal.SIGCHLD, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             self._wake.close()
             self._woken.close()

@@ -1,8 +1,10 @@
 """A backfill from its plan to its snapshot."""
 
+import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,7 +17,9 @@ from batch.backfill.cutting import encode_chunk
 from batch.backfill.plan import Plan, PlannedPart, read_plan, require_same, write_plan
 from batch.backfill.planning import Wish, make_plan
 from batch.backfill.run import PartDone, PartFiles, Progress, run_parts
-from batch.backfill.scorer import ScorerSetup, load_chunk_work
+from batch.backfill.scorer_setup import ScorerSetup, load_chunk_work
+from batch.backfill.stray_scoring import StrayTexts, stray_parts, take_back
+from batch.backfill.strays import find_strays
 from batch.backfill.team import Team
 from batch.backfill.users import OpenWiki, opener, write_users
 from batch.snapshot_draft import SnapshotDraft
@@ -109,17 +113,55 @@ async def run(plan: Plan, draft: SnapshotDraft, means: Means, progress: Progress
     """
     files = PartFiles(draft.path, draft.chunk_path)
     await score_parts(plan, plan.parts, files, means, progress)
+    await score_strays(plan, files, means, progress)
     return finish(plan, draft, progress.parts)
 
 
+async def score_strays(plan: Plan, files: PartFiles, means: Means, progress: Progress) -> None:
+    """Score once more what was scored without its parent, where another page has that.
+
+    1. Find these revisions, by what was noted of all parts.
+    2. Read the parts that have them or their parents, once more.
+    3. Score them, as parts behind those of the plan.
+    4. Take back the rows that they had.
+
+    Whoever is interrupted begins again with 1, and scores no chunk twice.
+
+    Args:
+        plan: All its parts are done.
+        files: Of the run.
+        means: Of this machine.
+        progress: Is told.
+
+    Raises:
+        RevstreamError: As `run`.
+    """
+    strays = await asyncio.to_thread(find_strays, plan, files.folder)  # 1
+    parts = stray_parts(plan, strays)
+    if any(files.read(part.number) is None for part in parts):
+        with closing(await asyncio.to_thread(StrayTexts, plan, strays)) as texts:  # 2
+            await score_parts(plan, parts, files, means, progress, texts=texts)  # 3
+    for part in parts:
+        progress.parts.pop(part.number, None)
+    await asyncio.to_thread(take_back, strays, files.chunk_path)  # 4
+
+
 async def score_parts(
-    plan: Plan, parts: Iterable[PlannedPart], files: PartFiles, means: Means, progress: Progress
+    plan: Plan,
+    parts: Iterable[PlannedPart],
+    files: PartFiles,
+    means: Means,
+    progress: Progress,
+    *,
+    texts: StrayTexts | None = None,
 ) -> None:
     """Score some parts of a plan with processes of this machine, see `run_parts`."""
     with tempfile.TemporaryDirectory(prefix="revstream-backfill-") as places:
         team = _team(plan, means, files.folder, Path(places))
         try:
-            await run_parts(plan, parts, files, team, processes=means.processes, progress=progress)
+            await run_parts(
+                plan, parts, files, team, processes=means.processes, progress=progress, texts=texts
+            )
         finally:
             await team.stop()
 

@@ -3,19 +3,37 @@
 import contextlib
 from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from batch.backfill.chunk import Chunk, ChunkPage, ChunkRevision, ChunkText
 from batch.backfill.filters import Filters
 from batch.backfill.parents import REMEMBERED_CHARS, ParentTexts
+from batch.backfill.strays import StrayNotes
 from batch.dump_revision import DumpPage, DumpRevision
 from batch.index_builder import VERSIONS_WITHOUT_PARENT, text_state
 from schemas.errors import SourceError
 
 LEAST_CHUNK_BYTES: Final = 4 << 20
 MOST_CHUNK_BYTES: Final = 32 << 20
-_BYTES_OF_REVISION: Final = 16 << 10
+_BYTES_OF_REVISION: Final = 8 << 10
 """A chunk has no more revisions than its bytes by this: the scores of short texts take as long as some kB."""
+
+
+class Parents(Protocol):
+    """The texts of a page, see `ParentTexts`."""
+
+    def add(self, text: ChunkText) -> None:
+        """Remember a revision of the page."""
+
+    def get(self, rev_id: int) -> ChunkText | None:
+        """Return a revision of the page; None where it was not seen."""
+        ...
+
+    def forget(self) -> None:
+        """Forget all: another page begins."""
+
+    def close(self) -> None:
+        """Give up what is held aside. Idempotent."""
 
 
 class Chunker:
@@ -32,6 +50,7 @@ class Chunker:
         filters: Which revisions are scored.
         chunk_bytes: As above.
         parents: Remembers texts of a page.
+        notes: Takes down which revisions there are, and which are scored without their parents.
 
     Attributes:
         read: Revisions that were read.
@@ -46,7 +65,8 @@ class Chunker:
         filters: Filters,
         *,
         chunk_bytes: int,
-        parents: ParentTexts | None = None,
+        parents: Parents | None = None,
+        notes: StrayNotes | None = None,
     ) -> None:
         self.read = 0
         self.without_id = 0
@@ -56,7 +76,8 @@ class Chunker:
         self._filters = filters
         self._chunk_chars = chunk_bytes
         self._chunk_revisions = max(1, chunk_bytes // _BYTES_OF_REVISION)
-        self._parents = ParentTexts() if parents is None else parents
+        self._parents: Parents = ParentTexts() if parents is None else parents
+        self._notes = notes
         self._number = 0
         self._page: DumpPage | None = None
         self._before: int | None = None
@@ -109,6 +130,8 @@ class Chunker:
         if rev_id is None or revision.page.page_id is None:
             self.without_id += 1
             return
+        if self._notes is not None:
+            self._notes.saw(rev_id)
         is_told = revision.site.schema_version not in VERSIONS_WITHOUT_PARENT
         parent_id = revision.rev_parent_id if is_told else self._before
         self._before = rev_id
@@ -169,6 +192,8 @@ class Chunker:
             yield self._take()
 
     def _add(self, one: "_Chosen") -> None:
+        if self._notes is not None and one.parent is None and one.parent_id is not None:
+            self._notes.missed(one.text.rev_id, one.parent_id, self._number)
         page = one.revision.page
         if not self._pages or self._pages[-1].page_id != page.page_id:
             self._pages.append(ChunkPage(page.page_id or 0, page.page_title, page.namespace_id))

@@ -1,5 +1,6 @@
 """A part on its way to the scoring processes: read, cut and encoded, one chunk at a time."""
 
+import resource
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -9,7 +10,10 @@ from msgspec import Struct
 
 from batch.backfill.chunk import Chunk
 from batch.backfill.chunks import Chunker
+from batch.backfill.filters import Filters
 from batch.backfill.plan import Plan, PlannedPart
+from batch.backfill.stray_scoring import StrayParents, StrayTexts
+from batch.backfill.strays import StrayNotes
 from batch.dump_inputs import read_range
 
 _encoder = msgspec.msgpack.Encoder()
@@ -46,19 +50,42 @@ class PartReader:
         plan: It is of.
         part: Which.
         chunk_path: Says where the rows of a chunk go.
+        notes: Of the part, if they are wanted.
+        texts: Of strays, where the part is one of those.
 
     Attributes:
-        cpu_seconds: That reading, cutting and encoding took in the thread that asked for chunks.
+        cpu_seconds: That reading, cutting and encoding took in the thread that asked for chunks, and that the
+            program took which unpacked the part, once it has been read to its end.
     """
 
-    def __init__(self, plan: Plan, part: PlannedPart, chunk_path: Callable[[int, int], Path]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        part: PlannedPart,
+        chunk_path: Callable[[int, int], Path],
+        *,
+        notes: StrayNotes | None = None,
+        texts: StrayTexts | None = None,
+    ) -> None:
         source = plan.input_of(part)
         self.cpu_seconds = 0.0
         self._chunk_path = chunk_path
+        self._notes = notes
         self._chunker = Chunker(
-            part.number, source.wiki_id, source.name, plan.filters, chunk_bytes=plan.chunk_bytes
+            part.number,
+            source.wiki_id,
+            source.name,
+            # Strays were let through when they were found.
+            plan.filters if texts is None else Filters(),
+            chunk_bytes=plan.chunk_bytes,
+            parents=None if texts is None else StrayParents(texts, source.wiki_id),
+            notes=notes,
         )
-        self._revisions = read_range(part.range, max_text_bytes=plan.max_text_bytes)
+        self._revisions = (
+            read_range(part.range, max_text_bytes=plan.max_text_bytes)
+            if texts is None
+            else texts.revisions(part.source)
+        )
         self._chunks = self._chunker.cut(self._revisions)
 
     @property
@@ -77,21 +104,34 @@ class PartReader:
         Raises:
             SourceError: The part has a defect; all that was complete before it has been returned.
         """
-        began = time.thread_time()
+        began, began_beside = time.thread_time(), _ended_programs_seconds()
         try:
             chunk = next(self._chunks, None)
             return None if chunk is None else self._cut(chunk)
         finally:
-            self.cpu_seconds += time.thread_time() - began
+            self.cpu_seconds += time.thread_time() - began + _ended_programs_seconds() - began_beside
+
+    def keep_notes(self) -> None:
+        """Keep what was noted of the part, which has been read to its end."""
+        if self._notes is not None:
+            self._notes.keep()
 
     def close(self) -> None:
         """Close the file. Idempotent."""
+        if self._notes is not None:
+            self._notes.close()
         self._chunks.close()
         if isinstance(self._revisions, Generator):
             self._revisions.close()
 
     def _cut(self, chunk: Chunk) -> CutChunk:
         return encode_chunk(chunk, self._chunk_path(chunk.part, chunk.number))
+
+
+def _ended_programs_seconds() -> float:
+    """Return the CPU time of all programs that this process started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def encode_chunk(chunk: Chunk, path: Path) -> CutChunk:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from batch.backfill.backfill import Means, Outcome, finish, score_parts
+from batch.backfill.backfill import Means, Outcome, finish, score_parts, score_strays
 from batch.backfill.plan import Plan, read_plan
 from batch.backfill.run import PartDone, PartFiles, Progress
 from batch.snapshot_draft import SnapshotDraft, chunk_path_of
@@ -113,6 +113,8 @@ def run_on_dask(
             progress.parts[waiting[future]] = report.done
             progress.add(report.progress)
             watch()
+    # They are few, so that this machine does them.
+    asyncio.run(score_strays(plan, files, means, progress))
     return finish(plan, draft, progress.parts)
 
 

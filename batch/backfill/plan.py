@@ -13,7 +13,7 @@ from schemas.catalogue import ModelInfo
 from schemas.errors import BackfillRefused
 from schemas.prediction import ModelId
 
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
 _FILE = "plan.json"
 # What may differ between a run and the one that goes on with it.
 _OWN = frozenset({"created_dt", "estimate"})

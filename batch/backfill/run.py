@@ -15,6 +15,8 @@ from msgspec import Struct
 from batch.backfill.chunk import ChunkDone
 from batch.backfill.cutting import CutChunk, PartReader
 from batch.backfill.plan import Plan, PlannedPart
+from batch.backfill.stray_scoring import StrayTexts
+from batch.backfill.strays import StrayNotes
 from batch.backfill.team import Member, Team
 from batch.locations import is_remote
 from schemas.errors import SourceError
@@ -53,6 +55,7 @@ class Progress:
         passed_revisions: Revisions in them.
         phase_seconds: CPU time by phase: ``read`` is the reader's, the others are those of the processes.
         fallbacks: As ``models.pool_messages.Done`` tells them.
+        began: When the processes were ready, on the monotonic clock; rates count from there.
     """
 
     def __init__(self) -> None:
@@ -129,13 +132,15 @@ async def run_parts(
     *,
     processes: int,
     progress: Progress,
+    texts: StrayTexts | None = None,
 ) -> None:
     """Score all chunks of some parts that have no rows yet.
 
     1. Start the processes.
     2. Read part after part in a thread; hand each chunk to the process that is free first. Few chunks are in
        memory at a time: those that are scored, and as many that wait.
-    3. Note that a part is done when it is read and the last of its chunks has its rows.
+    3. Note that a part is done when it is read, which of its parents are missing is kept, and the last of its
+       chunks has its rows.
 
     Args:
         plan: What is done.
@@ -144,29 +149,36 @@ async def run_parts(
         team: Not started; it is left as it is.
         processes: How many to start.
         progress: Is told.
+        texts: Where the parts are those of strays.
 
     Raises:
         SourceError: A part at an address breaks off; run again to go on. One on this machine would break off
             again: what was complete is kept, and its note says why.
         RevstreamError: The set-up is at fault: models, memory, the disk.
     """
-    run = _Run(plan, files, processes, progress)
+    run = _Run(plan, files, processes, progress, texts)
     members: list[Member] = await _all([team.join() for _ in range(processes)])  # 1
+    if not progress.revisions:
+        progress.began = time.monotonic()
     await _all([run.read(parts), *(run.score(member) for member in members)])  # 2
 
 
 class _Part:
     """A part under way."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, planned: PlannedPart) -> None:
+        self.number = planned.number
+        self.source = planned.source
         self.chunks = 0
         self.waiting = 0
         self.done: PartDone | None = None
 
 
 class _Run:
-    def __init__(self, plan: Plan, files: PartFiles, processes: int, progress: Progress) -> None:
+    def __init__(
+        self, plan: Plan, files: PartFiles, processes: int, progress: Progress, texts: StrayTexts | None
+    ) -> None:
+        self._texts = texts
         self._plan = plan
         self._files = files
         self._processes = processes
@@ -181,13 +193,17 @@ class _Run:
                 if kept is not None:
                     self._progress.parts[part.number] = kept
                     continue
-                reader = PartReader(self._plan, part, self._files.chunk_path)
+                reader = self._open(part)
                 try:
-                    await self._read(_Part(part.number), reader, loop, thread)
+                    await self._read(_Part(part), reader, loop, thread)
                 finally:
                     thread.submit(reader.close)
         for _ in range(self._processes):
             await self._chunks.put(None)
+
+    def _open(self, part: PlannedPart) -> PartReader:
+        notes = StrayNotes(self._files.folder, part.number) if self._texts is None else None
+        return PartReader(self._plan, part, self._files.chunk_path, notes=notes, texts=self._texts)
 
     async def _read(
         self,
@@ -202,7 +218,7 @@ class _Run:
             try:
                 cut = await loop.run_in_executor(thread, reader.next)
             except SourceError as error:
-                if is_remote(self._plan.inputs[self._plan.parts[part.number].source].url):
+                if is_remote(self._plan.inputs[part.source].url):
                     raise
                 cut, defect = None, error.message
             self._progress.spend("read", reader.cpu_seconds - told_seconds)
@@ -216,6 +232,7 @@ class _Run:
             else:
                 self._progress.passed_over += 1
                 self._progress.passed_revisions += len(cut.rev_ids)
+        await loop.run_in_executor(thread, reader.keep_notes)
         part.done = PartDone(
             chunks=part.chunks, read=reader.read, without_id=reader.without_id, defect=defect
         )

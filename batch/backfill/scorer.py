@@ -3,17 +3,17 @@
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import msgspec
-from msgspec import Struct
 
+from batch.arrow_start import start_without_pandas
 from batch.backfill.chunk import Chunk, ChunkDone, ChunkTask
 from batch.backfill.place import Place
 from batch.backfill.plan import PlannedModel
+from batch.backfill.scorer_setup import ScorerSetup
 from batch.backfill.subjects import Subject, UserLookup, is_bot, subject_of
 from batch.refusals import Refusals
 from batch.snapshot_rows import write_chunk
@@ -39,34 +39,8 @@ from schemas.revision import Revision
 from schemas.snapshot_row import SnapshotRow
 
 
-class ScorerSetup(Struct, frozen=True, kw_only=True):
-    """What a scoring process is to know beside its models.
-
-    Attributes:
-        folders: Where artefacts lie.
-        models: Of all wikis.
-        with_features: Whether rows have the features.
-        max_text_bytes: Size from which the reader dropped texts.
-        scored_dt: What rows say.
-        places: Folder where processes say which revision they are at.
-        open_users: Opens what tells of users; called once in each process.
-    """
-
-    folders: tuple[Path, ...]
-    models: tuple[PlannedModel, ...]
-    with_features: bool
-    max_text_bytes: int
-    scored_dt: datetime
-    places: Path
-    open_users: Callable[[], UserLookup]
-
-
-def load_chunk_work(setup: ScorerSetup) -> "ChunkWork":
-    """Load the models and return what scores chunks with them. The template of the pool calls it.
-
-    Raises:
-        ModelError: An artefact is missing, damaged, replaced since, or asks for what is not here.
-    """
+def chunk_work(setup: ScorerSetup) -> "ChunkWork":
+    """Do what `batch.backfill.scorer_setup.load_chunk_work` says."""
     hashes = {model.artefact: model.id.model_sha512 for model in setup.models}
     _warm_writer(setup)
     return ChunkWork(ArtefactWork(ModelStore(setup.folders), tuple(hashes), hashes), setup)
@@ -74,6 +48,7 @@ def load_chunk_work(setup: ScorerSetup) -> "ChunkWork":
 
 def _warm_writer(setup: ScorerSetup) -> None:
     """Write a row that nobody reads: what that imports is shared by all processes that are forked."""
+    start_without_pandas()
     trial, model = trial_revision("wikitext"), setup.models[0]
     row = SnapshotRow(
         wiki_id=trial.wiki_id,

@@ -31,7 +31,7 @@ class Team:
     Start, use and stop it on one event loop, whose thread lives as long as the team.
 
     Args:
-        make_work: Loads what they do, ``batch.backfill.scorer.load_chunk_work`` with its setup.
+        make_work: Loads what they do, ``batch.backfill.scorer_setup.load_chunk_work`` with its setup.
         places: Folder where they say which revision they are at.
         limits: What a revision may take.
         niceness: Added to this process's own, 0 to 19.

@@ -6,8 +6,10 @@ once in the life of a process, and a text costs one look-up for each of its uniq
 """
 
 import functools
+import struct
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, Literal, NamedTuple
 
 from models.engine.blocks import Block, split_blocks
@@ -23,6 +25,7 @@ from models.native import native
 # What a process remembers of single words, at some 300 bytes each.
 _WORDS: Final = 400_000
 _EMPTY: Final[dict[str, int]] = {}
+_PAIRS: Final = struct.Struct("=2q")
 
 
 class Verdict(NamedTuple):
@@ -30,19 +33,24 @@ class Verdict(NamedTuple):
 
     Attributes:
         tables: Tables and the key there.
-        sums: Sums and the amount.
-        maxima: Maxima and the value.
+        sums: Sums and the amount, see `packed`.
+        maxima: Maxima and the value, likewise.
     """
 
     tables: tuple[tuple[int, Any], ...]
-    sums: tuple[tuple[int, int], ...]
-    maxima: tuple[tuple[int, int], ...]
+    sums: bytes
+    maxima: bytes
 
     def __eq__(self, other: object) -> bool:
         return self is other
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def packed(pairs: Sequence[tuple[int, int]]) -> bytes:
+    """Return pairs of a place and a number as int64s in turn, as the function in C adds them up."""
+    return struct.pack(f"={2 * len(pairs)}q", *chain.from_iterable(pairs))
 
 
 class Analysis:
@@ -181,10 +189,13 @@ class _Measures:
                 maxima.append((place, made))
             else:
                 sums.append((place, 1 if kind == "length" else made))
-        if tables or len(item) > LONGEST:
-            return Verdict(tuple(tables), tuple(sums), tuple(maxima))
         counted = tuple(sums), tuple(maxima)
-        return self._same.get(counted) or self._same.setdefault(counted, Verdict((), *counted))
+        alike = self._same.get(counted)
+        if alike is None:
+            alike = Verdict((), packed(sums), packed(maxima))
+            if len(item) <= LONGEST:
+                self._same[counted] = alike
+        return Verdict(tuple(tables), alike.sums, alike.maxima) if tables else alike
 
 
 def _tally(
@@ -209,7 +220,7 @@ def _add_up(
             if table is _EMPTY:
                 table = tables[place] = {}
             table[key] = table.get(key, 0) + count
-        for place, amount in verdict.sums:
+        for place, amount in _PAIRS.iter_unpack(verdict.sums):
             sums[place] += amount * count
-        for place, value in verdict.maxima:
+        for place, value in _PAIRS.iter_unpack(verdict.maxima):
             maxima[place] = max(maxima[place], value)

@@ -7,6 +7,10 @@ from models.engine.chains import Chain, Filter
 
 Name = TypeVar("Name")
 
+# Names of the chains that end at a branch; what it asks, with the branches behind for no and for yes; what it
+# puts in the item's place, with the branch behind.
+_Settled = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
+
 
 class _Branch(Generic[Name]):
     """Where chains stand that have taken the same steps.
@@ -35,15 +39,27 @@ class _Branch(Generic[Name]):
             branch = branches[not inverse] = _Branch()
         return branch
 
-    def take(self, item: Any, taken: list[tuple[Name, Any]]) -> None:
-        """Take an item through all that is behind."""
-        taken += [(name, item) for name in self.names]
-        for include, branches in self.filters.values():
-            branch = branches[bool(include(item))]
-            if branch is not None:
-                branch.take(item, taken)
-        for function, branch in self.maps.values():
-            branch.take(function(item), taken)
+    def settled(self) -> _Settled:
+        """Return the same as plain tuples, which are walked in less time."""
+        filters = tuple(
+            (include, *(None if branch is None else branch.settled() for branch in branches))
+            for include, branches in self.filters.values()
+        )
+        maps = tuple((function, branch.settled()) for function, branch in self.maps.values())
+        return tuple(self.names), filters, maps
+
+
+def _take(branch: _Settled, item: Any, taken: list[tuple[Any, Any]]) -> None:
+    """Take an item through all that is behind a branch."""
+    names, filters, maps = branch
+    for name in names:
+        taken.append((name, item))  # noqa: PERF401 (they are one or two: a comprehension takes longer)
+    for include, other, same in filters:
+        behind = same if include(item) else other
+        if behind is not None:
+            _take(behind, item, taken)
+    for function, behind in maps:
+        _take(behind, function(item), taken)
 
 
 class Branches(Generic[Name]):
@@ -54,12 +70,13 @@ class Branches(Generic[Name]):
     """
 
     def __init__(self, chains: Iterable[tuple[Name, Chain]]) -> None:
-        self._root: _Branch[Name] = _Branch()
+        root: _Branch[Name] = _Branch()
         for name, chain in chains:
-            branch = self._root
+            branch = root
             for step, key in zip(chain.steps, chain.keys, strict=True):
                 branch = branch.behind(step, key)
             branch.names.append(name)
+        self._root = root.settled()
 
     def take(self, item: Any) -> list[tuple[Name, Any]]:
         """Return, for each chain that an item passes, what the chain makes of it.
@@ -68,5 +85,5 @@ class Branches(Generic[Name]):
             Exception: What a filter or a map raised.
         """
         taken: list[tuple[Name, Any]] = []
-        self._root.take(item, taken)
+        _take(self._root, item, taken)
         return taken

@@ -1,7 +1,7 @@
 """The features of a revision for several models at once."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from models import inputs
 from models.engine.dates import dates_rule
@@ -23,6 +23,18 @@ PAGE_CHARS: Final = 4_000_000
 """How many characters of pages a process remembers unless told otherwise."""
 
 
+class _Planned(NamedTuple):
+    """How the features of several sets are computed.
+
+    Attributes:
+        plan: Of all that they compute, what they have in common once.
+        places: Of each set's values among those of the plan.
+    """
+
+    plan: Plan
+    places: tuple[slice, ...]
+
+
 class Extractor:
     """Computes features at the cost of what changed in a page.
 
@@ -36,7 +48,7 @@ class Extractor:
 
     def __init__(self, pages: PageMemory | None = None) -> None:
         self.pages = PageMemory(PAGE_CHARS) if pages is None else pages
-        self._plans: dict[tuple[tuple[FeatureSet, ...], inputs.Gaps], Plan] = {}
+        self._plans: dict[tuple[tuple[FeatureSet, ...], inputs.Gaps], _Planned] = {}
         self._equal: dict[Hashable, FeatureSet] = {}
         self._first: dict[FeatureSet, FeatureSet] = {}
 
@@ -75,8 +87,10 @@ class Extractor:
     def _computed(
         self, sets: tuple[FeatureSet, ...], revision: Revision, roots: Mapping[str, Any]
     ) -> dict[FeatureSet, Outcome]:
+        gaps = inputs.account_gaps(revision)
+        planned = self._plan(sets, gaps)
         try:
-            values = self._run(sets, revision, roots)
+            values = self._run(planned.plan, revision, roots)
         except Exception:
             FALLBACKS.count("plan")
             if len(sets) == 1:
@@ -84,17 +98,16 @@ class Extractor:
             alone = (self._computed((features,), revision, roots) for features in sets)
             return {features: outcome for one in alone for features, outcome in one.items()}
         outcomes: dict[FeatureSet, Outcome] = {}
-        place = 0
-        for features in sets:
-            count = len(features.computed_of(revision))
-            outcomes[features] = features.checked(values[place : place + count], revision)
-            place += count
+        plain: dict[int, bool] = {}
+        for features, place in zip(sets, planned.places, strict=True):
+            raw = values[place]
+            at = place.start
+            if at not in plain:
+                plain[at] = features.is_plain(raw, gaps)
+            outcomes[features] = features.checked(raw, revision, is_plain=plain[at])
         return outcomes
 
-    def _run(
-        self, sets: tuple[FeatureSet, ...], revision: Revision, roots: Mapping[str, Any]
-    ) -> Sequence[Any]:
-        plan = self._plan(sets, inputs.account_gaps(revision))
+    def _run(self, plan: Plan, revision: Revision, roots: Mapping[str, Any]) -> Sequence[Any]:
         page = (revision.wiki_id, revision.page_id, plan)
         kept = self.pages.recall(page)
         text = roots.get(TEXT)
@@ -111,12 +124,20 @@ class Extractor:
             self.pages.keep(page, text, worth_keeping)
         return values
 
-    def _plan(self, sets: tuple[FeatureSet, ...], gaps: inputs.Gaps) -> Plan:
-        plan = self._plans.get((sets, gaps))
-        if plan is None:
-            features = [bound.feature for each in sets for bound in each.asked(gaps)]
-            plan = self._plans[sets, gaps] = Plan(features, rules(features))
-        return plan
+    def _plan(self, sets: tuple[FeatureSet, ...], gaps: inputs.Gaps) -> _Planned:
+        planned = self._plans.get((sets, gaps))
+        if planned is None:
+            features: list[Any] = []
+            places: dict[Hashable, slice] = {}
+            for each in sets:
+                asked = [bound.feature for bound in each.asked(gaps)]
+                if each.asked_key(gaps) not in places:
+                    places[each.asked_key(gaps)] = slice(len(features), len(features) + len(asked))
+                    features += asked
+            plan = Plan(features, rules(features))
+            planned = _Planned(plan, tuple(places[each.asked_key(gaps)] for each in sets))
+            self._plans[sets, gaps] = planned
+        return planned
 
 
 def rules(features: Sequence[Any]) -> tuple[Rule, ...]:

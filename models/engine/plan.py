@@ -7,47 +7,18 @@ and can be kept for the revision that comes next in the page; see ``models.engin
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from models import resources
 from models.engine.functions import function_key
+from models.engine.program import Known, Program, Step
 from models.engine.rules import Rule
-
-Known = Mapping[Hashable, Any]
 
 TEXT: Final = "datasource.revision.text"
 PARENT_TEXT: Final = "datasource.revision.parent.text"
 _NOTHING: Final[Known] = {}
 _UNCHANGING: Final = (bool, int, float, str, type(None))
 _SIDES: Final = {PARENT_TEXT: 0, TEXT: 1}
-
-
-class Step(NamedTuple):
-    """One node of the graph.
-
-    Attributes:
-        place: Of its value.
-        process: Makes the value.
-        below: Places of what it is made of.
-        returns: What the value is to be one of; any ``object`` for what is no feature.
-        check: Makes any other value one of these, or raises.
-        key: The same for steps that make the same of a text; None where it takes more than one text.
-        side: 0 where it follows from the parent's text alone, 1 from the revision's own, 2 otherwise.
-        twin: Place of the step that does the same to the parent's text; None without one.
-        takes_before: Whether it is made quicker from its own value for a text like this one.
-        frees: Places that nothing reads after this step.
-    """
-
-    place: int
-    process: Callable[..., Any]
-    below: tuple[int, ...]
-    returns: type | tuple[type, ...]
-    check: Callable[[Any], Any]
-    key: int | None
-    side: int
-    twin: int | None
-    takes_before: bool
-    frees: tuple[int, ...]
 
 
 class Plan:
@@ -68,6 +39,7 @@ class Plan:
         self._root_places = tuple(graph.roots)
         self._kept = graph.worth_keeping()
         self._steps = graph.steps({*self._outputs, *(place for _, place, _ in self._kept)})
+        self._program = Program(self._steps)
         self._size = graph.size
 
     def run(
@@ -95,24 +67,7 @@ class Plan:
         values: list[Any] = [None] * self._size
         for name, place in self._root_places:
             values[place] = roots[name]
-        known = (of_parent, of_text, _NOTHING)
-        # A hundred steps and more are taken for each revision, so their fields are not asked for by name.
-        for place, process, below, returns, check, key, side, twin, takes_before, frees in self._steps:
-            if key is not None and key in known[side]:
-                values[place] = known[side][key]
-                continue
-            if takes_before:
-                before = None if twin is None else values[twin]
-                value = process(values[below[0]], of_page.get(key) if before is None else before)
-            elif len(below) == 1:
-                value = process(values[below[0]])
-            elif len(below) == 2:
-                value = process(values[below[0]], values[below[1]])
-            else:
-                value = process(*[values[each] for each in below])
-            values[place] = value if isinstance(value, returns) else check(value)
-            for each in frees:
-                values[each] = None
+        self._program.run(values, (of_parent, of_text), of_page)
         kept: dict[Hashable, Any] = {
             key: values[place]
             for key, place, is_lasting in self._kept

@@ -4,7 +4,7 @@ A rule gives for one node an equal one that costs less, or None. See ``models.en
 applied, and ``models.engine.analysis`` for what these rest on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from models import resources
@@ -258,6 +258,17 @@ class ReadFigure:
         """Return the sum."""
         figures = change.figures()
         return self._returns(figures[self._place][self._figure] if figures else 0)
+
+    def together(self, readers: Sequence["ReadFigure"]) -> Callable[[Change], Sequence[Any]]:
+        """Return what reads several of them, see ``models.engine.program``."""
+        asked = [(each._place, each._figure, each._returns) for each in readers]
+        unchanged = [returns(0) for _, _, returns in asked]
+
+        def read(change: Change) -> Sequence[Any]:
+            figures = change.figures()
+            return [returns(figures[place][at]) for place, at, returns in asked] if figures else unchanged
+
+        return read
 
 
 def document_of(analysis: Analysed, text: Any) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 from models.engine.fallbacks import FALLBACKS
+from models.engine.functions import of_revscoring
 from models.engine.tokens import tokenizer
 from models.engine.words import WordMemo
 
@@ -66,7 +67,16 @@ def quicker(include: Callable[[Any], Any]) -> Callable[[Any], Any]:
     expression = getattr(include, "__self__", None)
     if isinstance(expression, re.Pattern) and include == expression.match:
         return _QUICKER.get((expression.pattern, expression.flags), include)
+    if include is of_revscoring("features.wikitext.datasources.tokenized", "is_uppercase_word"):
+        return is_uppercase
     return include
+
+
+def is_uppercase(string: str) -> bool:
+    """Tell whether a string has two characters or more, all of which lower case changes."""
+    if string.isascii():
+        return len(string) > 1 and string.isalpha() and string.isupper()
+    return bool(of_revscoring("features.wikitext.datasources.tokenized", "is_uppercase_word")(string))
 
 
 def is_without_reference(string: str) -> bool:

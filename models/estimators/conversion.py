@@ -189,7 +189,8 @@ def _side_by_side(parts: list[ConvertedEstimator]) -> dict[str, NDArray[Any]] | 
     starts = np.cumsum([0, *(len(arrays["feature"]) for arrays in each)])[:-1].astype(np.int32)
     joined = {
         name: np.concatenate([arrays[name] for arrays in each])
-        for name in ("feature", "threshold", "value", "initial")
+        for name in ("feature", "threshold", "value", "initial", "cover")
+        if all(name in arrays for arrays in each)
     }
     for name in ("left", "right"):
         moved = [

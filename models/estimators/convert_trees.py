@@ -1,7 +1,8 @@
 """From pickled trees to the arrays of ``models.estimators.tree_walk``.
 
 scikit-learn has kept the nodes of a tree in one structured array since 0.15; fields were added and renamed
-(``n_node_samples``, ``missing_go_to_left``), those read here were not.
+(``n_node_samples``, ``missing_go_to_left``), those read here were not. The weight of the training rows in
+each node is kept where it is there.
 """
 
 import math
@@ -25,6 +26,7 @@ from models.estimators.inert import (
 )
 from models.estimators.tree_walk import LEAF, rounded_down
 
+_WEIGHTS = "weighted_n_node_samples"
 _MOST_COLUMNS = np.iinfo(np.int16).max
 _OLD_LOSSES = {"BinomialDeviance", "MultinomialDeviance", "ExponentialLoss"}
 
@@ -145,13 +147,22 @@ def _joined(trees: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
     if np.any(np.abs(feature[~leaf]) > _MOST_COLUMNS):
         raise unreadable("a tree that asks for a column of an impossible number")
     threshold = floats(np.concatenate([table["threshold"] for table in nodes]), "the thresholds of a tree")
-    return {
+    return _covers(nodes) | {
         "feature": np.where(leaf, LEAF, feature).astype(np.int16),
         "threshold": np.where(leaf, np.float32(0), rounded_down(threshold)),
         "left": children("left_child"),
         "right": children("right_child"),
         "roots": starts[:-1].astype(np.int32),
     }
+
+
+def _covers(nodes: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return how much of the training ended in each leaf; nothing where a tree does not say."""
+    if any(_WEIGHTS not in (table.dtype.names or ()) for table in nodes):
+        return {}
+    ended = [table[_WEIGHTS][table["left_child"] < 0] for table in nodes]
+    weights = floats(np.concatenate(ended), "the weights of a tree's leaves")
+    return {"cover": weights.clip(0).astype(np.float32)}
 
 
 def _indices(values: NDArray[Any]) -> NDArray[np.int64]:

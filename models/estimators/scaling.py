@@ -48,6 +48,11 @@ class CenterScale:
         if self._scale is not None and not self._scale.all():
             raise corrupt("its scaler divides by 0")
 
+    @property
+    def has_centre(self) -> bool:
+        """Whether 0 is the centre of what it read, after it."""
+        return self._center is not None
+
     def transform(self, rows: Floats) -> Floats:
         """Return scaled rows, see ``Scaler``."""
         centered = rows if self._center is None else rows - self._center

@@ -7,6 +7,8 @@ The arrays of trees with N nodes in all, L of them leaves::
     left       int32[N]    position of the left child; right likewise
     right      int32[N]
     roots      int32[...]  position of each tree's root
+    cover      float32[L]  weight of the training rows that ended in each leaf; absent where nobody knows.
+                           No answer reads it, but what explains one does
 
 scikit-learn rounds rows to float32 before it compares them with thresholds of float64. A float32 is not above
 a float64 exactly where it is not above the greatest float32 that is not above that float64; hence thresholds
@@ -80,7 +82,7 @@ class NativeLeafSums:
     def __init__(
         self, arrays: Arrays, columns: int, values: Floats, initial: Floats, functions: Native
     ) -> None:
-        laid = _laid_out(arrays)
+        laid = laid_out(arrays)
         nodes = np.empty(len(laid.feature), dtype=_NODE)
         nodes["threshold"] = laid.threshold
         nodes["feature"] = laid.feature
@@ -103,7 +105,7 @@ class NumpyLeafSums:
     """The sums in numpy, see ``leaf_sums``."""
 
     def __init__(self, arrays: Arrays, columns: int, values: Floats, initial: Floats) -> None:
-        laid = _laid_out(arrays)
+        laid = laid_out(arrays)
         # numpy gathers by intp quickest; any other type would be turned into it at every step.
         self._feature: Positions = laid.feature.astype(np.intp)
         self._threshold = laid.threshold
@@ -187,6 +189,10 @@ def check_trees(arrays: Arrays, columns: int) -> None:
     roots = arrays.get("roots")
     if roots is None or roots.dtype != np.int32 or not roots.size:
         raise corrupt("the array 'roots' of type int32 is missing or empty")
+    if "cover" in arrays:
+        cover = array(arrays, "cover", np.float32, (int((feature == LEAF).sum()),))
+        if cover.min() < 0:
+            raise corrupt("fewer than no training rows ended in a leaf")
     if np.any((feature < LEAF) | (feature >= columns)):
         raise corrupt(f"its trees ask for columns outside of the {columns} that there are")
     inner = np.flatnonzero(feature != LEAF)
@@ -200,7 +206,7 @@ def check_trees(arrays: Arrays, columns: int) -> None:
         raise corrupt("two of its nodes lead to the same node")
 
 
-class _LaidOut(NamedTuple):
+class LaidOut(NamedTuple):
     """Nodes in the order of the walk.
 
     Level by level over all trees: the roots first, the two children of a node next to each other. A leaf
@@ -223,14 +229,15 @@ class _LaidOut(NamedTuple):
     steps: int
 
 
-def _laid_out(arrays: Arrays) -> _LaidOut:
+def laid_out(arrays: Arrays) -> LaidOut:
+    """Return nodes in the order of the walk."""
     feature = arrays["feature"]
     levels = _levels(arrays)
     order = np.concatenate(levels)
     place = np.zeros(len(feature), dtype=np.int64)
     place[order] = np.arange(len(order))
     is_leaf = feature[order] == LEAF
-    return _LaidOut(
+    return LaidOut(
         feature=np.where(is_leaf, np.int16(0), feature[order]),
         threshold=np.where(is_leaf, np.float32(np.inf), rounded_down(arrays["threshold"][order])),
         child=np.where(is_leaf, np.arange(len(order)), place[arrays["left"][order]]),

@@ -105,6 +105,11 @@ class FeatureSet:
         """Number of values in a row; a vector fills several."""
         return sum(spec.columns for spec in self.specs)
 
+    @functools.cached_property
+    def places(self) -> NDArray[np.intp]:
+        """Which feature each column of a row is of, int[columns]."""
+        return np.repeat(np.arange(len(self.specs)), [spec.columns for spec in self.specs])
+
     def compute(self, revision: Revision, cache: FeatureCache) -> Values:
         """Compute the features of one revision, in the order of the model's input.
 
@@ -166,10 +171,20 @@ class FeatureSet:
         except RevstreamError as error:
             return error
 
-    def checked(self, raw: Sequence[Any], revision: Revision) -> Outcome:
-        """Check what was computed of ``computed_of``, in that order, and fill in the rest."""
+    def asked_key(self, gaps: inputs.Gaps) -> Hashable:
+        """Return what is equal for sets that compute the same where this is not known of an account."""
+        return self._types_asked[gaps], tuple(str(bound.feature) for bound in self._asked[gaps])
+
+    def checked(self, raw: Sequence[Any], revision: Revision, *, is_plain: bool | None = None) -> Outcome:
+        """Check what was computed of ``computed_of``, in that order, and fill in the rest.
+
+        Args:
+            raw: What was computed.
+            revision: Of which.
+            is_plain: What `is_plain` says of it, where that is known.
+        """
         try:
-            return self._filled(raw, revision)
+            return self._filled(raw, revision, is_plain=is_plain)
         except RevstreamError as error:
             return error
 
@@ -181,10 +196,26 @@ class FeatureSet:
     def _pairs(self) -> Iterator[Pair]:
         return zip(self.specs, self.bound, strict=True)
 
-    def _filled(self, raw: Sequence[Any], revision: Revision) -> Values:
+    def is_plain(self, raw: Sequence[Any], gaps: inputs.Gaps) -> bool:
+        """Tell whether every value is a finite one of just the type that its feature has: nearly always.
+
+        Sets of one ``asked_key`` say the same of the same values.
+        """
+        if tuple(map(type, raw)) != self._types_asked[gaps]:
+            return False
+        try:
+            # A sum that is finite has no other terms.
+            if math.isfinite(sum(raw)):
+                return True
+        except OverflowError:
+            # Of a whole number that no float can hold, though each is finite.
+            pass
+        return all(math.isfinite(value) for value in raw if type(value) is float)
+
+    def _filled(self, raw: Sequence[Any], revision: Revision, *, is_plain: bool | None = None) -> Values:
         gaps = inputs.account_gaps(revision)
         values: Values
-        if self._is_plain(raw, self._types_asked[gaps]):
+        if self.is_plain(raw, gaps) if is_plain is None else is_plain:
             values = list(raw)
             for place, value in self._given[gaps]:
                 values.insert(place, value)
@@ -201,15 +232,6 @@ class FeatureSet:
             is_as_given = bound.name in given and is_number(value)
             values.append(value if is_as_given else _checked(bound, spec, revision, value))
         return values
-
-    @staticmethod
-    def _is_plain(raw: Sequence[Any], types: tuple[type, ...]) -> bool:
-        """Tell whether every value is a finite one of just the type that its feature has: nearly always."""
-        if tuple(map(type, raw)) != types:
-            return False
-        floats = [value for value in raw if type(value) is float]
-        # A sum that is finite has no other terms; else each is asked, for finite ones may have another.
-        return math.isfinite(sum(floats)) or all(map(math.isfinite, floats))
 
     def row(self, values: Values) -> NDArray[np.float64]:
         """Return values as a row of the model's input.

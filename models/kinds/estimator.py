@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.artefact import ARRAYS, Artefact
+from models.estimators.contributions import Contributions
 from schemas.errors import ModelCorrupt, ModelIncompatible
 
 Floats = NDArray[np.float64]
@@ -45,6 +46,15 @@ class RowEstimator(Protocol):
         Returns:
             float64[rows, labels]; of a single probability, that of the second of two labels, two columns.
         """
+        ...
+
+
+@runtime_checkable
+class Sums(Protocol):
+    """A fitted estimator whose scores are sums over its columns."""
+
+    def contributions(self, row: Floats) -> Contributions:
+        """Return what the columns of a row add, float64[features]."""
         ...
 
 

@@ -6,7 +6,9 @@ from typing import Final
 import numpy as np
 
 from models.artefact import Artefact
+from models.estimators.contributions import Contributions
 from models.kinds.estimator import EstimatorSpec, Floats, both_labels, corrupt
+from schemas.attribution import AttributionMethod, AttributionReference, AttributionScale
 
 ARRAYS: Final = ("is_logarithmic", "mean", "scale", "weight", "intercept")
 
@@ -51,13 +53,30 @@ class LinearEstimator:
         # may round otherwise than for one row.
         return both_labels(np.array([self._probability(row) for row in rows.tolist()]))
 
+    def contributions(self, row: Floats) -> Contributions:
+        """Return what columns add, see ``models.kinds.estimator.Sums``; row is float64[columns]."""
+        added = [
+            (_taken(value, is_logarithmic) - mean) / scale * weight
+            for value, (is_logarithmic, mean, scale, weight) in zip(row.tolist(), self._columns, strict=True)
+        ]
+        return Contributions(
+            AttributionMethod.LINEAR,
+            AttributionScale.LOG_ODDS,
+            AttributionReference.MEAN,
+            np.array([self._intercept]),
+            np.array([added]),
+        )
+
     def _probability(self, row: list[float]) -> float:
         total = self._intercept
         for value, (is_logarithmic, mean, scale, weight) in zip(row, self._columns, strict=True):
-            taken = math.log1p(max(0.0, value)) if is_logarithmic else value
-            total += (taken - mean) / scale * weight
+            total += (_taken(value, is_logarithmic) - mean) / scale * weight
         # Beyond this, the exponential has no float; the answer is 0 or 1 long before.
         return 1.0 / (1.0 + math.exp(-max(-700.0, min(700.0, total))))
+
+
+def _taken(value: float, is_logarithmic: bool) -> float:
+    return math.log1p(max(0.0, value)) if is_logarithmic else value
 
 
 def read_estimator(artefact: Artefact, spec: EstimatorSpec) -> LinearEstimator:

@@ -4,9 +4,11 @@ import msgspec
 import numpy as np
 
 from models.artefact import Artefact
-from models.kinds.estimator import EstimatorSpec, Floats, corrupt, read_estimator
+from models.attribution import attribution_of
+from models.kinds.estimator import EstimatorSpec, Floats, Sums, corrupt, read_estimator
 from models.kinds.features import Features, bind_features
 from models.scoring import FeatureCache, require_content_model
+from schemas.attribution import Attribution
 from schemas.catalogue import ModelInfo
 from schemas.errors import FeatureError, ModelCorrupt
 from schemas.prediction import FeatureValue, Score, ScoreKind
@@ -60,6 +62,16 @@ class TabularScorer:
     def missing_of(self, revision: Revision) -> tuple[str, ...]:
         """Return the names of the features that read what is not known of the editor's account."""
         return self._features.missing(revision)
+
+    def attribution(self, artefact: Artefact, revision: Revision, cache: FeatureCache) -> Attribution | None:
+        """Return what moved the score of a revision, see ``models.attribution.Attributes``."""
+        del artefact
+        if not isinstance(self._estimator, Sums):
+            return None
+        values = self._features.compute(revision, cache)
+        [row] = self._features.row(values)
+        found, told = self._estimator.contributions(row), self._features.by_name(values)
+        return attribution_of(found, self.info.labels, list(told), list(told.values()), np.arange(len(row)))
 
     def predict(self, rows: Floats) -> Floats:
         """Return probabilities for rows of feature values, the same bits as for each row alone.

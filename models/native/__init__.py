@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 7
+INTERFACE = 8
 
 
 class Native(Protocol):
@@ -190,8 +190,9 @@ class Native(Protocol):
 
         Args:
             items: With repetitions.
-            verdicts: Of an item, three tuples of pairs: tables that count it and the key there, sums and
-                what it adds, maxima and the value to compare. An item that is not there is asked for as
+            verdicts: Of an item, a tuple of three: pairs of tables that count it and the key there; sums
+                and what it adds, and maxima and the value to compare, both as
+                ``models.engine.analysis.Verdict`` packs them. An item that is not there is asked for as
                 ``verdicts[item]``.
             tables: Changed in place. Keys come in the order in which their verdicts came first; an empty
                 table is not filled, but another put in its place.
@@ -201,6 +202,7 @@ class Native(Protocol):
         Raises:
             TypeError: An argument, or a verdict, is of another type.
             IndexError: A verdict names a place that is not there.
+            ValueError: The numbers of a verdict are no pairs.
             OverflowError: A number does not fit 64 bits.
             Exception: What ``verdicts[item]`` raised.
         """

@@ -23,7 +23,7 @@ add(PyObject *counts, PyObject *table, int sign)
     while (PyDict_Next(table, &position, &item, &count)) {
         const Py_ssize_t before = count_of(counts, item);
         const Py_ssize_t more = has_failed(before) ? -1 : PyLong_AsSsize_t(count);
-        if (PyErr_Occurred()) {
+        if (has_failed(more)) {
             return -1;
         }
         const Py_ssize_t after = before + sign * more;
@@ -256,10 +256,11 @@ add_shares(PyObject *counts, PyObject *before, double sums[3])
 {
     PyObject *item, *number;
     Py_ssize_t position = 0;
+    const int was_empty = PyDict_Size(before) == 0;
     while (PyDict_Next(counts, &position, &item, &number)) {
         const Py_ssize_t delta = PyLong_AsSsize_t(number);
-        const Py_ssize_t known = has_failed(delta) ? -1 : count_of(before, item);
-        if (PyErr_Occurred()) {
+        const Py_ssize_t known = was_empty ? 0 : has_failed(delta) ? -1 : count_of(before, item);
+        if (has_failed(delta) || has_failed(known)) {
             return -1;
         }
         const Py_ssize_t whole = delta > 0 ? known + 1 : known;

@@ -2,7 +2,7 @@
 #include "functions.h"
 
 /* Raised by one whenever a function comes, goes or changes its meaning; __init__.py has the same number. */
-#define INTERFACE 7
+#define INTERFACE 8
 
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))(name), METH_FASTCALL, NULL}
 

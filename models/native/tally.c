@@ -172,42 +172,69 @@ fill_tables(PyObject *pairs, Py_ssize_t count, PyObject *tables)
     return 0;
 }
 
-/* Return a pair's number, which a list holds one of at the pair's place. */
-static int
-number_for(PyObject *pairs, Py_ssize_t index, PyObject *numbers, Py_ssize_t *place, long long *number)
-{
-    PyObject *pair = pair_at(pairs, index);
-    *place = pair == NULL ? -1 : place_in(pair, PyList_Size(numbers));
-    if (*place < 0) {
-        return -1;
-    }
-    *number = PyLong_AsLongLong(PyTuple_GetItem(pair, 1));
-    return *number == -1 && PyErr_Occurred() ? -1 : 0;
-}
+/* The numbers of a list, to be put back once all is added. */
+typedef struct {
+    int64_t *at;
+    Py_ssize_t count;
+} Numbers;
 
 static int
-fill_numbers(PyObject *pairs, PyObject *numbers, Py_ssize_t count)
+take_numbers(PyObject *list, Numbers *numbers)
 {
-    for (Py_ssize_t index = 0; index < PyTuple_Size(pairs); index++) {
-        Py_ssize_t place;
-        long long number;
-        if (number_for(pairs, index, numbers, &place, &number) < 0) {
+    numbers->count = PyList_Size(list);
+    numbers->at = PyMem_Calloc((size_t)numbers->count + 1, sizeof *numbers->at);
+    if (numbers->at == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t place = 0; place < numbers->count; place++) {
+        numbers->at[place] = PyLong_AsLongLong(PyList_GetItem(list, place));
+        if (numbers->at[place] == -1 && PyErr_Occurred()) {
             return -1;
         }
-        const long long before = PyLong_AsLongLong(PyList_GetItem(numbers, place));
-        if (before == -1 && PyErr_Occurred()) {
+    }
+    return 0;
+}
+
+/* An error that is set stays set. */
+static int
+put_numbers_back(PyObject *list, const Numbers *numbers)
+{
+    for (Py_ssize_t place = 0; place < numbers->count; place++) {
+        PyObject *made = PyLong_FromLongLong(numbers->at[place]);
+        if (made == NULL || PyList_SetItem(list, place, made) < 0) {
             return -1;
         }
-        long long after;
+    }
+    return 0;
+}
+
+/* What a verdict says of sums or of maxima: places and numbers in turn. */
+static int
+fill_numbers(PyObject *packed, const Numbers *numbers, Py_ssize_t count)
+{
+    char *bytes;
+    Py_ssize_t length;
+    int64_t pair[2];
+    if (PyBytes_AsStringAndSize(packed, &bytes, &length) < 0) {
+        return -1;
+    }
+    if (length % (Py_ssize_t)sizeof pair) {
+        PyErr_SetString(PyExc_ValueError, "the numbers of a verdict are no pairs");
+        return -1;
+    }
+    for (const char *end = bytes + length; bytes < end; bytes += sizeof pair) {
+        memcpy(pair, bytes, sizeof pair);
+        if (pair[0] < 0 || pair[0] >= numbers->count) {
+            PyErr_SetString(PyExc_IndexError, "a verdict counts for a place that is not there");
+            return -1;
+        }
+        int64_t *at = numbers->at + pair[0], more;
         if (count == 0) {
-            after = Py_MAX(before, number);
-        } else if (__builtin_mul_overflow(number, (long long)count, &after)
-                   || __builtin_add_overflow(after, before, &after)) {
+            *at = Py_MAX(*at, pair[1]);
+        } else if (__builtin_mul_overflow(pair[1], (int64_t)count, &more)
+                   || __builtin_add_overflow(more, *at, at)) {
             PyErr_SetString(PyExc_OverflowError, "a sum is beyond 64 bits");
-            return -1;
-        }
-        PyObject *made = PyLong_FromLongLong(after);
-        if (made == NULL || PyList_SetItem(numbers, place, made) < 0) {
             return -1;
         }
     }
@@ -215,25 +242,49 @@ fill_numbers(PyObject *pairs, PyObject *numbers, Py_ssize_t count)
 }
 
 static int
-fill(const Counted *counted, PyObject *tables, PyObject *sums, PyObject *maxima)
+fill(const Counted *counted, PyObject *tables, const Numbers *sums, const Numbers *maxima)
 {
-    PyObject *fields[FIELDS];
     if (!PyTuple_Check(counted->verdict) || PyTuple_Size(counted->verdict) != FIELDS) {
         PyErr_SetString(PyExc_TypeError, "a verdict is no tuple of three");
         return -1;
     }
-    for (int field = 0; field < FIELDS; field++) {
-        fields[field] = PyTuple_GetItem(counted->verdict, field);
-        if (!PyTuple_Check(fields[field])) {
-            PyErr_SetString(PyExc_TypeError, "a verdict holds other things than tuples");
-            return -1;
-        }
-    }
-    if (fill_tables(fields[TABLES], counted->count, tables) < 0
-        || fill_numbers(fields[SUMS], sums, counted->count) < 0) {
+    PyObject *pairs = PyTuple_GetItem(counted->verdict, TABLES);
+    if (!PyTuple_Check(pairs)) {
+        PyErr_SetString(PyExc_TypeError, "the tables of a verdict are no tuple");
         return -1;
     }
-    return fill_numbers(fields[MAXIMA], maxima, 0);
+    if (fill_tables(pairs, counted->count, tables) < 0
+        || fill_numbers(PyTuple_GetItem(counted->verdict, SUMS), sums, counted->count) < 0) {
+        return -1;
+    }
+    return fill_numbers(PyTuple_GetItem(counted->verdict, MAXIMA), maxima, 0);
+}
+
+static int
+fill_all(Counter *counter, PyObject *tables, PyObject *sums, PyObject *maxima)
+{
+    Numbers of_sums = {0}, of_maxima = {0};
+    int failed = take_numbers(sums, &of_sums) < 0 || take_numbers(maxima, &of_maxima) < 0;
+    const int taken = !failed;
+    for (size_t place = 0; !failed && place < counter->used; place++) {
+        failed = fill(counter->counted + place, tables, &of_sums, &of_maxima) < 0;
+    }
+    if (taken) {
+        PyObject *type, *value, *trace;
+        PyErr_Fetch(&type, &value, &trace);
+        const int lost = put_numbers_back(sums, &of_sums) < 0 || put_numbers_back(maxima, &of_maxima) < 0;
+        if (lost) {
+            Py_XDECREF(type);
+            Py_XDECREF(value);
+            Py_XDECREF(trace);
+        } else {
+            PyErr_Restore(type, value, trace);
+        }
+        failed = failed || lost;
+    }
+    PyMem_Free(of_sums.at);
+    PyMem_Free(of_maxima.at);
+    return failed ? -1 : 0;
 }
 
 PyObject *
@@ -250,9 +301,9 @@ tally(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
         return NULL;
     }
     Counter counter = {0};
-    int failed = make_room(&counter, FIRST_SLOTS) < 0 || count_items(items, verdicts, &counter) < 0;
+    const int failed = make_room(&counter, FIRST_SLOTS) < 0 || count_items(items, verdicts, &counter) < 0
+        || fill_all(&counter, tables, sums, maxima) < 0;
     for (size_t place = 0; place < counter.used; place++) {
-        failed = failed || fill(counter.counted + place, tables, sums, maxima) < 0;
         Py_DECREF(counter.counted[place].verdict);
     }
     free(counter.counted);

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,18 +10,28 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from batch.backfill.backfill import Means, begin, run
+from batch.backfill.backfill import Means, begin, finish, score_parts, score_strays
 from batch.backfill.filters import Filters
 from batch.backfill.planning import Wish
-from batch.backfill.run import Progress
+from batch.backfill.run import PartFiles, Progress
 from batch.snapshot_draft import SnapshotDraft
 from models.store import ModelStore
 
 
 def backfill(
-    *, dump: str, wiki_id: str, artefacts: str, into: str, processes: int, sample: float, users: list[str]
+    *,
+    dump: str,
+    wiki_id: str,
+    artefacts: str,
+    into: str,
+    processes: int,
+    sample: float,
+    users: list[str],
+    cores: int | None,
 ) -> dict[str, Any]:
     """Backfill a dump with all models of a folder."""
+    if cores is not None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     store = ModelStore([Path(artefacts)])
     infos = [store.info(name) for name in store.names()]
     models = {info.artefact.partition("-")[2]: info for info in infos}
@@ -37,7 +48,11 @@ def backfill(
         plan = begin(draft, wish, {wiki_id: named})
         began = time.monotonic()
         means = Means(model_folders=(Path(artefacts),), processes=processes)
-        outcome = asyncio.run(run(plan, draft, means, progress))
+        files = PartFiles(draft.path, draft.chunk_path)
+        asyncio.run(score_parts(plan, plan.parts, files, means, progress))
+        scored = time.monotonic()
+        asyncio.run(score_strays(plan, files, means, progress))
+        outcome = finish(plan, draft, progress.parts)
     return {
         "revisions": progress.revisions,
         "rows": progress.rows,
@@ -45,6 +60,7 @@ def backfill(
         "fallbacks": dict(progress.fallbacks),
         "phase_seconds": progress.phase_seconds,
         "wall_seconds": time.monotonic() - began,
+        "scoring_wall_seconds": scored - progress.began,
         "path": str(outcome.path),
         "snapshot_bytes": sum(path.stat().st_size for path in outcome.path.rglob("*.parquet")),
     }

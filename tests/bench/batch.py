@@ -2,7 +2,7 @@
 
 ``python -m tests.bench.batch`` prints JSON. The ways take turns in one run and answer revisions drawn anew
 time, out of more than any memory of answers holds; every page has two revisions, so that half of them are not
-the page's latest:
+the page's latest, and many more pages of the wiki are hidden:
 
 - ``batch``: ``POST /scores`` for all revisions at once, over HTTP.
 - ``single``: ``GET /scores/…`` for each revision, over HTTP on connections that stay.
@@ -29,6 +29,7 @@ from typing import Any
 import aiohttp
 import psutil
 import uvloop
+from msgspec.structs import replace
 
 from app.api.asgi import create_api
 from app.api.documents import row_document
@@ -36,16 +37,18 @@ from app.api.server import bind, run_server
 from app.logging import configure_logging
 from app.metrics import Metrics
 from schemas.keys import row_key
+from schemas.prediction import Withdrawal
 from tables.codec import encode_row
 from tables.follower import Follower
 from tables.reader import PredictionReader
 from tests.bench.lookup import one_round
 from tests.bench.report import emit
 from tests.replica_log import PAGES_TOPIC, REVISIONS_TOPIC, TOPICS, MemoryLog, MemoryTopicReader
-from tests.rows import binary, catalogue, row, stored
+from tests.rows import REV_DT, binary, catalogue, row, stored
 from tests.served import until
 
 ROWS = 40_000
+HIDDEN_PAGES = 10_000
 MODELS = ("damaging", "goodfaith")
 WIKIS = catalogue({"enwiki": MODELS})
 
@@ -58,6 +61,10 @@ async def reader_over(directory: Path) -> PredictionReader:
         value = row(*scores, page_id=(rev_id + 1) // 2, rev_id=rev_id)
         log.append(REVISIONS_TOPIC, row_key("enwiki", rev_id), encode_row(value))
         log.append(PAGES_TOPIC, row_key("enwiki", value.page_id), encode_row(value))
+    hidden = Withdrawal(True, REV_DT, 9)
+    for page_id in range(ROWS, ROWS + HIDDEN_PAGES):
+        value = replace(row(page_id=page_id, rev_id=page_id), withdrawal=hidden)
+        log.append(PAGES_TOPIC, row_key("enwiki", page_id), encode_row(value))
     follower = Follower(MemoryTopicReader(log), directory, TOPICS)
     following = asyncio.create_task(follower.run())
     await until(lambda: follower.freshness().is_ready, timeout_seconds=120)

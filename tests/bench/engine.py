@@ -163,7 +163,7 @@ class Bench:
         """Score a history by one process and by two."""
         articles = corpora.articles(self.shared, 8_000, 30_000, self._of(24))
         # So many edits that the words of the articles, which each process learns for itself, weigh little.
-        revisions = list(edited(articles, edits=self._of(100)))
+        revisions = list(edited(articles, edits=self._of(300)))
         return engine_processes.second_process(self._artefacts, revisions, rounds=self._of(3))
 
     def phases(self) -> dict[str, Any]:

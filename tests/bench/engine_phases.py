@@ -18,6 +18,7 @@ from models.engine import analysis, document, rules
 from models.engine.extractor import Extractor
 from models.engine.matches import Matcher
 from models.engine.plan import Plan
+from models.engine.program import Program
 from models.engine.tokens import tokenizer
 from models.revscoring_scorer import RevscoringScorer
 from models.scoring import Scorer, score_revision
@@ -124,7 +125,7 @@ def _wrap(clock: PhaseClock, stack: ExitStack, extractor: Extractor) -> None:
         stack.enter_context(patch.object(owner, name, clock.wrapped(getattr(owner, name), phase)))
     split = tokenizer().split
     stack.enter_context(patch.object(tokenizer(), "split", clock.wrapped(split, "tokens")))
-    for plan in extractor._plans.values():
+    for plan in (planned.plan for planned in extractor._plans.values()):
         analyses = {
             id(step.process.analysis): step.process.analysis
             for step in plan._steps
@@ -136,7 +137,7 @@ def _wrap(clock: PhaseClock, stack: ExitStack, extractor: Extractor) -> None:
             step._replace(process=clock.wrapped(step.process, phase)) if (phase := _phase_of(step)) else step
             for step in plan._steps
         )
-        stack.enter_context(patch.object(plan, "_steps", steps))
+        stack.enter_context(patch.object(plan, "_program", Program(steps)))
 
 
 def _phase_of(step: Any) -> str:

@@ -6,6 +6,7 @@ articles of a JSON file, in a process that has done nothing else, and prints its
 
 import asyncio
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -28,7 +29,7 @@ from tests.histories import edited
 
 _ROOT = Path(__file__).resolve().parents[2]
 _EDITS = 20
-_AT_ONCE = 8
+_AT_ONCE = 24
 _SAMPLE_EVERY = 50
 
 
@@ -91,8 +92,46 @@ def score_alone(artefacts: Path, articles: Sequence[str], revisions: int) -> dic
 
 
 def second_process(artefacts: Path, revisions: Sequence[Revision], rounds: int) -> dict[str, Any]:
-    """Score a history by one process of the pool and by two, in turns; several pages at a time."""
-    return asyncio.run(_second_process(artefacts, revisions, rounds))
+    """Score a history by one process of the pool and by two, in turns; several pages at a time.
+
+    What two can give at best is measured beside: two processes that know nothing of each other and of no pool
+    score the whole history each. Cores that share caches, memory or arithmetic give less than twice as much.
+    """
+    told = asyncio.run(_second_process(artefacts, revisions, rounds))
+    walls = {
+        copies: [_copies_seconds(artefacts, revisions, copies) for _ in range(rounds)] for copies in (1, 2)
+    }
+    machine = 2 * statistics.median(walls[1]) / statistics.median(walls[2])
+    return {
+        **told,
+        "two_copies_beside_one": round(machine, 3),
+        "share_of_two_copies": round(told["two_beside_one"] / machine, 3),
+    }
+
+
+def _copies_seconds(artefacts: Path, revisions: Sequence[Revision], copies: int) -> float:
+    """Return the seconds in which so many processes score all revisions each."""
+    fork = multiprocessing.get_context("fork")
+    are_ready = fork.Barrier(copies + 1)
+
+    def score_all() -> None:
+        names = tuple(ModelStore([artefacts]).names())
+        work = load_work([artefacts], names)
+        require_scores(work(revisions[0], names, False))
+        are_ready.wait()
+        for revision in revisions:
+            require_scores(work(revision, names, False))
+
+    started = [fork.Process(target=score_all) for _ in range(copies)]
+    for process in started:
+        process.start()
+    are_ready.wait()
+    began = time.monotonic()
+    for process in started:
+        process.join()
+    if any(process.exitcode for process in started):
+        raise ValueError("a process that scored alone failed")
+    return time.monotonic() - began
 
 
 async def _second_process(artefacts: Path, revisions: Sequence[Revision], rounds: int) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import json
 import statistics
 import time
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 from models.scoring import score_revision
 from schemas.revision import Revision
 from tests.bench.engine_models import ReferenceModel
-from tests.bench.engine_ways import Answer, Tally, in_order, ms, naive, ours, warm
+from tests.bench.engine_ways import Answer, Tally, in_chunks, ms, naive, ours, warm
 from tests.histories import edited
 
 Models = Sequence[ReferenceModel]
@@ -40,8 +39,8 @@ def backfill(models: Models, revisions: Sequence[Revision], *, sample: int, roun
     n1: dict[int, Answer] = {}
     n2: dict[int, Answer] = {}
     for number in range(rounds):
-        score = partial(ours, models, extractor=warm(models, _short(revisions[0])))
-        answers, spent, count = in_order(revisions, score, frozenset(places) or everything)
+        extractor = warm(models, _short(revisions[0]))
+        answers, spent, count = in_chunks(models, revisions, extractor, frozenset(places) or everything)
         if not places:
             step = max(1, count // sample)
             by_cost = sorted((answer.seconds, place) for place, answer in answers.items())

@@ -75,7 +75,7 @@ def _memory(name: str, row: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _processes(name: str, row: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    times = f"{row['two_beside_one']} x (load {row['load_1min']})"
+    times = f"{row['two_beside_one']} x (of {row['two_copies_beside_one']} x without a pool)"
     yield ("two processes", "", "", "", times, REACH[name], "", "")
 
 

@@ -4,19 +4,21 @@ import gc
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct
 
+from batch.backfill.chunks import LEAST_CHUNK_BYTES
+from models.batched import Promise, ScoringBatch
 from models.engine.extractor import PAGE_CHARS, Extractor
 from models.engine.pages import PageMemory
 from models.features.feature_set import FeatureSet
 from models.pool_worker import collect_if_much
 from models.scoring import score_revision
 from schemas.errors import RevstreamError
-from schemas.prediction import Score, ScoredModel
+from schemas.prediction import Outcome, Score
 from schemas.revision import Revision
 from tests.bench.engine_models import ReferenceModel
 from tests.feature_lists import _bits as bits
@@ -95,7 +97,7 @@ def naive(models: Sequence[ReferenceModel], revision: Revision, *, is_shared: bo
 
 
 def ours(models: Sequence[ReferenceModel], revision: Revision, extractor: Extractor) -> Answer:
-    """Score as a scoring process of ours does in a backfill, where nobody wants the features back."""
+    """Score as a scoring process of ours does on the stream, where nobody wants the features back."""
     scorers = [model.scorer for model in models]
     extraction = _Noting(extractor)
     with _garbage_of_a_scorer():
@@ -104,7 +106,9 @@ def ours(models: Sequence[ReferenceModel], revision: Revision, extractor: Extrac
         collect_if_much()
         seconds = time.process_time() - began
     return Answer(
-        [extraction.values(model.features) for model in models], list(map(_probability, told)), seconds
+        [extraction.values(model.features) for model in models],
+        [_probability(each.outcome) for each in told],
+        seconds,
     )
 
 
@@ -155,28 +159,71 @@ def _garbage_of_a_scorer() -> Iterator[None]:
         gc.enable()
 
 
-def in_order(
-    revisions: Iterable[Revision], score: Callable[[Revision], Answer], wanted: frozenset[int]
+def in_chunks(
+    models: Sequence[ReferenceModel],
+    revisions: Iterable[Revision],
+    extractor: Extractor,
+    wanted: frozenset[int],
 ) -> tuple[dict[int, Answer], float, int]:
-    """Score all revisions.
+    """Score all revisions as a scoring process of a backfill does: features one by one, predictions by chunk.
 
     Args:
+        models: Which.
         revisions: In the order of the dump; making them counts as reading.
-        score: The way.
-        wanted: Places of the answers to keep.
+        extractor: Has its plan.
+        wanted: Places of the answers to keep. Of the prediction, each revision of a chunk is charged alike.
 
     Returns:
         Answers by place; CPU seconds of everything, reading included; number of revisions.
     """
     answers: dict[int, Answer] = {}
     began = time.process_time()
-    count = 0
-    for place, revision in enumerate(revisions):
-        answer = score(revision)
-        if place in wanted:
-            answers[place] = answer
-        count = place + 1
-    return answers, time.process_time() - began, count
+    place = 0
+    for chunk in _chunks(revisions):
+        computed, told, predicting = _of_chunk(models, chunk, extractor)
+        for (features, seconds), promises in zip(computed, told, strict=True):
+            if place in wanted:
+                answers[place] = Answer(
+                    features,
+                    [_probability(each.outcome) for each in promises],
+                    seconds + predicting / len(chunk),
+                )
+            place += 1
+    return answers, time.process_time() - began, place
+
+
+def _of_chunk(
+    models: Sequence[ReferenceModel], chunk: Sequence[Revision], extractor: Extractor
+) -> tuple[list[tuple[list[list[Any]], float]], list[list[Promise]], float]:
+    """Return the features of each revision with their CPU time, what is told of it, the time to predict."""
+    scorers = [model.scorer for model in models]
+    extraction = _Noting(extractor)
+    batch = ScoringBatch(extraction, with_features=False)
+    computed, told = [], []
+    with _garbage_of_a_scorer():
+        for revision in chunk:
+            began = time.process_time()
+            told.append(batch.add(scorers, revision))
+            collect_if_much()
+            seconds = time.process_time() - began
+            computed.append(([extraction.values(model.features) for model in models], seconds))
+        began = time.process_time()
+        batch.settle()
+        return computed, told, time.process_time() - began
+
+
+def _chunks(revisions: Iterable[Revision]) -> Iterator[list[Revision]]:
+    """Cut a history as a backfill of a small dump does; pages go on in the next chunk."""
+    chunk: list[Revision] = []
+    chars = 0
+    for revision in revisions:
+        chunk.append(revision)
+        chars += len(revision.text)
+        if chars >= LEAST_CHUNK_BYTES:
+            yield chunk
+            chunk, chars = [], 0
+    if chunk:
+        yield chunk
 
 
 def solved(features: FeatureSet, revision: Revision) -> tuple[Any, float]:
@@ -211,6 +258,6 @@ def ms(seconds: Iterable[float]) -> float:
     return round(statistics.median(seconds) * 1e3, 4)
 
 
-def _probability(told: ScoredModel) -> Mapping[str, float]:
-    assert isinstance(told.outcome, Score), told.outcome
-    return told.outcome.probability
+def _probability(outcome: Outcome | None) -> Mapping[str, float]:
+    assert isinstance(outcome, Score), outcome
+    return outcome.probability

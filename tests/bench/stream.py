@@ -20,6 +20,7 @@ import psutil
 
 from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
+from agents.embedded.writer import LogWriter
 from agents.recorded import RecordedEvents
 from batch.sample_wiki import SampleSpec, generate
 from schemas.decode import peek_key
@@ -81,7 +82,7 @@ def _spin() -> float:
 
 def _intake(data_dir: Path, source: Path) -> float:
     log = Log(data_dir / "log.db")
-    intake = LogIntake(log, PAGE_CHANGE_TOPIC, partitions=_PARTITIONS)
+    intake = LogIntake(log, LogWriter(log), PAGE_CHANGE_TOPIC, partitions=_PARTITIONS)
     began = time.process_time()
     asyncio.run(RecordedEvents(source, peek_key, pace_events_per_second=None).run(intake))
     spent = time.process_time() - began

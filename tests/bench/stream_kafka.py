@@ -1,10 +1,18 @@
 """What share of a worker's CPU time on Kafka is neither features nor prediction, and what it goes to.
 
 ``python -m tests.bench.stream_kafka [--keep FOLDER]`` prints JSON. Pages of 10 kB are scored by two models
-the size of enwiki's damaging and goodfaith, for the first time (``never_seen``, as most of a live stream is)
-and edit after edit (``seen``, whose parent the engine holds). CPU time is that of the worker and all its
-processes on a real broker, in user and kernel; the models' is what scoring processes measure around features
-and predictions. The models are trained on the first run and kept.
+the size of enwiki's damaging and goodfaith, for the first time (``never_seen``, as most of a live stream
+is) and edit after edit (``seen``, whose parent the engine holds). The models are trained on the first run
+and kept.
+
+CPU time is that of the worker and all its processes on a real broker, in user and kernel. Features and
+prediction are what scoring processes measure around both. All else is overhead: to read events, decode,
+decide, ask the wiki and read its answer, hand texts to scoring processes and take scores back (their side
+of it too), write rows and changelog, send outputs, commit, log, count, and what a worker does with nothing
+to do. The broker, the wiki's stand-in and this program are processes of their own and not counted.
+
+Requests to broker and wiki leave at intervals, with all that has come by then: on a machine with other work
+an event takes longer, and has more of them to itself. Shares are to be compared where ``wall_ms`` is alike.
 """
 
 import argparse

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from models import resources
 from models.engine.fallbacks import FALLBACKS
 from models.importer import import_model
 from models.revscoring_scorer import RevscoringScorer
 from models.store import ModelStore
 from tests.contract.test_feature_lists import LISTS
+from tests.dictionaries import make_up_dictionaries
 from tests.feature_lists import differences, published
-from tests.feature_revisions import is_in_dictionary, items
+from tests.feature_revisions import items
 from tests.histories import dump_history
 
 OF_TEXT = [name for name in LISTS if "wikidatawiki" not in name] + [
@@ -39,7 +39,7 @@ DUMPS = {
 
 @pytest.fixture(autouse=True)
 def _made_up_dictionaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources.LazyDictionary, "check", lambda _self, word: is_in_dictionary(word))
+    make_up_dictionaries(monkeypatch)
 
 
 @pytest.mark.parametrize("dump", DUMPS)

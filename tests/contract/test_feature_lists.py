@@ -17,7 +17,8 @@ from models.features.patterns import words_of_nltk
 from models.manifest import FeatureSpec
 from models.scoring import FeatureCache
 from schemas.revision import Revision
-from tests.feature_revisions import edits, inputs_of, is_in_dictionary, items
+from tests.dictionaries import make_up_dictionaries
+from tests.feature_revisions import edits, inputs_of, items
 
 LISTS = [
     "editquality.feature_lists.arwiki.damaging",
@@ -73,7 +74,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def _made_up_dictionaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources.LazyDictionary, "check", lambda _self, word: is_in_dictionary(word))
+    make_up_dictionaries(monkeypatch)
 
 
 @pytest.fixture(scope="module")

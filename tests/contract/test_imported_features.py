@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from models import resources, stand_ins
+from models import stand_ins
 from models.features import catalogue
 from models.features.binder import FeatureBinder
 from models.features.definitions import Definition
@@ -26,7 +26,8 @@ from models.pickles import Instance, read_pickle
 from models.scoring import FeatureCache
 from schemas.errors import ModelIncompatible, ResourceMissing
 from schemas.revision import Revision
-from tests.feature_revisions import edits, is_in_dictionary, items
+from tests.dictionaries import make_up_dictionaries
+from tests.feature_revisions import edits, items
 from tests.former_revisions import made_up
 from tests.former_roots import values_of_made_up
 
@@ -61,7 +62,7 @@ needs_lists = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def _made_up_dictionaries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open the dictionary that the judge had, whatever is installed here."""
-    monkeypatch.setattr(resources.LazyDictionary, "check", lambda _self, word: is_in_dictionary(word))
+    make_up_dictionaries(monkeypatch)
 
 
 def pickled_features(shared: Path, name: str) -> list[Instance]:

@@ -1,5 +1,7 @@
 """Dumps that are damaged, cut off, hostile, or whose unpacking program dies."""
 
+import bz2
+import io
 import os
 import signal
 import subprocess
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from typing_extensions import Buffer
 
 from batch.dump import read_dump
 from batch.dump_revision import DumpRevision
@@ -115,6 +118,53 @@ def test_what_is_cut_off_gives_what_is_whole_and_an_error(tmp_path: Path, packin
     texts, _ = taken(read_dump(path))
     assert texts == NOISE[: len(texts)]
     assert len(texts) < COUNT
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+@pytest.mark.parametrize("behind", [b"", b"junk that is no stream", bytes(512)])
+def test_bz2_of_several_streams_is_read_whole_whatever_stands_behind(
+    tmp_path: Path, behind: bytes, is_installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_installed:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    half = len(DOCUMENT) // 2
+    path = tmp_path / "dump.xml.bz2"
+    path.write_bytes(bz2.compress(DOCUMENT[:half]) + bz2.compress(DOCUMENT[half:]) + behind)
+    assert [one.text for one in read_dump(path)] == NOISE
+
+
+class _Fails(io.RawIOBase):
+    """Gives some bytes, and then fails as a connection does."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        count = self._content.readinto(buffer)
+        if not count:
+            raise OSError("the connection was lost")
+        return count
+
+
+def test_a_connection_lost_between_two_streams_of_bz2_is_an_error() -> None:
+    half = len(DOCUMENT) // 2
+    texts, error = taken(read_dump(io.BufferedReader(_Fails(bz2.compress(DOCUMENT[:half])))))
+    assert texts == NOISE[: len(texts)]
+    assert len(texts) > COUNT // 3
+    assert "the connection was lost" in error.message
+
+
+def test_a_reader_that_stops_early_ends_the_program_of_bz2(tmp_path: Path) -> None:
+    path = tmp_path / "dump.xml.bz2"
+    path.write_bytes(bz2.compress(DOCUMENT))
+    revisions = read_dump(path)
+    next(revisions)
+    assert len(children()) == 1
+    revisions.close()  # type: ignore[attr-defined] # a generator
+    assert children() == []
 
 
 _READ = """

@@ -1,16 +1,25 @@
 """A worker whose tables are gone, on the embedded engine: from the changelog, and from a checkpoint of it."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from agents.embedded.log import Log, NewRecord
+from app.topic_readers import changelog_topics
+from schemas.keys import REVISIONS_TABLE, row_key
+from schemas.prediction import Withdrawal
+from tables.codec import encode_row
 from tests.integration.test_run import shown
 from tests.programs import LIGHT_MODELS, Program
+from tests.rows import REV_DT, binary, row, stored
 
 REVISIONS = 60
+PARTITIONS = 4
 # Deletions among the last events change answers.
 NOTHING_LEFT = 'revstream_lag_events{topics="source"} 0.0'
 
@@ -93,7 +102,7 @@ def test_a_lost_disk_is_filled_from_the_checkpoint_and_the_changelog_behind_it(t
 
     # A file that is damaged is told, and its partition comes from the changelog alone.
     part = next(part for part in latest["parts"] if part["rows"])
-    with (Path(latest["path"]) / part["file"]).open("r+b") as file:
+    with (Path(latest["path"]) / part["table_file"]).open("r+b") as file:
         file.seek(100)
         file.write(b"damaged")
     site.lose_disk()
@@ -121,3 +130,36 @@ def test_without_a_checkpoint_the_changelog_is_enough(tmp_path: Path, missing: s
         told = [line for line in again.logged if line["event"] == "checkpoint_unusable"]
         assert len(told) == (missing == "manifest")
         again.stop()
+
+
+def test_a_worker_killed_while_it_reads_its_changelogs_in_bulk_goes_on_from_there(tmp_path: Path) -> None:
+    rows = 3 * 5000
+    site = Site(tmp_path)
+    site.data_dir.mkdir()
+    log = Log(site.data_dir / "log.db")
+    for topic in changelog_topics("revstream").values():
+        log.create_topic(topic, PARTITIONS, is_compacted=True)
+    log.transact([new_record(number) for number in range(rows)])
+    # What was suppressed before the disk was lost stays so.
+    log.transact([new_record(number, is_erased=True) for number in range(0, rows, 100)])
+    log.close()
+    with site.program("worker", LIGHT_MODELS, "--http-port=0") as killed:
+        killed.until(lambda: list(site.data_dir.glob("worker/**/.filling-*/*.sst")))
+        killed.kill()
+    with site.program("worker", LIGHT_MODELS, "--http-port=0") as again:
+        again.until_answered("/readyz")
+        assert taken(again)["rows_read"] <= rows + rows // 100 + PARTITIONS
+        for number in random.sample(range(rows), 50):
+            answer = again.get(f"/scores/enwiki/{number}")
+            assert (answer.status == 200) == bool(number % 100), (number, answer.body)
+        again.stop()
+    assert not list(site.data_dir.glob("worker/**/.filling-*"))
+
+
+def new_record(number: int, *, is_erased: bool = False) -> NewRecord:
+    value = row(stored("damaging", binary(0.5)), page_id=number, rev_id=number)
+    if is_erased:
+        erased = Withdrawal(is_hidden=True, acted_dt=REV_DT, source_offset=9, erased_dt=REV_DT)
+        value = replace(value, scores=(), withdrawal=erased)
+    topic = changelog_topics("revstream")[REVISIONS_TABLE]
+    return NewRecord(topic, number % PARTITIONS, 1000, row_key("enwiki", number), encode_row(value))

@@ -357,3 +357,31 @@ def test_a_reader_of_another_process_delays_the_cleaning_and_does_not_prevent_it
     assert log.scrub()
     assert found(tmp_path) == {}
     log.close()
+
+
+def test_a_request_whose_rows_are_not_in_the_tables_yet_waits(tmp_path: Path) -> None:
+    log = a_log(tmp_path, consumed=2)
+    assert Eraser(log, APP_ID, lambda *_: None).erase_all([0]) == 0
+    assert Eraser(log, APP_ID, lambda *_: None).erase_all([1]) == 1
+    log.close()
+
+
+async def test_files_are_not_rewritten_before_the_tables_hold_what_is_committed(tmp_path: Path) -> None:
+    log = a_log(tmp_path, consumed=2)
+    done: list[str] = []
+    hold = asyncio.Event()
+
+    async def written() -> None:
+        done.append("asked")
+        await hold.wait()
+        done.append("written")
+
+    eraser = asyncio.create_task(Eraser(log, APP_ID, lambda *_: done.append("rewritten"), written).run())
+    await until(lambda: done == ["asked"])
+    await asyncio.sleep(0.3)
+    assert done == ["asked"]
+    hold.set()
+    await until(lambda: done == ["asked", "written", "rewritten"])
+    eraser.cancel()
+    await asyncio.gather(eraser, return_exceptions=True)
+    log.close()

@@ -2,19 +2,21 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from prometheus_client.parser import text_string_to_metric_families
 
 import batch
 from app.cli import main
 from batch.backfill.filters import Filters
 from batch.dump_inputs import list_inputs, read_range, split_input
 from batch.local_source import DumpRevisionSource
-from batch.snapshot import open_snapshot
+from batch.snapshot import open_snapshot, snapshots
 from batch.snapshot_verify import verify_snapshot
 from models.engine.extractor import Extractor
 from models.scoring import features_missing, score_revision
@@ -27,6 +29,7 @@ from tests.clean_logging import logging_restored
 # The comparison takes longer than the backfill.
 SHARE = "0.1"
 SAMPLE = Path(batch.__file__).parent / "sample" / "sample.xml.bz2"
+NAME = "revstream_backfill_last_success"
 AAWIKI = {"aawiki": {"models": {"reverted": "enwiki-reverted"}}}
 Told = Mapping[int, Any]
 
@@ -123,6 +126,27 @@ def test_a_plan_tells_what_would_be_done_and_writes_nothing(tmp_path: Path) -> N
 def written_by_run(tmp_path: Path) -> Told:
     assert backfill("run", SAMPLE, tmp_path / "run", "--sample", SHARE).exit_code == 0
     return written(tmp_path / "run")
+
+
+def test_prometheus_is_told_of_the_latest_backfill_that_came_to_its_end(tmp_path: Path) -> None:
+    into, file = tmp_path / "out", tmp_path / "revstream.prom"
+    began = time.time()
+    assert backfill("run", SAMPLE, into, "--sample", SHARE, "--metrics-file", str(file)).exit_code == 0
+    told = {family.name: family.samples for family in text_string_to_metric_families(file.read_text())}
+    (ended,), (rows,) = told.pop(f"{NAME}_timestamp_seconds"), told.pop(f"{NAME}_rows")
+    assert told == {}
+    assert ended.labels == rows.labels == {"wiki_id": "samplewiki"}
+    assert began <= ended.value <= time.time()
+    assert rows.value == len(written(into))
+
+    before = file.read_text()
+    broken = tmp_path / "sample.xml.bz2"
+    broken.write_bytes(SAMPLE.read_bytes()[:-1000])
+    later = ("--name", "two", "--sample", SHARE, "--metrics-file", str(file))
+    assert backfill("run", broken, into, *later).exit_code == 1
+    assert len(snapshots(into)) == 2
+    assert file.read_text() == before
+    assert [path.name for path in tmp_path.glob("*.prom*")] == [file.name]
 
 
 def test_a_dump_that_breaks_off_is_told_by_the_exit_code(tmp_path: Path) -> None:

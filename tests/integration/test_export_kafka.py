@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
 from agents.kafka import TopicSpec, declare_topics
-from app.serve import changelog_topics
+from app.topic_readers import changelog_topics
 from batch.snapshot import open_snapshot
 from batch.snapshot_verify import verify_snapshot
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key

@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
-from agents.intake import SourceEvent
-from schemas.decode import peek_key
 from schemas.keys import PAGE_CHANGE_TOPIC
 from schemas.prediction import ScoreKind
 from tests.artefacts import write_artefact
@@ -23,6 +20,7 @@ from tests.fault.test_suppression import event, found, secret, suppression
 from tests.input_events import encoded
 from tests.kafka_broker import KafkaBroker
 from tests.kafka_mirror import kafka_backlog, produce_events
+from tests.log_events import append_events
 from tests.programs import Program
 
 WAIT_SECONDS = 90.0
@@ -128,9 +126,7 @@ def test_on_the_embedded_engine_what_is_suppressed_goes_and_the_notice_of_it_sta
 
     with Program(tmp_path / "worker", "worker", *flags, "--http-port=0", "--log-format=json") as worker:
         worker.until_answered("/readyz")
-        LogIntake(log, PAGE_CHANGE_TOPIC, partitions=PARTITIONS).take(
-            "test", [SourceEvent(peek_key(each), each) for each in streams.events()], ""
-        )
+        append_events(log, streams.events(), partitions=PARTITIONS)
         # From another process, beside the worker.
         with Program(tmp_path / "canary", "canary", *flags) as canary:
             assert canary.process.wait(timeout=WAIT_SECONDS) == 0

@@ -30,7 +30,7 @@ async def test_the_user_of_a_fresh_install_watches_the_sample_and_asks_why(tmp_p
                 await link.click()
                 assert await seen.page.title() == f"Revision {rev_id} of samplewiki - revstream"
                 await seen.page.get_by_role("button", name="reverted").click()
-                features = seen.page.get_by_role("region", name="Values that reverted reads")
+                features = seen.page.get_by_role("region", name="What spoke for true, and what against it")
                 await expect(features).to_be_visible(timeout=60_000)
                 assert await features.locator("tbody tr").count() > 5
                 await seen.page.locator("dl a").first.click()

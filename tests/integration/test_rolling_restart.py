@@ -23,8 +23,11 @@ class Balancer:
     It keeps connections, and asks ``/readyz`` ten times a second, as balancers do.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, addresses: Sequence[str]) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, addresses: Sequence[str], rev_ids: Sequence[int]
+    ) -> None:
         self._session = session
+        self._rev_ids = rev_ids
         self._addresses = addresses
         self._turn = itertools.count()
         self.ready: list[str] = list(addresses)
@@ -49,7 +52,7 @@ class Balancer:
             for number in itertools.count():
                 due += 1 / RATE
                 await asyncio.sleep(max(0.0, due - loop.time()))
-                group.create_task(self._ask(REVISIONS[number % len(REVISIONS)]))
+                group.create_task(self._ask(self._rev_ids[number % len(self._rev_ids)]))
 
     async def _ask(self, rev_id: int) -> None:
         if not self.ready:
@@ -58,17 +61,18 @@ class Balancer:
         address = self.ready[next(self._turn) % len(self.ready)]
         try:
             async with self._session.get(f"{address}/scores/samplewiki/{rev_id}") as response:
-                await response.read()
-                self.answers[str(response.status)] += 1
+                body = await response.text()
+                told = str(response.status)
+                self.answers[told if response.status == 200 else f"{told} {address} {rev_id} {body}"] += 1
         except aiohttp.ClientError as error:
             self.answers[repr(error)] += 1
 
 
 @asynccontextmanager
-async def balanced(*addresses: str) -> AsyncIterator[Balancer]:
+async def balanced(*addresses: str, rev_ids: Sequence[int] = REVISIONS) -> AsyncIterator[Balancer]:
     """Send look-ups while something is done."""
     async with aiohttp.ClientSession() as session:
-        balancer = Balancer(session, addresses)
+        balancer = Balancer(session, addresses, rev_ids)
         tasks = [asyncio.create_task(balancer.watch()), asyncio.create_task(balancer.send())]
         try:
             yield balancer

@@ -17,16 +17,15 @@ from typing import Any
 import pytest
 import zstandard
 
-from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
-from agents.intake import SourceEvent
 from batch.sample_wiki import BUNDLED
-from schemas.decode import decode_event, peek_key
+from schemas.decode import decode_event
 from schemas.keys import PAGE_CHANGE_TOPIC
 from schemas.page_change import PageChange
 from tests.audit import records, taken
 from tests.conftest import ROOT
 from tests.integration.test_serve import free_port
+from tests.log_events import append_events
 from tests.programs import LIGHT_MODELS, WAIT_SECONDS, Program, ask
 
 _SHOWN = re.compile(r"^samplewiki revision (\d+) (\w+): (true [01]\.\d{3}|[a-z_]+)$", re.MULTILINE)
@@ -122,6 +121,10 @@ def test_a_worker_is_ready_and_counts_what_it_scores(sample_run: Program) -> Non
     sample_run.until(lambda: len(shown(sample_run)) >= total)
     assert 'code="ok",model_name="reverted",wiki_id="samplewiki"' in dict(counted)
     assert re.search(r'^revstream_events_total{outcome="scored",reason=""} \d', metrics, re.MULTILINE)
+    assert '\nrevstream_partitions{role="owned"} 4.0\n' in metrics
+    assert '\nrevstream_recovery_rows_left{role="owner"} 0.0\n' in metrics
+    phases = re.findall(r'^revstream_event_phase_seconds_count{phase="(\w+)"}', metrics, re.MULTILINE)
+    assert {"decode", "decide", "fetch", "wait", "features", "predict", "upsert", "emit"} <= set(phases)
 
 
 def test_ores_and_lift_wing_clients_get_the_stored_score(sample_run: Program) -> None:
@@ -246,9 +249,7 @@ def test_a_replica_goes_on_answering_while_its_worker_restarts(tmp_path: Path) -
 def test_fausts_own_command_line_starts_the_worker_of_the_environment(tmp_path: Path) -> None:
     lines = sample_lines(40)
     log = Log(tmp_path / "log.db")
-    LogIntake(log, PAGE_CHANGE_TOPIC, partitions=4).take(
-        "test", [SourceEvent(peek_key(line), line) for line in lines], "end"
-    )
+    append_events(log, lines, partitions=4)
     log.close()
     port = free_port()
     environment = {

@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 
 from agents.embedded.log import Log, NewRecord, now_ms
-from app.serve import changelog_topics, serve
+from app.serve import serve
 from app.settings import Settings, load_settings
+from app.topic_readers import changelog_topics
 from schemas.errors import PortInUse
 from schemas.keys import row_key
 from tables.codec import encode_row

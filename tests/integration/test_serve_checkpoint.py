@@ -7,8 +7,8 @@ import pytest
 
 from agents.embedded.log import Log
 from app.checkpoints import write_checkpoint
-from app.serve import changelog_topics
 from app.settings import Settings
+from app.topic_readers import changelog_topics
 from tests.integration.test_serve import PARTITIONS, settings_for, write
 from tests.programs import Program
 

@@ -16,15 +16,14 @@ import pytest
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
 
-from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
-from agents.intake import SourceEvent
 from schemas.decode import peek_key
-from schemas.keys import DEAD_LETTER_TOPIC, PAGE_CHANGE_TOPIC
+from schemas.keys import DEAD_LETTER_TOPIC
 from schemas.revision_score import STREAM_PREFIX
 from tests.audit import records
 from tests.kafka_broker import KafkaBroker
 from tests.kafka_mirror import mirror
+from tests.log_events import append_events
 from tests.mediawiki_api import Fault, MediaWikiApi, WikiRevision
 from tests.pipelines import edit
 from tests.programs import Program
@@ -78,8 +77,7 @@ class Embedded:
 
     async def give(self, events: Sequence[bytes]) -> None:
         log = Log(self._path)
-        intake = LogIntake(log, PAGE_CHANGE_TOPIC, partitions=PARTITIONS)
-        intake.take("test", [SourceEvent(peek_key(event), event) for event in events], "")
+        append_events(log, events, partitions=PARTITIONS)
         log.close()
 
     async def log(self) -> Log:

@@ -9,14 +9,11 @@ from typing import Any
 
 import pytest
 
-from agents.embedded.intake import LogIntake
 from agents.embedded.log import Log
-from agents.intake import SourceEvent
-from schemas.decode import peek_key
-from schemas.keys import PAGE_CHANGE_TOPIC
 from tests.fault.test_suppression import NAME, child, event, found, secret, suppression
 from tests.input_events import encoded
 from tests.integration.test_serve import free_port
+from tests.log_events import append_events
 from tests.programs import LIGHT_MODELS, Program
 
 WIKI = "samplewiki"
@@ -35,9 +32,7 @@ class Running:
         """Put events of our wiki into the worker's log, from another process than its own."""
         told = [encoded(json.loads(each) | {"wiki_id": WIKI}) for each in events]
         log = Log(self.folder / "data" / "log.db")
-        LogIntake(log, PAGE_CHANGE_TOPIC, partitions=4).take(
-            "test", [SourceEvent(peek_key(each), each) for each in told], ""
-        )
+        append_events(log, told, partitions=4)
         log.close()
 
     def until(self, program: Program, path: str, status: int) -> tuple[float, Any]:

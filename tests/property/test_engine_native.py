@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.engine import analysis, blocks, changes, node_codes, runs, tokens
-from models.engine.analysis import Analysis, Verdict
+from models.engine.analysis import Analysis, Verdict, packed
 from models.engine.chains import Map
 from models.engine.characters import CHARACTERS, character_classes, known_classes
 from models.engine.document import Document
@@ -84,7 +84,7 @@ def test_every_character_has_the_classes_whose_expressions_match_it() -> None:
         assert found == expected
 
 
-pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(-5, 5)), max_size=3).map(tuple)
+pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(-5, 5)), max_size=3).map(packed)
 keyed = st.lists(st.tuples(st.integers(0, 2), st.sampled_from("xyz")), max_size=3).map(tuple)
 verdicts = st.builds(Verdict, keyed, pairs, pairs)
 
@@ -304,27 +304,29 @@ def test_a_page_counts_the_same_with_and_without_functions_in_c(built: Any, hist
     assert all_of(built) == all_of(None)
 
 
-GOOD = Verdict(((0, "k"),), ((0, 2),), ((0, 3),))
+NONE = packed([])
+GOOD = Verdict(((0, "k"),), packed([(0, 2)]), packed([(0, 3)]))
 
 
 @pytest.mark.parametrize(
     ("verdict", "error"),
     [
         (None, TypeError),
-        (((), ()), TypeError),
-        (([], (), ()), TypeError),
-        ((((0, "k", 1),), (), ()), TypeError),
-        ((("ab",), (), ()), TypeError),
-        ((((1, "k"),), (), ()), IndexError),
-        ((((-1, "k"),), (), ()), IndexError),
-        (((("0", "k"),), (), ()), TypeError),
-        ((((0, []),), (), ()), TypeError),
-        (((), ((1, 0),), ()), IndexError),
-        (((), ((0, "1"),), ()), TypeError),
-        (((), ((0, 2**62),), ()), OverflowError),
-        (((), ((0, 2**80),), ()), OverflowError),
-        (((), (), ((2**80, 0),)), OverflowError),
-        (((), (), ((0, None),)), TypeError),
+        (((), NONE), TypeError),
+        (([], NONE, NONE), TypeError),
+        ((((0, "k", 1),), NONE, NONE), TypeError),
+        ((("ab",), NONE, NONE), TypeError),
+        ((((1, "k"),), NONE, NONE), IndexError),
+        ((((-1, "k"),), NONE, NONE), IndexError),
+        (((("0", "k"),), NONE, NONE), TypeError),
+        ((((0, []),), NONE, NONE), TypeError),
+        (((), (), NONE), TypeError),
+        (((), NONE, bytearray(16)), TypeError),
+        (((), packed([(1, 0)]), NONE), IndexError),
+        (((), NONE, packed([(-1, 0)])), IndexError),
+        (((), packed([(0, 2**62)]), NONE), OverflowError),
+        (((), bytes(24), NONE), ValueError),
+        (((), NONE, bytes(1)), ValueError),
     ],
 )
 def test_a_verdict_that_cannot_be_counted_is_refused(

@@ -10,13 +10,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from models import resources
 from models.engine.extractor import Extractor
 from models.engine.pages import PageMemory
 from models.features.feature_set import FeatureSet
 from schemas.revision import Revision
+from tests.dictionaries import make_up_dictionaries
 from tests.feature_lists import differences, published
-from tests.feature_revisions import is_in_dictionary
 from tests.model_revisions import edit
 
 # One with words of two languages, one of a language without blanks, one of segments, stems and phrases.
@@ -130,7 +129,7 @@ def extractor() -> Extractor:
 
 @pytest.fixture(autouse=True)
 def _made_up_dictionaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources.LazyDictionary, "check", lambda _self, word: is_in_dictionary(word))
+    make_up_dictionaries(monkeypatch)
 
 
 @settings(

@@ -1,9 +1,10 @@
 """Whatever the text, its segments are those of deltas."""
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.engine.segments import is_without_reference, segments
+from models.engine.functions import of_revscoring
+from models.engine.segments import is_uppercase, is_without_reference, segments
 from tests.segments import WITHOUT_REFERENCE, revscorings_segments
 
 PIECES = [
@@ -71,3 +72,10 @@ def test_segments_are_those_of_deltas(text: str) -> None:
 @given(texts)
 def test_a_paragraph_without_references_is_told_as_the_expression_does(text: str) -> None:
     assert is_without_reference(text) is bool(WITHOUT_REFERENCE.match(text))
+
+
+@settings(deadline=None)
+@given(string=st.one_of(st.text(max_size=6), st.text("ABab1\u00c9\u01c5\u00df", max_size=4)))
+def test_capitals_are_those_that_revscoring_finds(string: str) -> None:
+    theirs = of_revscoring("features.wikitext.datasources.tokenized", "is_uppercase_word")
+    assert is_uppercase(string) == theirs(string)

@@ -3,6 +3,7 @@
 import itertools
 import weakref
 from collections.abc import Coroutine, Iterable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,8 @@ from msgspec.structs import replace
 
 from agents.embedded.topics import EmbeddedTopicReader
 from agents.embedded.transport import Producer, Transport
+from app.api.batch_lines import BatchLines, Plan
+from app.api.documents import compact, row_document
 from schemas.errors import PredictionWithdrawn
 from schemas.keys import REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow
@@ -26,7 +29,8 @@ from tables.follower import Follower
 from tables.lists import ListedRows, PredictionLists
 from tables.partition_files import OFFSET_KEY
 from tables.predictions import Predictions
-from tables.reader import Freshness, PredictionReader
+from tables.reader import Freshness, PredictionReader, RowSource
+from tables.replica_reader import ReplicaReader
 from tables.row_index import RowIndex, Stream, rows_of
 from tables.withdrawal import Act
 from tests.any_rows import START, few_rows
@@ -70,6 +74,8 @@ class Tables:
         self.producer = cast(Producer, self.app.producer)
         self.next = self.committed = 0
         self.get = self.predictions.get
+        self.get_many = self.predictions.get_many
+        self.hidden_among = self.predictions.hidden_among
         self.listed = self.predictions.listed
         for topic in (SOURCE, *self.predictions.changelog_topics.values()):
             cast(Transport, self.app.transport).ensure_topic(topic)
@@ -98,7 +104,9 @@ class Tables:
         """Commit so many events more."""
         self.committed = min(self.next, self.committed + count)
         offsets = {TP(SOURCE, 0): self.committed}
-        self.producer.commit_with_offsets("lists", offsets)
+        taken = self.producer.held.take(offsets, self.app.tables.changelog_topics)
+        log = cast(Transport, self.app.transport).log
+        taken.tell(log.transact(taken.records, group_id="lists", offsets=offsets))
         for store in self.predictions.stores.values():
             store.flush_committed(offsets)
 
@@ -174,8 +182,21 @@ async def paged(lists: PredictionLists, wiki_id: str, limit: int, page_id: int |
         after = part.next
 
 
+def check_batch(rows: RowSource, wiki_id: str) -> None:
+    """Compare the lines of a batch with what look-ups show."""
+    reader = PredictionReader(rows)
+    plan = Plan(wiki_id, None, {}, needs_served=False)
+    lines, _ = BatchLines(reader).lines(plan, REV_IDS)
+    for rev_id, line in zip(REV_IDS, lines, strict=True):
+        if line is not None:
+            row = reader.revision(wiki_id, rev_id)
+            assert row is not None
+            assert line == compact(row_document(row, {})) + b"\n"
+
+
 async def check(rows: ListedRows, wiki_id: str, limit: int, unlisted: frozenset[int] = frozenset()) -> None:
     """Compare all lists of a wiki with what look-ups show, but for revisions that lists need not have yet."""
+    check_batch(rows, wiki_id)
     lists, expected = PredictionLists(rows), shown(rows, wiki_id, unlisted)
     listed = [row for row in await paged(lists, wiki_id, limit, None) if row.rev_id not in unlisted]
     assert listed == expected
@@ -229,6 +250,10 @@ async def test_lists_are_those_made_anew_from_the_rows_wherever_the_rows_are(
         for table in topics:
             assert arrived(follower, table) == arrived(tables.predictions, table)
         assert follower.heads() == tables.predictions.heads()
+        with closing(ReplicaReader(follower.status, name="reader")) as reader:
+            reader.refresh()
+            for wiki_id in wikis:
+                check_batch(reader, wiki_id)
     indexes = []
     for table, topic in topics.items():
         records = [

@@ -1,7 +1,9 @@
 """Rows read by their forms say what the codec reads in them."""
 
 from datetime import UTC, datetime, timedelta
+from struct import Struct as Layout
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -15,12 +17,12 @@ from tables.row_forms import Form, Forms, Groups
 from tests.any_rows import longs, rows, times, withdrawals
 from tests.rows import binary, row, stored
 
+DOUBLE = Layout("<d")
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 def said(form: Form, groups: Groups) -> object:
     """Return all that a form tells of a row."""
-    numbers = form.probabilities([groups]).tolist()
     return (
         int(row_binary.longs_of([groups[0]])[0]),
         EPOCH + int(row_binary.longs_of([groups[1]])[0]) * MICROSECOND,
@@ -29,7 +31,10 @@ def said(form: Form, groups: Groups) -> object:
                 score.model,
                 score.kind,
                 row_binary.texts_of(groups[score.chosen]),
-                dict(zip(score.labels, numbers[score.first : score.first + len(score.labels)], strict=True)),
+                {
+                    label: DOUBLE.unpack(groups[score.chosen + 1 + at])[0]
+                    for at, label in enumerate(score.labels)
+                },
             )
             for score in form.scores
         ],
@@ -139,5 +144,26 @@ def test_lines_show_times_and_numbers_as_documents_do(values: list[tuple[datetim
     plain = [one for one in rows_of if form.match(encode_row(one)) is not None]
     matched = [form.match(encode_row(one)) for one in plain]
     numbers = [one.rev_id for one in plain]
-    lines = LineWriter(form, [("damaging", score)]).write(numbers, numbers, [one for one in matched if one])
-    assert lines == [compact(row_document(one, {})) + b"\n" for one in plain]
+    if plain:
+        writer = LineWriter(form, [("damaging", score)])
+        lines = writer.write(numbers, np.array(numbers, np.int64), [one for one in matched if one])
+        assert lines == [compact(row_document(one, {})) + b"\n" for one in plain]
+
+
+@given(st.lists(st.none() | rows, max_size=6), st.lists(st.integers(0, 5), max_size=12))
+def test_rows_read_together_are_those_read_one_by_one(
+    some: list[PredictionRow | None], order: list[int]
+) -> None:
+    chosen = [some[number] for number in order if number < len(some)]
+    encoded = [None if one is None else encode_row(replace(one, wiki_id="enwiki")) for one in chosen]
+    together = {
+        at: (form, groups)
+        for form, found in Forms().read_all("enwiki", encoded).items()
+        for at, groups in zip(*found, strict=True)
+    }
+    alone = Forms()
+    for at, data in enumerate(encoded):
+        one = None if data is None else alone.read("enwiki", data)
+        assert (one is None) is (at not in together)
+        if one is not None:
+            assert said(*one) == said(*together[at])

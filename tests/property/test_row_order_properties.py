@@ -60,7 +60,9 @@ class Writer:
         for topic in topics:
             self.committed[topic] = min(self.next[topic], self.committed[topic] + count)
         offsets = {TP(topic, 0): self.committed[topic] for topic in topics}
-        self.producer.commit_with_offsets("order", offsets)
+        taken = self.producer.held.take(offsets, self.app.tables.changelog_topics)
+        log = cast(Transport, self.app.transport).log
+        taken.tell(log.transact(taken.records, group_id="order", offsets=offsets))
         self.table.data.flush_committed(offsets)
 
     def in_changelog(self) -> dict[bytes, bytes]:

@@ -1,5 +1,6 @@
 """Many look-ups in one request."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -131,6 +132,53 @@ async def test_what_was_withdrawn_is_not_in_any_line(tmp_path: Path) -> None:
         "prediction_withdrawn",
         None,
     ]
+
+
+async def test_a_page_is_hidden_and_shown_again_while_batches_are_answered_and_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    log = MemoryLog()
+    fill(log, ROWS[:300])
+    look_up = {"wiki_id": "enwiki", "rev_ids": list(range(300, 0, -1))}
+
+    def act(page_id: int, day: int, *, is_hidden: bool) -> None:
+        withdrawal = Withdrawal(is_hidden, REV_DT + timedelta(days=day), day)
+        held = replace(ROWS[page_id - 1], withdrawal=withdrawal)
+        log.append(PAGES_TOPIC, row_key("enwiki", page_id), encode_row(held))
+
+    async def until_hidden(running: Served, page_ids: set[int]) -> None:
+        async with asyncio.timeout(1):
+            while True:
+                lines = await lines_of(running, look_up)
+                assert [line["rev_id"] for line in lines] == look_up["rev_ids"]
+                errors = {line["rev_id"]: line["error"]["code"] for line in lines if "error" in line}
+                assert set(errors.values()) <= {"prediction_withdrawn"}
+                if set(errors) == page_ids:
+                    return
+
+    async with served(tmp_path, WIKIS, log=log) as running:
+        before = await lines_of(running, look_up)
+        act(150, 1, is_hidden=True)
+        await until_hidden(running, {150})
+        act(3, 1, is_hidden=True)
+        act(150, 2, is_hidden=False)
+        await until_hidden(running, {3})
+    async with served(tmp_path, WIKIS, log=log) as running:
+        await until_hidden(running, {3})
+        act(3, 2, is_hidden=False)
+        await until_hidden(running, set())
+        assert await lines_of(running, look_up) == before
+
+
+async def test_the_row_of_a_page_that_this_version_cannot_read_fails_its_revisions_alone(
+    tmp_path: Path,
+) -> None:
+    log = MemoryLog()
+    fill(log, ROWS[:3])
+    log.append(PAGES_TOPIC, row_key("enwiki", 2), b"\xc3\x01" + bytes(8) + b"?")
+    async with served(tmp_path, WIKIS, log=log) as running:
+        lines = await lines_of(running, {"wiki_id": "enwiki", "rev_ids": [1, 2, 3]})
+    assert [line.get("error", {}).get("code") for line in lines] == [None, "store_format_unsupported", None]
 
 
 async def test_nothing_is_scored_unless_it_is_asked_for(tmp_path: Path) -> None:

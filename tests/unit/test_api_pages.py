@@ -1,7 +1,9 @@
 """What the pages for people say, hide and lead to, without a browser."""
 
 import asyncio
+import gzip
 import re
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -9,8 +11,12 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from starlette.requests import Request
+from starlette.types import Message
 
 from agents.embedded.log import Log, NewRecord
+from app.api.html import PageResponse, element, page
+from app.api.viewer import view
 from app.dead_letters import LoggedDeadLetters
 from app.pages.status_document import Rates
 from app.pages.wiki_links import WikiLinks, links_of
@@ -52,6 +58,10 @@ class Attributes(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names |= {name for name, _ in attrs}
+
+
+async def never() -> Message:
+    raise AssertionError("nothing is read of a request")
 
 
 async def until_gone(server: Served, path: str) -> str:
@@ -103,6 +113,33 @@ async def test_a_page_runs_its_own_script_alone_and_loads_nothing(server: Served
     attributes = Attributes(shown).names
     assert attributes
     assert not [name for name in attributes if name == "style" or name.startswith(("on", "src"))]
+
+
+async def test_a_page_goes_out_in_two_pieces_of_which_the_first_can_be_painted() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    response = page("Oaks", element("p", "Acorns"))
+    await response({"type": "http"}, never, send)
+    start, first, rest = sent
+    assert start["status"] == 200
+    assert first["more_body"]
+    assert first["body"].endswith(b"<h1>Oaks</h1>")
+    assert b"<style>" in first["body"]
+    assert not rest.get("more_body")
+    assert first["body"] + rest["body"] == response.body
+    assert dict(start["headers"])[b"content-length"] == str(len(response.body)).encode()
+
+
+async def test_the_first_piece_of_a_packed_page_can_be_unpacked_alone() -> None:
+    request = Request({"type": "http", "headers": [(b"accept-encoding", b"gzip")]})
+    response = await view(request)
+    assert isinstance(response, PageResponse)
+    first, rest = response.pieces()
+    assert zlib.decompressobj(31).decompress(first).endswith(b"<h1>API</h1>")
+    assert gzip.decompress(first + rest) == gzip.decompress(response.body)
 
 
 async def test_what_comes_from_outside_is_shown_and_never_obeyed(server: Served) -> None:
@@ -309,6 +346,7 @@ async def test_a_replica_says_what_it_does_not_know(server: Served) -> None:
     assert told["unknown"] == ["stream", "scoring", "on_demand", "dead_letters"]
     assert told["wikis"]["enwiki"]["newest"]["rev_id"] == LAST.rev_id
     assert told["tables"]["tables"]["revisions"]["records_applied"] == len(ROWS)
+    assert told["tables"]["tables"]["revisions"]["disk_bytes"] is None
     shown = await text_of(server, "/status")
     assert shown.count("This process does not know.") == 4
 

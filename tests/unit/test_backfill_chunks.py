@@ -56,7 +56,7 @@ def test_a_giant_page_is_cut_within_and_its_parent_text_goes_along() -> None:
 
 
 def test_many_short_revisions_are_cut_by_their_number() -> None:
-    chunks = cut(history([1] * 300, chars=1), chunk_bytes=64 * (16 << 10))
+    chunks = cut(history([1] * 300, chars=1), chunk_bytes=64 * (8 << 10))
     assert [len(chunk.revisions) for chunk in chunks] == [64, 64, 64, 64, 44]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from models import resources
 from models.engine.extractor import Extractor
 from models.scoring import score_revision
 from models.store import PACKAGED_MODELS, ModelStore
@@ -24,7 +23,7 @@ from tests.bench.engine_phases import PhaseClock, phases, sampled_stacks
 from tests.bench.engine_processes import require_scores
 from tests.bench.engine_table import table
 from tests.bench.engine_ways import Answer, Tally, compare_outcomes
-from tests.feature_revisions import is_in_dictionary
+from tests.dictionaries import make_up_dictionaries
 from tests.histories import edited
 
 ROW = {"times_n1": 60.0, "times_n2": 30.0, "ours_cpu_ms": 2.0, "n1_cpu_ms": 120.0, "values_different": 0}
@@ -34,7 +33,7 @@ COMMITTED: dict[str, Any] = {"is_quick": False, "backfill_aawiki": ROW, "online"
 
 @pytest.fixture(autouse=True)
 def _made_up_dictionaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources.LazyDictionary, "check", lambda _self, word: is_in_dictionary(word))
+    make_up_dictionaries(monkeypatch)
 
 
 def now(**changes: float) -> dict[str, Any]:
@@ -133,14 +132,14 @@ def test_the_phases_of_the_engine_are_told_and_it_is_left_as_it_was(history: Ite
     extractor = Extractor()
     revisions = list(history)
     before = score_revision([scorer], revisions[0], extractor, with_features=True)
-    steps = [plan._steps for plan in extractor._plans.values()]
+    programs = [planned.plan._program for planned in extractor._plans.values()]
     figures = phases([scorer], lambda: iter(revisions), extractor)
     assert figures["revisions"] == len(revisions)
     told = figures["cpu_ms_per_revision"]
     wanted = {"read", "tokens", "blocks", "matches", "change", "features", "predict"}
     assert wanted <= told.keys()
     assert sum(told.values()) == pytest.approx(figures["total_cpu_ms_per_revision"], abs=0.01)
-    assert [plan._steps for plan in extractor._plans.values()] == steps
+    assert [planned.plan._program for planned in extractor._plans.values()] == programs
     assert score_revision([scorer], revisions[0], Extractor(), with_features=True) == before
 
 

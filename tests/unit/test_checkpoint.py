@@ -9,22 +9,32 @@ from pathlib import Path
 import msgspec
 import pyarrow.parquet as pq
 import pytest
-import rocksdict
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from agents.embedded.log import Log, NewRecord
 from agents.embedded.topics import EmbeddedTopicReader
-from app.checkpoints import CheckpointLoader, Usable, write_checkpoint
-from app.serve import changelog_topics
+from app.checkpoint_loading import CheckpointLoader, Usable
+from app.checkpoints import write_checkpoint
 from app.settings import Settings, load_settings
-from batch.checkpoint import Draft, Manifest, checkpoints, prune, read_manifest, write_sst
+from app.topic_readers import changelog_topics
+from batch.checkpoint import (
+    CheckpointPart,
+    Draft,
+    Manifest,
+    checkpoints,
+    copy_table_file,
+    prune,
+    read_manifest,
+    require_undamaged,
+)
 from batch.checkpoint_rows import read_rows, write_rows
 from schemas.errors import CheckpointUnusable
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
 from schemas.prediction import PredictionRow, ScoreFailure, Withdrawal
 from tables.codec import encode_row
-from tables.partition_files import OFFSET_KEY, open_partition
+from tables.copies import Copy
+from tables.row_index import page_prefix, place_of
 from tests.rows import REV_DT, binary, row, stored
 
 APP_ID = "checkpoints"
@@ -170,34 +180,41 @@ def test_the_next_checkpoint_says_the_same_whether_or_not_it_builds_on_the_one_b
     ]
 
 
-def test_rows_go_through_rocksdb_unchanged(tables: Tables, tmp_path: Path) -> None:
+def test_rocksdb_takes_in_the_rows_with_their_index_and_offset(tables: Tables, tmp_path: Path) -> None:
     for rev_id in range(300):
         tables.put(revision(rev_id))
     path, manifest = tables.write()
     part = manifest.part(REVISIONS_TABLE, 0)
     assert part is not None
-    write_sst(path, part, tmp_path / "rows.sst")
-    db = open_partition(tmp_path / "db")
-    db.ingest_external_file([str(tmp_path / "rows.sst")], rocksdict.IngestExternalFileOptions())
-    assert db.get(OFFSET_KEY) is None
-    assert dict(db.items()) == rows_of(path, manifest, REVISIONS_TABLE)
-    db.close()
+    copy_table_file(path, part, tmp_path / "rows.sst")
+    copy = Copy(tmp_path / "db", REVISIONS_TABLE, 0)
+    copy.ingest(tmp_path / "rows.sst")
+    assert copy.next_offset == part.next_offset == 300
+    assert dict(copy.rows()) == rows_of(path, manifest, REVISIONS_TABLE)
+    prefix = page_prefix("enwiki", 7)
+    assert [place_of(key).rev_id for key in copy.listed(prefix, prefix, 3)] == [299, 298, 297]
+    assert not (tmp_path / "rows.sst").exists()
+    copy.close()
 
 
 def test_a_damaged_file_is_refused(tables: Tables, tmp_path: Path) -> None:
     tables.put(revision(1))
+
+    def copied(path: Path, part: CheckpointPart) -> None:
+        copy_table_file(path, part, tmp_path / "rows.sst")
+
     path, manifest = tables.write()
     part = manifest.part(REVISIONS_TABLE, 0)
     assert part is not None
-    data = bytearray((path / part.file).read_bytes())
-    data[len(data) // 2] ^= 1
-    (path / part.file).write_bytes(data)
-    with pytest.raises(CheckpointUnusable, match="sha256"):
-        write_sst(path, part, tmp_path / "rows.sst")
-    (path / part.file).unlink()
-    with pytest.raises(CheckpointUnusable, match="cannot be read"):
-        write_sst(path, part, tmp_path / "rows.sst")
-    assert not (tmp_path / "rows.sst").exists()
+    for name, check in ((part.file, require_undamaged), (part.table_file, copied)):
+        data = bytearray((path / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (path / name).write_bytes(data)
+        with pytest.raises(CheckpointUnusable, match="sha256"):
+            check(path, part)
+        (path / name).unlink()
+        with pytest.raises(CheckpointUnusable, match="cannot be read"):
+            check(path, part)
 
 
 def test_a_checkpoint_of_other_tables_is_told_and_left_alone(tables: Tables, tmp_path: Path) -> None:

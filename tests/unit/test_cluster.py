@@ -295,3 +295,13 @@ async def test_nonsense_is_refused(tmp_path: Path) -> None:
         assert answer.status == 400
         with pytest.raises(ValueError, match="NUL"):
             await made.finder.revision("a\0b", 1)
+
+
+async def test_where_copies_are_kept_a_look_up_waits_while_a_partition_changes_hands(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as made:
+        after = made.placement
+        made.placement = Placement({0: NOWHERE, 1: NOWHERE}, {0: (NOWHERE,), 1: (NOWHERE,)})
+        finding = asyncio.create_task(made.finder.revision(WIKI, 7))
+        await until(lambda: made.peers.asked["failed"] > 0)
+        made.placement = after
+        assert (await finding).row is not None

@@ -17,17 +17,36 @@ from app.cluster.on_demand import ClusterOnDemand
 from app.cluster.peering import Peering
 from app.cluster.scoring import PATH, ScoreAsk, ScoringPeers, encode_ask
 from app.metrics import Metrics
+from app.otel_tracing import OtelTracing
+from app.tracing import RequestTracing
+from models.trace import CARRIED
+from schemas.attribution import (
+    Attribution,
+    AttributionMethod,
+    AttributionReference,
+    AttributionScale,
+    LabelAttribution,
+)
 from schemas.catalogue import Catalogue
 from schemas.errors import CpuLimitExceeded, NotReady, OwnerUnavailable, RevstreamError
 from schemas.keys import REVISIONS_TABLE, row_key
 from schemas.prediction import FeatureValue, Injected, PredictionRow, ScoredModel, ScoreFailure
 from tables.codec import encode_row
 from tables.reader import Freshness, PredictionReader
+from tests.otel_collector import collecting
 from tests.programs import ask
 from tests.rows import binary, catalogue, row, stored
 
 WIKIS = catalogue({"enwiki": ("damaging", "goodfaith")})
 OTHERS = catalogue({"enwiki": ("damaging",)})
+ATTRIBUTION = Attribution(
+    AttributionMethod.LINEAR,
+    AttributionScale.LOG_ODDS,
+    AttributionReference.MEAN,
+    ("feature.wikitext", "feature.is_anon"),
+    (7, True),
+    (LabelAttribution("true", -1.5, 0.5, (1.25, 0.75)),),
+)
 NOWHERE = "http://peer:token@127.0.0.1:9"
 ADDRESSES = st.lists(st.integers(1, 999).map(lambda number: f"http://host-{number}:8090"), unique=True)
 
@@ -64,13 +83,20 @@ class Scorer:
             raise self.error
         found = [self._models.find(request.wiki_id, name) for name in request.model_names]
         features: dict[str, FeatureValue] | None = {"feature.wikitext": 7} if request.with_features else None
-        return [ScoredModel(info.id, binary(0.25), features) for info in found if info is not None]
+        told = ATTRIBUTION if request.with_attribution else None
+        return [ScoredModel(info.id, binary(0.25), features, told) for info in found if info is not None]
 
 
 class Worker:
     """A worker that answers at an address, and the others that it knows."""
 
-    def __init__(self, models: Catalogue = WIKIS, rows: Sequence[PredictionRow] = ()) -> None:
+    def __init__(
+        self,
+        models: Catalogue = WIKIS,
+        rows: Sequence[PredictionRow] = (),
+        tracing: RequestTracing | None = None,
+    ) -> None:
+        self._tracing = tracing
         self.own = Scorer(models)
         self.models = models
         self.known: list[str] = []
@@ -94,6 +120,7 @@ class Worker:
                 readiness=tuple,
                 metrics=Metrics(),
                 peering=Peering(authorization_of(self.address), self.own, on_demand),
+                tracing=self._tracing,
             )
             server = asyncio.create_task(
                 run_server(api, "", 0, started=started, stop=stop, listener=listener)
@@ -136,6 +163,23 @@ def test_revisions_are_spread_evenly_over_workers() -> None:
     assert all(900 < count < 1100 for count in first.values())
 
 
+async def test_the_worker_that_scores_goes_on_with_the_trace_of_who_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with collecting() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        tracing = OtelTracing("revstream", "kafka")
+        async with Worker(tracing=tracing).serving() as worker, replica([worker.address]) as asking:
+            trail = tracing.begin_request({})
+            token = CARRIED.set(trail.trace)
+            await asking.score(ScoreRequest("enwiki", 7, ("damaging",)))
+            CARRIED.reset(token)
+        await tracing.close()
+    (asked,) = collector.named("POST peers")
+    assert trail.trace is not None
+    assert (asked.trace_id, asked.parent_id) == (trail.trace.trace_id, trail.trace.span_id)
+
+
 async def test_a_revision_is_scored_by_the_same_worker_whoever_is_asked() -> None:
     async with two_workers() as (one, other):
         workers = [one.address, other.address]
@@ -174,6 +218,12 @@ async def test_features_and_answers_about_all_models_come_back_in_order() -> Non
         scored = await asking.score(ScoreRequest("enwiki", 1, ("goodfaith", "damaging"), with_features=True))
         assert [one.model.model_name for one in scored] == ["goodfaith", "damaging"]
         assert [one.features for one in scored] == [{"feature.wikitext": 7}] * 2
+
+
+async def test_what_moved_a_score_is_told_across_workers() -> None:
+    async with Worker().serving() as worker, replica([worker.address]) as asking:
+        [scored] = await asking.score(ScoreRequest("enwiki", 1, ("damaging",), with_attribution=True))
+        assert scored.attribution == ATTRIBUTION
 
 
 async def test_what_a_client_injects_reaches_the_worker_as_it_is() -> None:
@@ -226,6 +276,15 @@ async def test_a_worker_with_other_models_is_told_and_its_scores_are_not_taken()
         assert isinstance(goodfaith.outcome, ScoreFailure)
         assert goodfaith.outcome.code == "model_not_found"
         assert "same models" in goodfaith.outcome.message
+
+
+async def test_a_worker_scores_itself_what_one_with_other_models_does_not_know() -> None:
+    own = Scorer(WIKIS)
+    async with Worker(OTHERS).serving() as behind, contextlib.aclosing(ScoringPeers()) as peers:
+        asking = ClusterOnDemand(lambda: [behind.address], peers, WIKIS, own=own, address=lambda: NOWHERE)
+        scored = await asking.score(ScoreRequest("enwiki", 1, ("damaging", "goodfaith")))
+        assert [one.outcome for one in scored] == [binary(0.25)] * 2
+        assert own.asked == Counter({1: 1})
 
 
 async def test_who_does_not_know_the_token_is_not_answered() -> None:

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import rocksdict
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.types import TP, Message, RecordMetadata
 
 from schemas.errors import StoreError, StoreLocked
-from tables.partition_files import open_partition, partition_options
+from schemas.keys import row_key
+from tables.partition_files import OFFSET_KEY, open_partition, write_sorted
 from tables.predictions import CommittingTables, PredictionTable
 from tables.store import CommittedStore
 from tests.conftest import ROOT
 from tests.table_apps import table_app
 
 SOURCE = "changes"
+KEY = row_key("enwiki", 7)
 Sent = asyncio.Future[RecordMetadata]
 
 
@@ -90,41 +91,41 @@ async def rows(folder: Path) -> Any:
 
 
 async def test_a_row_shows_when_its_event_is_committed(rows: Rows) -> None:
-    rows.hold(0, b"k", b"row", sent_to=0)
-    assert rows.store.committed(b"k") is None
+    rows.hold(0, KEY, b"row", sent_to=0)
+    assert rows.store.committed(KEY) is None
     rows.commit(1)
-    assert rows.store.committed(b"k") == b"row"
+    assert rows.store.committed(KEY) == b"row"
 
 
 async def test_an_urgent_row_shows_at_once_and_what_follows_it_until_all_is_committed(rows: Rows) -> None:
-    rows.hold(0, b"k", b"score", sent_to=0)
+    rows.hold(0, KEY, b"score", sent_to=0)
     rows.commit(1)
-    rows.hold(1, b"k", b"hidden", sent_to=1, is_urgent=True)
-    assert rows.store.committed(b"k") == b"hidden"
-    rows.hold(2, b"k", b"scored anew", sent_to=2)
-    assert rows.store.committed(b"k") == b"scored anew"
+    rows.hold(1, KEY, b"hidden", sent_to=1, is_urgent=True)
+    assert rows.store.committed(KEY) == b"hidden"
+    rows.hold(2, KEY, b"scored anew", sent_to=2)
+    assert rows.store.committed(KEY) == b"scored anew"
     rows.commit(2)
-    assert rows.store.committed(b"k") == b"scored anew"
+    assert rows.store.committed(KEY) == b"scored anew"
     rows.commit(3)
-    rows.hold(3, b"k", b"later", sent_to=3)
-    assert rows.store.committed(b"k") == b"scored anew"
+    rows.hold(3, KEY, b"later", sent_to=3)
+    assert rows.store.committed(KEY) == b"scored anew"
 
 
 async def test_many_rows_are_those_that_each_question_alone_gives(rows: Rows) -> None:
-    for offset, key in enumerate((b"a", b"b", b"c")):
+    for offset, key in enumerate((b"a", KEY, b"c")):
         rows.hold(offset, key, b"row of " + key, sent_to=offset)
     rows.commit(2)
-    rows.hold(3, b"b", b"hidden", sent_to=3, is_urgent=True)
-    keys = [b"c", b"b", b"none", b"a", b"b"]
+    rows.hold(3, KEY, b"hidden", sent_to=3, is_urgent=True)
+    keys = [b"c", KEY, b"none", b"a", KEY]
     assert rows.store.committed_many(keys) == [None, b"hidden", None, b"row of a", b"hidden"]
     assert rows.store.committed_many(keys) == [rows.store.committed(key) for key in keys]
     assert rows.store.committed_many([]) == []
 
 
 async def test_an_urgent_row_is_forgotten_with_its_event(rows: Rows) -> None:
-    rows.hold(0, b"k", b"hidden", sent_to=0, is_urgent=True)
+    rows.hold(0, KEY, b"hidden", sent_to=0, is_urgent=True)
     rows.store.forget_uncommitted()
-    assert rows.store.committed(b"k") is None
+    assert rows.store.committed(KEY) is None
 
 
 async def test_the_rows_under_a_prefix_are_the_newest_of_them(rows: Rows) -> None:
@@ -147,27 +148,27 @@ async def test_a_rewritten_table_holds_nothing_of_an_earlier_row(rows: Rows, fol
             path for path in (folder / "data").rglob("*") if path.is_file() and secret in path.read_bytes()
         ]
 
-    rows.hold(0, b"k", secret, sent_to=0)
+    rows.hold(0, KEY, secret, sent_to=0)
     rows.commit(1)
     assert files_with_it()
-    rows.store.rewrite(0, b"k", b"k")
+    rows.store.rewrite(0, KEY, KEY)
     assert files_with_it()
-    rows.hold(1, b"k", b"", sent_to=1)
+    rows.hold(1, KEY, b"", sent_to=1)
     rows.commit(2)
-    rows.store.rewrite(0, b"k", b"k")
+    rows.store.rewrite(0, KEY, KEY)
     assert not files_with_it()
-    assert rows.store.committed(b"k") == b""
-    rows.store.rewrite(3, b"k", b"k")
+    assert rows.store.committed(KEY) == b""
+    rows.store.rewrite(3, KEY, KEY)
 
 
 async def test_the_next_write_builds_on_the_newest_row(rows: Rows) -> None:
-    rows.hold(0, b"k", b"first", sent_to=0)
-    assert rows.store.newest(0, b"k") == b"first"
+    rows.hold(0, KEY, b"first", sent_to=0)
+    assert rows.store.newest(0, KEY) == b"first"
     rows.commit(1)
-    assert rows.store.newest(0, b"k") == b"first"
-    rows.hold(1, b"k", b"second", sent_to=1)
-    assert rows.store.newest(0, b"k") == b"second"
-    assert rows.store.committed(b"k") == b"first"
+    assert rows.store.newest(0, KEY) == b"first"
+    rows.hold(1, KEY, b"second", sent_to=1)
+    assert rows.store.newest(0, KEY) == b"second"
+    assert rows.store.committed(KEY) == b"first"
 
 
 async def test_a_commit_shows_only_the_rows_of_events_below_it(rows: Rows) -> None:
@@ -192,29 +193,29 @@ async def test_a_commit_of_another_topic_shows_nothing(rows: Rows) -> None:
 
 async def test_writes_of_one_key_reach_the_disk_one_commit_at_a_time(rows: Rows) -> None:
     for offset, row in enumerate((b"1", b"2", b"3")):
-        rows.hold(offset, b"k", row, sent_to=offset)
+        rows.hold(offset, KEY, row, sent_to=offset)
     for offset, row in enumerate((b"1", b"2", b"3")):
         rows.commit(offset + 1)
-        assert rows.store.committed(b"k") == row
-        assert rows.store.newest(0, b"k") == b"3"
+        assert rows.store.committed(KEY) == row
+        assert rows.store.newest(0, KEY) == b"3"
 
 
 async def test_two_writes_of_one_event_leave_the_last(rows: Rows) -> None:
-    rows.hold(0, b"k", b"1", sent_to=0)
-    rows.hold(0, b"k", b"2", sent_to=1)
+    rows.hold(0, KEY, b"1", sent_to=0)
+    rows.hold(0, KEY, b"2", sent_to=1)
     rows.commit(1)
-    assert rows.store.committed(b"k") == b"2"
+    assert rows.store.committed(KEY) == b"2"
     assert rows.persisted() == 1
 
 
 async def test_a_row_is_deleted_with_its_commit(rows: Rows) -> None:
-    rows.hold(0, b"k", b"row", sent_to=0)
+    rows.hold(0, KEY, b"row", sent_to=0)
     rows.commit(1)
-    rows.hold(1, b"k", None, sent_to=1)
-    assert rows.store.newest(0, b"k") is None
-    assert rows.store.committed(b"k") == b"row"
+    rows.hold(1, KEY, None, sent_to=1)
+    assert rows.store.newest(0, KEY) is None
+    assert rows.store.committed(KEY) == b"row"
     rows.commit(2)
-    assert rows.store.committed(b"k") is None
+    assert rows.store.committed(KEY) is None
 
 
 async def test_nothing_held_remains_in_memory_after_its_commit(rows: Rows) -> None:
@@ -299,9 +300,9 @@ async def test_a_recovered_deletion_deletes(rows: Rows) -> None:
 
 async def test_a_write_that_names_no_event_is_refused(rows: Rows) -> None:
     with pytest.raises(TypeError, match="upsert"):
-        rows.store._set(b"k", b"row")
+        rows.store._set(KEY, b"row")
     with pytest.raises(TypeError, match="upsert"):
-        rows.store._del(b"k")
+        rows.store._del(KEY)
 
 
 async def test_revoking_a_partition_forgets_its_held_rows(rows: Rows) -> None:
@@ -375,16 +376,14 @@ async def test_what_becomes_a_standby_is_closed_though_faust_revokes_nothing(
 
 async def test_rows_from_elsewhere_stand_for_their_offset(rows: Rows, folder: Path) -> None:
     await Assignment(rows).become(0, 1)
-    sst = folder / "rows.sst"
-    writer = rocksdict.SstFileWriter(partition_options())
-    writer.open(str(sst))
-    writer[b"a"] = b"row"
-    writer.finish()
+    file = folder / "rows.sst"
+    write_sorted(file, [(OFFSET_KEY, b"7"), (b"a", b"row")])
     assert rows.store.is_new(0)
-    rows.store.ingest(0, sst, 8)
+    rows.store.ingest(0, file)
     assert (rows.store.is_new(0), rows.store.is_new(1)) == (False, True)
     assert (rows.persisted(), rows.store.unready(0, b"a")) == (7, b"row")
-    assert not sst.exists()
+    assert (rows.store.next_offset(0), rows.store.next_offset(1)) == (8, 0)
+    assert not file.exists()
 
 
 async def test_forgetting_leaves_the_committed_rows(rows: Rows) -> None:
@@ -497,10 +496,10 @@ async def test_a_write_that_fails_keeps_the_rows_for_another_try(rows: Rows) -> 
 
 
 async def test_a_row_may_not_be_quiet_while_one_before_it_is_told_and_not_committed(rows: Rows) -> None:
-    assert rows.store.may_be_quiet(0, b"k")
-    rows.hold(0, b"k", b"quiet", sent_to=0, is_quiet=True)
-    assert rows.store.may_be_quiet(0, b"k")
-    rows.hold(1, b"k", b"told", sent_to=1)
-    assert not rows.store.may_be_quiet(0, b"k")
+    assert rows.store.may_be_quiet(0, KEY)
+    rows.hold(0, KEY, b"quiet", sent_to=0, is_quiet=True)
+    assert rows.store.may_be_quiet(0, KEY)
+    rows.hold(1, KEY, b"told", sent_to=1)
+    assert not rows.store.may_be_quiet(0, KEY)
     rows.commit(2)
-    assert rows.store.may_be_quiet(0, b"k")
+    assert rows.store.may_be_quiet(0, KEY)

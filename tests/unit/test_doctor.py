@@ -16,7 +16,7 @@ from rocksdict import Options, Rdict
 
 from agents.embedded.log import Log
 from agents.kafka_access import KafkaAccess
-from app.doctor import check_contact, check_intake, check_models, check_rules, diagnose
+from app.doctor import check_contact, check_intake, check_models, check_rules, check_traces, diagnose
 from app.doctor_machine import (
     available_memory_bytes,
     check_dictionaries,
@@ -63,6 +63,14 @@ def test_rules_that_are_not_understood_are_broken_and_none_are_well(tmp_path: Pa
     assert check_rules(settings) == ok("rules", f"1 in {rules}")
     rules.write_text("rules:\n  all:\n    topicz: [mediawiki.page_change.v1]\n")
     assert_cured(check_rules(settings), Status.BROKEN, "topicz", "rules check")
+
+
+def test_traces_that_cannot_be_sent_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_traces(Settings()).status is Status.OK
+    sending = Settings(traces="otlp")
+    assert check_traces(sending).status is Status.OK
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    assert_cured(check_traces(sending), Status.BROKEN, "cannot be", "http/protobuf")
 
 
 def test_python_3_11_is_well_and_others_are_broken() -> None:

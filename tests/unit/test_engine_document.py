@@ -7,6 +7,7 @@ from models.engine.analysis import Analysis
 from models.engine.blocks import split_blocks
 from models.engine.chains import TOKENS, Chain, Filter, Map
 from models.engine.document import Document
+from models.engine.rules import ReadFigure
 from models.engine.tokens import tokenizer
 
 TEXT = "A red fox\n\nThe <b\nclass=x>red</b> oak\n\n  aaaa 12\n== End ==\nThe fox"
@@ -114,3 +115,18 @@ def test_letters_alone_are_typed_as_the_lexicon_types_them(word: str) -> None:
     match = known._typed(word)
     assert match is not None
     assert known.token(word).type == match.lastgroup == "word"
+
+
+def test_figures_read_together_are_those_that_each_reads_alone(analysis: Analysis) -> None:
+    readers = [
+        ReadFigure(0, sign, returns, is_share=is_share)
+        for returns in (int, float)
+        for is_share in (False, True)
+        for sign in (0, 1, -1)
+    ]
+    read = readers[0].together(readers)
+    before = Document(analysis, "a a b c d\n\nkept\n\n")
+    for text in ("e f a b b g\n\nkept\n\nh\n", "", "a a b c d\n\nkept\n\n"):
+        change = Document(analysis, text, before).change_from(before)
+        # repr tells 0 and 0.0 apart.
+        assert repr([*read(change)]) == repr([each(change) for each in readers])

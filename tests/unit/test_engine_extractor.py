@@ -9,13 +9,15 @@ from models.engine.extractor import Extractor
 from models.engine.fallbacks import FALLBACKS
 from models.engine.pages import PageMemory
 from models.features.feature_set import FeatureSet
+from models.inputs import account_gaps
+from models.revscoring_scorer import RevscoringScorer
 from models.scoring import score_revision
 from models.store import PACKAGED_MODELS, ModelStore
-from schemas.errors import ParentNotFound, RevisionDeleted
+from schemas.errors import FeatureError, ParentNotFound, RevisionDeleted
 from schemas.prediction import ScoreFailure
 from schemas.revision import Revision
+from tests.dictionaries import make_up_dictionaries
 from tests.feature_lists import differences, published
-from tests.feature_revisions import is_in_dictionary
 from tests.histories import edited
 from tests.model_revisions import edit
 
@@ -65,7 +67,7 @@ LISTS = (
 
 @pytest.fixture(autouse=True)
 def _made_up_dictionaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources.LazyDictionary, "check", lambda _self, word: is_in_dictionary(word))
+    make_up_dictionaries(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +148,22 @@ def test_a_revision_of_another_content_model_is_refused_as_without_the_engine() 
     scorers = [ModelStore([PACKAGED_MODELS]).load("enwiki-reverted")]
     script = edit(content_model="javascript")
     assert score_revision(scorers, script, Extractor()) == score_revision(scorers, script)
+
+
+@pytest.mark.parametrize(
+    ("whole", "share", "is_finite"),
+    [(10**400, 0.5, True), (3, 1.7e308, True), (3, float("inf"), False), (3, float("nan"), False)],
+    ids=["a whole number beyond floats", "a sum beyond floats", "infinite", "no number"],
+)
+def test_values_are_refused_where_one_of_them_is_not_finite(
+    whole: int, share: float, is_finite: bool
+) -> None:
+    model = ModelStore([PACKAGED_MODELS]).load("enwiki-reverted")
+    assert isinstance(model, RevscoringScorer)
+    features = model._features
+    values = {"int": whole, "float": share, "bool": True}
+    raw = [values[spec.returns] for spec in features.specs]
+    revision = edit()
+    outcome = features.checked(raw, revision)
+    assert outcome == raw if is_finite else isinstance(outcome, FeatureError)
+    assert features.is_plain(raw, account_gaps(revision)) is is_finite

@@ -15,8 +15,8 @@ from agents.embedded.log import Log, NewRecord
 from app.checkpoints import write_checkpoint
 from app.cli import main
 from app.exports import export_snapshot, exported_rows
-from app.serve import changelog_topics
 from app.settings import load_settings
+from app.topic_readers import changelog_topics
 from batch.snapshot import Snapshot, open_snapshot
 from batch.snapshot_draft import SnapshotDraft
 from batch.snapshot_rows import write_chunk

@@ -83,9 +83,10 @@ def test_lists_are_read_in_all_the_shapes_that_lift_wing_has(tmp_path: Path) -> 
     path = tmp_path / "list.tsv"
     path.write_text("5\n6\n")
     assert read_revisions(path, "enwiki") == [ListedRevision("enwiki", 5), ListedRevision("enwiki", 6)]
-    path.write_text("lang\trev_id\ttitle\nen\t7\tMoss\nzh-yue\t8\tFern\nwikidatawiki\t9\n\n")
-    assert [one.rev_id for one in read_revisions(path, None)] == [7, 8, 9]
-    assert [one.wiki_id for one in read_revisions(path, None)] == ["enwiki", "zh-yuewiki", "wikidatawiki"]
+    path.write_text("lang\trev_id\ttitle\nen\t7\tMoss\nzh-yue\t8\tFern\nsimple\t9\nwikidatawiki\t10\n\n")
+    assert [one.rev_id for one in read_revisions(path, None)] == [7, 8, 9, 10]
+    wikis = [one.wiki_id for one in read_revisions(path, None)]
+    assert wikis == ["enwiki", "zh_yuewiki", "simplewiki", "wikidatawiki"]
 
 
 def test_real_lists_are_read(shared: Path) -> None:

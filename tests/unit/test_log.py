@@ -415,6 +415,7 @@ def test_a_full_disk_leaves_the_log_as_it_was(log: Log) -> None:
 
 def test_every_read_of_a_broken_log_fails_by_name(log: Log) -> None:
     log._db.close()
+    log._reads.close()
     for read in (
         lambda: log.read("changes", 0, 0, limit=1),
         lambda: log.start("changes", 0),

@@ -1,7 +1,6 @@
 """How models do now: against their tests, and against what became of the edits."""
 
 import random
-from time import monotonic
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from models.statistics.live import (
 )
 from models.statistics.stability import stability_index
 from models.statistics.thresholds import ThresholdTable
+from models.trail import Trail
 from schemas.page_change import PageChange
 from schemas.prediction import ScoredModel, ScoreFailure
 from tests.rows import binary, catalogue, model_id
@@ -33,7 +33,7 @@ def report(change: PageChange, *probabilities: float, names: tuple[str, ...] = (
     scored = [
         ScoredModel(model_id(name), binary(value)) for name, value in zip(names, probabilities, strict=True)
     ]
-    return EventReport("scored", monotonic(), change=change, scored=scored)
+    return EventReport("scored", Trail(), change=change, scored=scored)
 
 
 def test_counts_slide_with_time() -> None:
@@ -115,9 +115,9 @@ def test_health_tells_scores_and_what_became_of_edits() -> None:
 def test_failures_and_what_is_put_off_tell_nothing() -> None:
     monitor = ModelMonitor(catalogue({WIKI: ("damaging",)}))
     failed = ScoredModel(model_id("damaging"), ScoreFailure("content_too_large", "too large"))
-    monitor.event_handled(EventReport("failed", monotonic(), change=edit(1, "a"), scored=[failed]))
-    monitor.event_handled(EventReport("put_off", monotonic(), change=edit(2, "b")))
-    monitor.event_handled(EventReport("dead_letter", monotonic()))
+    monitor.event_handled(EventReport("failed", Trail(), change=edit(1, "a"), scored=[failed]))
+    monitor.event_handled(EventReport("put_off", Trail(), change=edit(2, "b")))
+    monitor.event_handled(EventReport("dead_letter", Trail()))
     assert monitor.health(WIKI, "damaging").scores == 0
 
 

@@ -3,7 +3,6 @@
 import io
 import json
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from agents.pipeline import EventReport
 from app.logging import configure_logging
 from app.observer import StreamObserver
+from models.trail import Trail
 from schemas.decode import decode_event
 from schemas.page_change import PageChange
 from schemas.prediction import Score, ScoredModel, ScoreFailure, ScoreKind
@@ -33,9 +33,9 @@ def change(rev_id: int = 5002) -> PageChange:
 
 def report(*outcomes: Score | ScoreFailure, rev_id: int = 5002, **fields: Any) -> EventReport:
     scored = [ScoredModel(model_id(f"model{number}"), one) for number, one in enumerate(outcomes)]
-    return EventReport(
-        "scored", monotonic() - 0.3, change=change(rev_id), scored=scored, scoring_seconds=0.2, **fields
-    )
+    trail = Trail()
+    trail.began -= 0.3
+    return EventReport("scored", trail, change=change(rev_id), scored=scored, scoring_seconds=0.2, **fields)
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def test_scores_failures_skips_and_letters_are_counted_apart(registry: Collector
     observer = StreamObserver(registry)
     for _ in range(2):
         observer.event_handled(report(binary(0.2), FAILURE))
-    observer.event_handled(EventReport("skipped", monotonic(), reason="wiki_unknown", change=change()))
-    observer.event_handled(EventReport("skipped", monotonic(), reason="canary"))
-    observer.event_handled(EventReport("dead_letter", monotonic(), reason="event_undecodable"))
+    observer.event_handled(EventReport("skipped", Trail(), reason="wiki_unknown", change=change()))
+    observer.event_handled(EventReport("skipped", Trail(), reason="canary"))
+    observer.event_handled(EventReport("dead_letter", Trail(), reason="event_undecodable"))
 
     def counted(**labels: str) -> float | None:
         return registry.get_sample_value("revstream_events_total", labels)
@@ -70,7 +70,7 @@ def test_scores_failures_skips_and_letters_are_counted_apart(registry: Collector
 def test_times_are_measured_of_what_took_them(registry: CollectorRegistry) -> None:
     observer = StreamObserver(registry)
     observer.event_handled(report(binary(0.2)))
-    observer.event_handled(EventReport("skipped", monotonic(), reason="canary"))
+    observer.event_handled(EventReport("skipped", Trail(), reason="canary"))
     assert registry.get_sample_value("revstream_scoring_seconds_count") == 1
     assert registry.get_sample_value("revstream_scoring_seconds_sum") == pytest.approx(0.2)
     assert registry.get_sample_value("revstream_event_seconds_count") == 2
@@ -108,7 +108,7 @@ def test_an_event_is_one_line_with_its_ids_and_without_texts_and_users(
 def test_what_is_not_scored_is_logged_for_debugging_only(
     registry: CollectorRegistry, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    skipped = EventReport("skipped", monotonic(), reason="kind_not_scored", change=change())
+    skipped = EventReport("skipped", Trail(), reason="kind_not_scored", change=change())
     with logging_restored():
         for level in ("info", "debug"):
             configure_logging(level, "json")
@@ -121,7 +121,7 @@ def test_an_event_that_is_put_off_is_counted_and_warned_of(
     registry: CollectorRegistry, capfd: pytest.CaptureFixture[str]
 ) -> None:
     put_off = EventReport(
-        "put_off", monotonic(), reason="content_unavailable", message="no answer", change=change()
+        "put_off", Trail(), reason="content_unavailable", message="no answer", change=change()
     )
     with logging_restored():
         configure_logging("info", "json")

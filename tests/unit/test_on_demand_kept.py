@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from app.api.on_demand import ScoreRequest
 from schemas.errors import ContentUnavailable, PredictionWithdrawn, RevisionNotFound
@@ -40,6 +41,17 @@ async def test_a_score_that_was_asked_for_is_found_by_the_next_look_up(tmp_path:
         assert [stored.outcome for stored in row.scores] == [score]
         assert row.scores[0].provenance.source_topic == TOPIC
         assert given.sent() == []
+
+
+async def test_the_phases_of_scoring_on_demand_are_counted_once_for_all_who_ask(tmp_path: Path) -> None:
+    async with pipeline(tmp_path) as given:
+        registry = CollectorRegistry()
+        registry.register(given.watch)
+        await asyncio.gather(asked(given, 1), asked(given, 1))
+        name = "revstream_on_demand_phase_seconds_count"
+        await until(lambda: registry.get_sample_value(name, {"phase": "store"}) == 1)
+        for phase in ("fetch", "wait", "features", "predict"):
+            assert registry.get_sample_value(name, {"phase": phase}) == 1
 
 
 async def test_a_page_change_that_comes_later_is_told_with_the_score_that_is_there(tmp_path: Path) -> None:

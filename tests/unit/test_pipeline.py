@@ -46,6 +46,20 @@ async def test_an_edit_becomes_a_row_for_its_revision_and_page_and_an_output(tmp
         assert given.outcomes == ["scored"]
 
 
+async def test_the_phases_of_an_event_are_told_and_follow_one_another(tmp_path: Path) -> None:
+    async with pipeline(tmp_path) as given:
+        given.give(edit(1205), edit(1206, wiki_id="enwiki"))
+        await given.until_done()
+        scored, skipped = sorted(given.observed.reports, key=lambda report: report.outcome)
+        phases = scored.trail.phases
+        named = ["decode", "decide", "fetch", "wait", "features", "predict", "upsert", "emit"]
+        assert [phase for phase, *_ in phases] == named
+        moments = [moment for _, *both in phases for moment in both]
+        assert moments == sorted(moments)
+        assert moments[0] == scored.trail.began
+        assert [phase for phase, *_ in skipped.trail.phases] == ["decode", "decide", "emit"]
+
+
 async def test_a_row_tells_where_it_came_from(tmp_path: Path) -> None:
     async with pipeline(tmp_path) as given:
         before = datetime.now(UTC)

@@ -66,6 +66,36 @@ async def test_a_page_goes_to_the_idle_process_that_had_it_and_waits_for_none() 
     assert queue.hand_out(["a", "b"])[0] == "a"
 
 
+async def test_a_call_whose_process_is_busy_lets_others_go_first_and_is_not_overtaken_for_good() -> None:
+    queue = _filled(40, [_call(page_id=1)])
+    assert queue.hand_out(["a"])[0] == "a"
+    behind = [_call(page_id=n) for n in range(2, 40)]
+    waits = _call(page_id=1)
+    for call in (waits, *behind):
+        queue.append(call)
+    given: list[PoolCall] = []
+    while waits not in given:
+        process, calls = queue.hand_out(["b"])
+        assert process == "b"
+        given += calls
+    assert given == [*behind[:16], waits]
+    # Where nothing else waits, it goes to whoever is idle.
+    alone = _filled(1, [_call(page_id=1)])
+    alone.hand_out(["a"])
+    alone.append(_call(page_id=1))
+    assert alone.hand_out(["b"])[0] == "b"
+
+
+async def test_of_one_page_the_earlier_call_goes_first() -> None:
+    queue = _filled(1, [_call(page_id=1), _call(page_id=2)])
+    queue.hand_out(["a"])
+    queue.hand_out(["b"])
+    calls = [_call(page_id=1), _call(page_id=2), _call(page_id=1), _call(page_id=2)]
+    for call in calls:
+        queue.append(call)
+    assert [queue.hand_out([name])[1] for name in "bbaa"] == [[calls[1]], [calls[3]], [calls[0]], [calls[2]]]
+
+
 async def test_a_page_that_another_idle_process_had_does_not_go_along_in_a_batch() -> None:
     queue = _filled(1, [_call(page_id=1)])
     assert queue.hand_out(["a"])[0] == "a"

@@ -3,18 +3,24 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
 
 from app.feed import Feed
 from app.row_filter import RowFilter
 from schemas.keys import row_key
+from schemas.prediction import Withdrawal
 from tables.codec import encode_row
 from tables.follower import Follower
 from tables.lists import PredictionLists
 from tables.reader import PredictionReader
+from tables.replica import Replica
 from tables.replica_reader import ReplicaReader, ReplicaStatus
 from tests.replica_log import PAGES_TOPIC, REVISIONS_TOPIC, TOPICS, MemoryLog, MemoryTopicReader
-from tests.rows import binary, catalogue, row, stored
+from tests.rows import REV_DT, binary, catalogue, row, stored
 from tests.served import fill, following, until
 
 
@@ -57,6 +63,49 @@ async def test_a_reader_sees_what_the_follower_wrote_and_how_old_it_is(tmp_path:
         assert freshness.age_seconds is not None
         log.append(REVISIONS_TOPIC, row_key("enwiki", 1), None)
         await until(lambda: not has(reader, 1))
+
+
+async def test_pages_that_the_follower_hides_are_hidden_among_many_too(tmp_path: Path) -> None:
+    log = MemoryLog()
+    shown = [row_of(number) for number in range(6)]
+    fill(log, shown)
+    pages = np.arange(6)
+
+    def hide(page_id: int, *, is_hidden: bool = True) -> None:
+        withdrawal = Withdrawal(is_hidden, REV_DT + timedelta(days=1 if is_hidden else 2), 9)
+        held = replace(shown[page_id], withdrawal=withdrawal)
+        log.append(PAGES_TOPIC, row_key("enwiki", page_id), encode_row(held))
+
+    def hidden(rows: ReplicaReader) -> set[int]:
+        rows.refresh()
+        return PredictionReader(rows).hidden_pages("enwiki", pages)
+
+    hide(1)
+    async with followed(log, tmp_path) as (follower, reader):
+        assert hidden(reader) == {1}
+        keys = [row_key("enwiki", number) for number in (5, 9, 1)]
+        assert reader.get_many("pages", keys) == [reader.get("pages", key) for key in keys]
+        hide(2)
+        await until(lambda: hidden(reader) == {1, 2})
+        hide(1, is_hidden=False)
+        hide(4)
+        await until(lambda: hidden(reader) == {2, 4})
+        # It looks at the rows of those alone that were hidden once.
+        assert set(reader.hidden_among("enwiki", pages)) == {1, 2, 4}
+        path = follower.status().path
+        assert path is not None
+    with closing(Replica(Path(path))) as replica:
+        # As a version leaves it that lists no pages.
+        replica.db.put(b"\0\6index", b"1")
+    with closing(ReplicaReader(follower.status, name="reader-1")) as late:
+        assert late.hidden_among("enwiki", pages) == [0, 1, 2, 3, 4, 5]
+    told = ReplicaStatus(path=path, batches=1, reasons=(), caught_up=0.0)
+    with closing(ReplicaReader(lambda: told, name="reader-2")) as late:
+        assert hidden(late) == {2, 4}
+        assert late.hidden_among("enwiki", pages) == [0, 1, 2, 3, 4, 5]
+    async with followed(log, tmp_path) as (_, reader):
+        assert hidden(reader) == {2, 4}
+        assert set(reader.hidden_among("enwiki", pages)) == {1, 2, 4}
 
 
 async def test_lists_and_feed_are_read_from_the_files_that_another_process_writes(tmp_path: Path) -> None:
