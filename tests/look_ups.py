@@ -24,7 +24,7 @@ from tests.audit import merged_changelog
 from tests.programs import Program
 
 # A partition may be on its way from one worker to another, and records on theirs to the replica.
-_SETTLE_SECONDS = 20.0
+_SETTLE_SECONDS = 60.0
 _EXAMPLES = 5
 
 

@@ -42,6 +42,7 @@ class KafkaCrashPlan(msgspec.Struct, frozen=True):
         kills_between_broker_restarts: After so many the broker goes, in good order and by kill -9 in turn.
         workers: Processes of the same application.
         events_per_second: Arriving until the last kill.
+        events_least: Arriving at least, however soon the last kill is.
         failing_share: Of the calls of the wiki's API.
         seed: Of moments and faults.
         most_seconds: After this no worker is killed any more, however many were to be.
@@ -51,6 +52,7 @@ class KafkaCrashPlan(msgspec.Struct, frozen=True):
     kills_between_broker_restarts: int = 40
     workers: int = 3
     events_per_second: float = 8.0
+    events_least: int = 0
     failing_share: float = 0.2
     seed: int = 1
     most_seconds: float = 1800.0

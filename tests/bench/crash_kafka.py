@@ -90,6 +90,7 @@ class _Wiki:
         self._edits = edits(shared)
         self._real = list(_real_events(shared))
         self._pause_seconds = 1.0 / plan.events_per_second
+        self._events_least = plan.events_least
         self._broker = broker
 
     async def edit(self) -> None:
@@ -99,7 +100,7 @@ class _Wiki:
         )
         await producer.start()
         try:
-            while not self.is_over.is_set():
+            while not self.is_over.is_set() or len(self.lines) < self._events_least:
                 async with self.feeding:
                     for line in self._next_lines():
                         self.lines.append(line)
