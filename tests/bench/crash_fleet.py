@@ -182,13 +182,18 @@ class Fleet:
             TimeoutError: They do not come to the end.
         """
         async with asyncio.timeout(_DRAIN_SECONDS):
+            await self._revive()
             while await kafka_backlog(bootstrap, APP_ID):
-                for number in range(self.plan.workers):
-                    if number in self.programs and self._has_ended(self.programs[number]):
-                        await self._end(number)
-                    if number not in self.programs:
-                        self.start(number)
                 await asyncio.sleep(0.5)
+                await self._revive()
+
+    async def _revive(self) -> None:
+        """Start the workers that died or ended."""
+        ended = [number for number, program in self.programs.items() if self._has_ended(program)]
+        for number in ended:
+            await self._end(number)
+        for number in set(range(self.plan.workers)) - self.programs.keys():
+            self.start(number)
 
     def stop(self) -> None:
         """Stop all that runs, in good order."""
