@@ -88,13 +88,24 @@ async def _administering(bootstrap: str, access: KafkaAccess) -> AsyncIterator[A
         await admin.start()
         yield admin
     except KafkaError as error:
-        raise BrokerUnavailable(
-            f"The broker {bootstrap} cannot be used over {access.security_protocol}: {type(error).__name__} "
-            f"{error}. Start it, or correct the settings broker and kafka_….",
-            broker=bootstrap,
-        ) from error
+        raise broker_unavailable(bootstrap, access.security_protocol, error) from error
     finally:
         await admin.close()
+
+
+def broker_unavailable(bootstrap: str, protocol: str, error: KafkaError) -> BrokerUnavailable:
+    """Return our error for what a client of the brokers raised.
+
+    Args:
+        bootstrap: ``host:port`` of one or more brokers, separated by commas.
+        protocol: Kafka's name of how they are entered.
+        error: Of the client.
+    """
+    return BrokerUnavailable(
+        f"The broker {bootstrap} cannot be used over {protocol}: {error}. Start it, or correct the "
+        "settings broker and kafka_….",
+        broker=bootstrap,
+    )
 
 
 async def append_events(bootstrap: str, events: Sequence[OutputEvent]) -> None:

@@ -70,9 +70,22 @@ def _execute(settings: Settings, *, takes_source: bool) -> int:
     code, error = _outcome(faust_worker.execute_from_commandline)
     failure = composed.app.failure or error
     if failure is not None:
-        raise failure
+        raise named_failure(settings, failure)
     in_place.go_on()
     return code
+
+
+def named_failure(settings: Settings, failure: BaseException) -> BaseException:
+    """Return our error for what Kafka's client raised while a worker started or ran; any other as it is."""
+    from aiokafka.errors import KafkaError
+
+    from agents.kafka import broker_unavailable
+
+    if not isinstance(failure, KafkaError):
+        return failure
+    named = broker_unavailable(",".join(settings.kafka_addresses), settings.kafka_security_protocol, failure)
+    named.__cause__ = failure
+    return named
 
 
 def _compose(settings: Settings, scorers: Scorers, *, takes_source: bool) -> "Worker":
