@@ -285,7 +285,9 @@ class ScoringPool:
                 self._idle.insert(0, process)
             else:
                 self._idle.append(process)
-        self._dispatch()
+        # One turn of the loop later: who is answered asks for the page's next edit before, which this process
+        # scores several times sooner than another page.
+        asyncio.get_running_loop().call_soon(self._dispatch)
         if self._observe is not None and is_first and not call.is_preparation:
             self._observe.scored(call.seconds_queued, call.cpu_seconds, len(call.job.artefacts))
 
