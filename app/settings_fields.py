@@ -349,11 +349,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int,
         Meta(
             description="Added to the niceness of scoring processes, so that answers go first. At 19 they "
-            "have what nobody else on the machine wants.",
+            "run while nobody else in the session or container wants the core; take less where there is "
+            "only one.",
             ge=0,
             le=19,
         ),
-    ] = 10
+    ] = 19
     score_cpu_limit_seconds: Annotated[
         int, Meta(description="CPU time of one revision before its scorer is killed.", ge=1, le=3600)
     ] = 15

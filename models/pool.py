@@ -56,7 +56,8 @@ class ScoringPool:
         processes: How many; at least 1.
         limits: What a revision may take.
         observe: Hears of scores and deaths.
-        niceness: Added to this process's own, 0 to 19, so that look-ups stay quick under full load.
+        niceness: Added to this process's own, so that look-ups stay quick under full load; at 19 they run
+            while nobody else of the session or container wants the core.
 
     Raises:
         ValueError: ``processes`` is below 1, or another process cannot import ``make_work``.

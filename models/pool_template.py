@@ -41,6 +41,7 @@ from models.pool_worker import (
 )
 
 _orders = Decoder(Order)
+_LAST_NICENESS = 19
 
 
 class Template:
@@ -180,6 +181,9 @@ def _settle(parent_pid: int, niceness: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     follow(parent_pid)  # 2
     os.nice(niceness)  # 3
+    if niceness == _LAST_NICENESS:
+        # Even then whoever wakes would wait for milliseconds until the kernel takes the core away.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     prefer_to_die(400)
     for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # 4
         os.environ[name] = "1"

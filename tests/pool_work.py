@@ -48,11 +48,16 @@ async def running(
     processes: int = 1,
     *,
     observe: Listener | None = None,
+    niceness: int = 5,
     **limits: float,
 ) -> AsyncIterator[ScoringPool]:
     """Give a started pool, and stop it at once afterwards."""
     pool = ScoringPool(
-        make_work, processes=processes, limits=msgspec.convert(limits, PoolLimits), observe=observe
+        make_work,
+        processes=processes,
+        limits=msgspec.convert(limits, PoolLimits),
+        observe=observe,
+        niceness=niceness,
     )
     await pool.start()
     try:

@@ -1,6 +1,7 @@
 """The pool of scoring processes on an ordinary day."""
 
 import asyncio
+import os
 from functools import partial
 from pathlib import Path
 
@@ -450,6 +451,14 @@ async def test_processes_yield_to_the_parent_and_die_first_when_memory_runs_out(
         for pid in pool.status().pids:
             assert psutil.Process(pid).nice() == psutil.Process().nice() + 5
             assert _oom_score_adjustment(pid) == 500
+
+
+async def test_processes_with_the_last_niceness_run_while_nobody_else_wants_the_core() -> None:
+    async with running(lengths, niceness=19) as pool:
+        (pid,) = pool.status().pids
+        assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+        assert _length(await pool.score(revision("12345"), [model()])) == 5
 
 
 async def test_nothing_of_the_parent_but_the_socket_is_open_in_a_process() -> None:

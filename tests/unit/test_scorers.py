@@ -16,7 +16,8 @@ HEAVY = {"aiohttp", "aiokafka", "faust", "rocksdict", "starlette", "uvicorn", "r
 
 def settings(**models: str) -> Settings:
     """Return settings of one wiki."""
-    return Settings(wikis={"samplewiki": WikiSettings(models)})
+    # Other tests want the cores as well.
+    return Settings(wikis={"samplewiki": WikiSettings(models)}, scorer_niceness=0)
 
 
 def children() -> list[psutil.Process]:
