@@ -2,18 +2,23 @@
 
 Each request to a broker takes the client as long as a look-up of a few hundred rows, however little is in it,
 and each batch is compressed by itself. The client's own linger holds back each partition of each topic by its
-own clock, so that many partitions still leave one by one.
+own clock, so that many partitions still leave one by one; and record by record it takes several times as long
+as to be given whole batches.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from faust.transport.drivers.aiokafka import Producer
-from faust.types import HeadersArg, RecordMetadata
+from faust.types import TP, HeadersArg, RecordMetadata
+
+from agents.homes import home_partition
 
 GATHER_SECONDS: Final = 0.1
+# Larger ones leave alone: the client says which are too large.
+_SMALL_BYTES: Final = 1 << 12
 
 _Sent = asyncio.Future[RecordMetadata]
 _Arguments = tuple[str, bytes | None, bytes | None, int | None, float | None, HeadersArg | None]
@@ -72,29 +77,124 @@ class GatheringProducer(Producer):
             while self._waiting:
                 await asyncio.sleep(GATHER_SECONDS)
                 waiting, self._waiting = self._waiting, []
-                for arguments, future in waiting:
-                    await self._send_one(arguments, future)
+                await self._send_all(waiting)
         finally:
             self._sending = None
 
-    async def _send_one(self, arguments: _Arguments, future: _Sent) -> None:
+    async def _send_all(self, waiting: Iterable[tuple[_Arguments, _Sent]]) -> None:
+        """Send records, in the order of each partition."""
+        batches: dict[TP, _Batch] = {}
+        for arguments, future in waiting:
+            _, key, value, *_ = arguments
+            try:
+                if key is None or len(value or b"") > _SMALL_BYTES:
+                    # Whatever partition the client chooses, none of those before it may come later.
+                    await self._send_batches(batches)
+                    await self._send_one(arguments, future)
+                else:
+                    await self._gather(batches, arguments, key, future)
+            except Exception as error:
+                _fail(future, error)
+        await self._send_batches(batches)
+
+    async def _gather(
+        self, batches: "dict[TP, _Batch]", arguments: _Arguments, key: bytes, future: _Sent
+    ) -> None:
+        """Add a record to the batch of its partition; one that is full is sent before."""
+        topic, partition = arguments[0], arguments[3]
+        client = self._ensure_producer()
+        if partition is None:
+            partition = home_partition(key, len(await client.partitions_for(topic)))
+        place = TP(topic, partition)
+        batch = batches.get(place)
+        if batch is not None and batch.add(arguments, future):
+            return
+        if batch is not None:
+            await self._send_batch(batch)
+        batch = batches[place] = _Batch(place, client.create_batch())
+        batch.add(arguments, future)
+
+    async def _send_batches(self, batches: "dict[TP, _Batch]") -> None:
+        for batch in batches.values():
+            await self._send_batch(batch)
+        batches.clear()
+
+    async def _send_batch(self, batch: "_Batch") -> None:
         try:
-            sent: Any = await super().send(*arguments)
+            sent = await self._ensure_producer().send_batch(
+                batch.builder, batch.place.topic, partition=batch.place.partition
+            )
         except Exception as error:
-            if not future.done():
-                future.set_exception(error)
+            batch.fail(error)
         else:
-            sent.add_done_callback(partial(_pass_on, future))
+            sent.add_done_callback(batch.tell)
+
+    async def _send_one(self, arguments: _Arguments, future: _Sent) -> None:
+        sent: Any = await super().send(*arguments)
+        sent.add_done_callback(partial(_pass_on, future))
+
+
+class _Batch:
+    """Records of one partition that leave together.
+
+    Args:
+        place: The partition.
+        builder: Of the client, empty.
+    """
+
+    __slots__ = ("builder", "place", "records")
+
+    def __init__(self, place: TP, builder: Any) -> None:
+        self.place = place
+        self.builder = builder
+        # The future of each, and when the record was made (milliseconds since the epoch).
+        self.records: list[tuple[_Sent, int]] = []
+
+    def add(self, arguments: _Arguments, future: _Sent) -> bool:
+        """Add a record; tell whether there was room. There is for the first."""
+        _, key, value, _, timestamp, headers = arguments
+        added = self.builder.append(
+            timestamp=int(timestamp * 1000) if timestamp else None,
+            key=key,
+            value=value,
+            headers=list(headers.items() if isinstance(headers, Mapping) else headers or ()),
+        )
+        if added is None:
+            return False
+        self.records.append((future, added.timestamp))
+        return True
+
+    def tell(self, sent: _Sent) -> None:
+        """Tell each record where it lies, or why it does not."""
+        error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
+        if error is not None:
+            self.fail(error)
+            return
+        first = sent.result()
+        for place, (future, timestamp) in enumerate(self.records, first.offset):
+            if not future.done():
+                # A broker that keeps the time of records tells none of its own.
+                told = timestamp if first.timestamp in {None, -1} else first.timestamp
+                future.set_result(RecordMetadata(*self.place, self.place, place, told, first.timestamp_type))
+
+    def fail(self, error: BaseException) -> None:
+        """Tell each record that it is not in the log."""
+        for future, _ in self.records:
+            _fail(future, error)
+
+
+def _fail(future: _Sent, error: BaseException) -> None:
+    if future.done():
+        return
+    if isinstance(error, asyncio.CancelledError):
+        future.cancel()
+        return
+    future.set_exception(error)
 
 
 def _pass_on(future: _Sent, sent: _Sent) -> None:
-    if future.done():
-        return
-    if sent.cancelled():
-        future.cancel()
-        return
-    error = sent.exception()
-    if error is None:
+    error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
+    if error is not None:
+        _fail(future, error)
+    elif not future.done():
         future.set_result(sent.result())
-    else:
-        future.set_exception(error)
