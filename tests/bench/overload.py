@@ -6,10 +6,11 @@ not the ones before are answered, and stored scores are looked up meanwhile. Tol
 look-ups, of refusals and of what was scored; the memory of the worker's processes before, at most and at the
 end; and how long after the flood a new revision takes again no more than three times its usual time.
 
-Worker, wiki and the one who asks share the cores, where in earnest the last two are elsewhere. So the one
-who asks goes before all others where the system lets it (as root; ``asker_niceness`` tells), so that its own
-waiting for a core is not taken for the worker's. How late it came to its turns all the same is told as
-``asker_late``: about as much of each latency is its own, once before the request and once after the answer.
+Worker, wiki and the one who asks share the cores, where in earnest the last two are elsewhere. So the wiki
+goes after all others, and the one who asks before them where the system lets it (as root; ``asker_niceness``
+tells), so that its own waiting for a core is not taken for the worker's. How late it came to its turns all
+the same is told as ``asker_late``: about as much of each latency is its own, once before the request and once
+after the answer.
 """
 
 import argparse
@@ -105,8 +106,7 @@ async def at_rate(
 def go_first() -> int:
     """Let this thread go before all others, as far as it may; return its niceness.
 
-    Where the kernel schedules sessions as groups, those of our session, this and the wiki, go before the
-    worker's.
+    Where the kernel schedules sessions as groups, ours goes before the worker's.
     """
     gc.freeze()
     with contextlib.suppress(OSError):
@@ -165,7 +165,10 @@ async def run(artefacts: Path, shared: Path, seconds: float, folder: Path, pages
     """Flood a worker, and return what became of it."""
     rev_ids = iter([rev_id_of(page_id) for page_id in range(1, pages + 1)])
     connector = aiohttp.TCPConnector(limit=0)
-    with wiki(pages, shared) as api_url, worker(folder / "worker", artefacts, api_url) as program:
+    with (
+        wiki(pages, shared, goes_last=True) as api_url,
+        worker(folder / "worker", artefacts, api_url) as program,
+    ):
         await asyncio.to_thread(program.until_answered, "/readyz")
         process = psutil.Process(program.process.pid)
         async with aiohttp.ClientSession(connector=connector) as session:
