@@ -155,12 +155,11 @@ def running(command: Sequence[str], environment: dict[str, str] | None = None) -
 
 @contextmanager
 def scoring(core: int) -> Iterator[None]:
-    """Have a core score all the while, after whatever else wants it."""
+    """Have a core score all the while, after whatever else wants it, as a worker's scoring processes do."""
     command = [sys.executable, "-m", "tests.bench.lookup_rivals", "--score"]
     with running(command) as pid:
-        process = psutil.Process(pid)
-        process.cpu_affinity([core])
-        process.nice(10)
+        psutil.Process(pid).cpu_affinity([core])
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
         yield
 
 
