@@ -3,11 +3,11 @@
 ``python -m tests.bench.pages`` prints JSON. Paint times are the browser's own (first contentful paint, from
 the start of the navigation), over loopback and with a new context for each, so that nothing is cached. What
 browser and machine take by themselves is told by a line of text, ``blank``, which is measured in turns with
-the pages; ``over_blank`` is how many times that a page takes. Two figures tell the page's own part, however
-busy the machine: ``browser_cpu_p50_ms``, what the main thread of the browser worked until all was loaded, and
-``server_p50_ms``, from the request to the last byte without a browser. The delay is from the moment that a
-row is written to the log to the frame in which it is seen, both on the clock of this machine; the feed and
-its server run in this process, beside the browser.
+the pages, and the cores are kept from halting; ``over_blank`` is how many times that a page takes. Two
+figures tell the page's own part, however busy the machine: ``browser_cpu_p50_ms``, what the main thread of
+the browser worked until all was loaded, and ``server_p50_ms``, from the request to the last byte without a
+browser. The delay is from the moment that a row is written to the log to the frame in which it is seen, both
+on the clock of this machine; the feed and its server run in this process, beside the browser.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import structlog
 from playwright.async_api import Browser
 
+from tests.bench.awake import cores_awake
 from tests.bench.report import emit
 from tests.browser import chromium, shown
 from tests.replica_log import MemoryLog
@@ -155,7 +156,8 @@ async def measure(times: int, events: int, events_per_second: float) -> dict[str
             ) as server,
             chromium() as browser,
         ):
-            pages = await paints(browser, server, times)
+            with cores_awake():
+                pages = await paints(browser, server, times)
             live = await delays(browser, server, log, events, events_per_second)
     blank = pages.pop("blank")
     return {
