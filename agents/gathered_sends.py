@@ -166,7 +166,7 @@ class _Batch:
 
     def tell(self, sent: _Sent) -> None:
         """Tell each record where it lies, or why it does not."""
-        error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
+        error = _error_of(sent)
         if error is not None:
             self.fail(error)
             return
@@ -183,6 +183,10 @@ class _Batch:
             _fail(future, error)
 
 
+def _error_of(sent: _Sent) -> BaseException | None:
+    return asyncio.CancelledError() if sent.cancelled() else sent.exception()
+
+
 def _fail(future: _Sent, error: BaseException) -> None:
     if future.done():
         return
@@ -193,7 +197,7 @@ def _fail(future: _Sent, error: BaseException) -> None:
 
 
 def _pass_on(future: _Sent, sent: _Sent) -> None:
-    error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
+    error = _error_of(sent)
     if error is not None:
         _fail(future, error)
     elif not future.done():

@@ -20,6 +20,11 @@ def cores_awake() -> Iterator[None]:
         for core in os.sched_getaffinity(0):
             spinner = held.enter_context(subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]))
             held.callback(spinner.kill)
-            psutil.Process(spinner.pid).cpu_affinity([core])
-            os.sched_setscheduler(spinner.pid, os.SCHED_IDLE, os.sched_param(0))
+            go_last(spinner.pid, core)
         yield
+
+
+def go_last(pid: int, core: int) -> None:
+    """Have a process run on one core, while nobody else of its session wants it."""
+    psutil.Process(pid).cpu_affinity([core])
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
