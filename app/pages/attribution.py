@@ -107,14 +107,12 @@ def _push(part: float) -> Html:
         element(
             "rect",
             class_="for" if part > 0 else "against",
-            x=f"{50 if part > 0 else 50 - size:.1f}",
-            width=f"{size:.1f}",
-            height="8",
+            x=f"{50 if part > 0 else 50 - size:.1f}%",
+            width=f"{size:.1f}%",
+            height="100%",
         ),
-        element("path", class_="middle", d="M50 0V8"),
+        element("line", class_="middle", x1="50%", x2="50%", y2="100%"),
         class_="bar push",
-        viewBox="0 0 100 8",
-        preserveAspectRatio="none",
         aria_hidden="true",
     )
 

@@ -54,10 +54,8 @@ def bar(probability: float) -> Html:
     """Return a probability as a bar. The number belongs beside it."""
     return element(
         "svg",
-        element("rect", width=f"{100 * probability:.1f}", height="8"),
+        element("rect", width=f"{100 * probability:.1f}%", height="100%"),
         class_="bar",
-        viewBox="0 0 100 8",
-        preserveAspectRatio="none",
         aria_hidden="true",
     )
 

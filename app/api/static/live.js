@@ -64,9 +64,13 @@ function wait(told) {
   if (waiting.size > ROWS_MOST) waiting.delete(waiting.keys().next().value);
   if (isDue) return;
   isDue = true;
+  inFrame(draw);
+}
+
+function inFrame(use) {
   // A hidden window draws no frames.
-  if (document.hidden) setTimeout(draw);
-  else requestAnimationFrame(draw);
+  if (document.hidden) setTimeout(use);
+  else requestAnimationFrame(use);
 }
 
 function withdraw(told) {
@@ -144,7 +148,7 @@ function score(name, answer) {
   }
   const isOfTrue = "true" in answer.probability;
   shown.className = isOfTrue ? `score p${LEVELS.filter((bound) => probability >= bound).length}` : "score";
-  bar.lastElementChild.setAttribute("width", (100 * probability).toFixed(1));
+  bar.lastElementChild.setAttribute("width", `${(100 * probability).toFixed(1)}%`);
   number.textContent = probability.toFixed(3);
   return shown;
 }
@@ -223,4 +227,5 @@ setInterval(() => {
     find(".ago", time.parentNode).textContent = ago(time.dateTime);
   }
 }, 10000);
-begin();
+// What the page holds is painted before the feed is asked.
+inFrame(() => setTimeout(begin));
