@@ -33,7 +33,6 @@ import psutil
 
 from models.store import PACKAGED_MODELS
 from models.work import load_work
-from tests.bench.awake import go_last
 from tests.bench.lookup import MODELS, ROWS, server
 from tests.bench.report import emit
 from tests.client_environments import make_client
@@ -161,7 +160,8 @@ def scoring(core: int) -> Iterator[None]:
     """Have a core score all the while, after whatever else wants it, as a worker's scoring processes do."""
     command = [sys.executable, "-m", "tests.bench.lookup_rivals", "--score"]
     with running(command) as pid:
-        go_last(pid, core)
+        psutil.Process(pid).cpu_affinity([core])
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
         yield
 
 

@@ -1,27 +1,30 @@
 """How heavy the pages are, how soon they are painted, and how late the live page shows a score.
 
 ``python -m tests.bench.pages`` prints JSON. Paint times are the browser's own (first contentful paint, from
-the start of the navigation), over loopback and with a new context for each, so that nothing is cached. What
-browser and machine take by themselves is told by a line of text, ``blank``, which is measured in turns with
-the pages, and the cores are kept from halting; ``over_blank`` is how many times that a page takes. Two
-figures tell the page's own part, however busy the machine: ``browser_cpu_p50_ms``, what the main thread of
-the browser worked until all was loaded, and ``server_p50_ms``, from the request to the last byte without a
-browser. The delay is from the moment that a row is written to the log to the frame in which it is seen, both
-on the clock of this machine; the feed and its server run in this process, beside the browser.
+the start of the navigation), over loopback, each in a window of its own, so that nothing is cached. A page is
+asked once the browser has drawn what belongs to the window itself, which takes more than a core for a second.
+What browser and machine take by themselves is told by a line of text, ``blank``, which is measured in turns
+with the pages; ``over_blank`` is how many times that a page takes. Two figures tell the page's own part,
+however busy the machine: ``browser_cpu_p50_ms``, what the main thread of the browser worked until all was
+loaded, and ``server_p50_ms``, from the request to the last byte without a browser. The delay is from the
+moment that a row is written to the log to the frame in which it is seen, both on the clock of this machine;
+the feed and its server run in this process, beside the browser.
 """
 
 import argparse
 import asyncio
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
+import psutil
 import structlog
 from playwright.async_api import Browser
 
-from tests.bench.awake import cores_awake
 from tests.bench.report import emit
 from tests.browser import chromium, shown
 from tests.replica_log import MemoryLog
@@ -44,6 +47,9 @@ PATHS = (
 )
 # A line of text: what the browser and the machine take by themselves, much on one that is busy.
 _BLANK = "/healthz"
+_SETTLED_SECONDS = 0.3
+_SETTLED_SHARE = 0.1
+_SETTLED_ROUNDS = 60
 # All that was transferred, the page's own bytes among it, and when something was painted first.
 _MEASURED = """() => new Promise((resolve) => {
   new PerformanceObserver((seen) => {
@@ -73,9 +79,31 @@ class Painted(NamedTuple):
     weight_bytes: int
 
 
+async def settled() -> None:
+    """Wait until the browser is done with its own part of a new window."""
+    below = psutil.Process().children(recursive=True)
+    browser = [process for process in below if process.name().startswith("chrom")]
+    for _ in range(_SETTLED_ROUNDS):
+        before = _cpu_seconds(browser)
+        await asyncio.sleep(_SETTLED_SECONDS)
+        if _cpu_seconds(browser) - before < _SETTLED_SHARE * _SETTLED_SECONDS:
+            return
+    raise RuntimeError("The browser does not come to rest.")
+
+
+def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    spent = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            spent += times.user + times.system
+    return spent
+
+
 async def painted(browser: Browser, server: Served, path: str) -> Painted:
     """Show a page."""
     async with shown(browser, "about:blank") as seen:
+        await settled()
         tools = await seen.page.context.new_cdp_session(seen.page)
         await tools.send("Performance.enable", {"timeDomain": "threadTicks"})
         await seen.page.goto(server.url + path)
@@ -156,8 +184,7 @@ async def measure(times: int, events: int, events_per_second: float) -> dict[str
             ) as server,
             chromium() as browser,
         ):
-            with cores_awake():
-                pages = await paints(browser, server, times)
+            pages = await paints(browser, server, times)
             live = await delays(browser, server, log, events, events_per_second)
     blank = pages.pop("blank")
     return {
