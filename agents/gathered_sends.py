@@ -16,7 +16,7 @@ from faust.types import TP, HeadersArg, RecordMetadata
 
 from agents.homes import home_partition
 
-GATHER_SECONDS: Final = 0.1
+GATHER_SECONDS: Final = 0.2
 # Larger ones leave alone: the client says which are too large.
 _SMALL_BYTES: Final = 1 << 12
 
@@ -84,34 +84,34 @@ class GatheringProducer(Producer):
     async def _send_all(self, waiting: Iterable[tuple[_Arguments, _Sent]]) -> None:
         """Send records, in the order of each partition."""
         batches: dict[TP, _Batch] = {}
+        partitions: dict[str, int] = {}
         for arguments, future in waiting:
-            _, key, value, *_ = arguments
+            topic, key, value, partition, *_ = arguments
             try:
                 if key is None or len(value or b"") > _SMALL_BYTES:
                     # Whatever partition the client chooses, none of those before it may come later.
                     await self._send_batches(batches)
                     await self._send_one(arguments, future)
                 else:
-                    await self._gather(batches, arguments, key, future)
+                    if partition is None:
+                        if topic not in partitions:
+                            partitions[topic] = len(await self._ensure_producer().partitions_for(topic))
+                        partition = home_partition(key, partitions[topic])
+                    await self._gather(batches, TP(topic, partition), arguments, future)
             except Exception as error:
                 _fail(future, error)
         await self._send_batches(batches)
 
     async def _gather(
-        self, batches: "dict[TP, _Batch]", arguments: _Arguments, key: bytes, future: _Sent
+        self, batches: "dict[TP, _Batch]", place: TP, arguments: _Arguments, future: _Sent
     ) -> None:
         """Add a record to the batch of its partition; one that is full is sent before."""
-        topic, partition = arguments[0], arguments[3]
-        client = self._ensure_producer()
-        if partition is None:
-            partition = home_partition(key, len(await client.partitions_for(topic)))
-        place = TP(topic, partition)
         batch = batches.get(place)
         if batch is not None and batch.add(arguments, future):
             return
         if batch is not None:
             await self._send_batch(batch)
-        batch = batches[place] = _Batch(place, client.create_batch())
+        batch = batches[place] = _Batch(place, self._ensure_producer().create_batch())
         batch.add(arguments, future)
 
     async def _send_batches(self, batches: "dict[TP, _Batch]") -> None:

@@ -1,6 +1,7 @@
 """Brings events together that are about one page and come in different partitions."""
 
 from collections.abc import Awaitable, Collection, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from aiokafka.partitioner import murmur2
@@ -14,6 +15,7 @@ from schemas.keys import PageKey, page_topic_key
 from schemas.page_change import PageChange
 
 _HEADER: Final = "revstream-source"
+_HASHES: Final = 4096
 _decode_key = Decoder(PageKey).decode
 _encode_place = Encoder().encode
 _decode_place = Decoder(tuple[str, int, int]).decode
@@ -97,8 +99,14 @@ class Homes:
 
 def home_partition(key: bytes, partitions: int) -> int:
     """Return the partition that Kafka's usual partitioner chooses for a key."""
-    chosen: int = (murmur2(key) & 0x7FFFFFFF) % partitions
-    return chosen
+    return (_hash(key) & 0x7FFFFFFF) % partitions
+
+
+@lru_cache(_HASHES)
+def _hash(key: bytes) -> int:
+    # In Python it takes as long as to store a row, and a page's event and what comes of it have the same key.
+    hashed: int = murmur2(key)
+    return hashed
 
 
 def _is_key(key: bytes | None, change: PageChange) -> bool:
