@@ -7,8 +7,8 @@ from typing import Final
 ACCEPTED: Final = "gzip, deflate"
 """For ``Accept-Encoding``."""
 
-# Below this a thread costs more than the unpacking, which takes about 5 ms a megabyte.
-_AT_ONCE_BYTES: Final = 4096
+# A thread costs as much as some 10 kB; with so much the event loop stands still for about a millisecond.
+_AT_ONCE_BYTES: Final = 32 * 1024
 # Of zlib: whichever of gzip's and zlib's headers is there.
 _ANY_HEADER: Final = zlib.MAX_WBITS | 32
 

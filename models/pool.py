@@ -273,7 +273,7 @@ class ScoringPool:
         call = held.calls.popleft()
         held.go_on(asyncio.get_running_loop().time())
         self._cpu_seconds += answer.cpu_seconds
-        if isinstance(answer, Done):
+        if isinstance(answer, Done) and answer.fallbacks:
             self._fallbacks.update(answer.fallbacks)
         is_first = not call.future.done()
         call.answer(answer)

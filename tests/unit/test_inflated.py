@@ -70,7 +70,7 @@ async def test_large_bodies_are_unpacked_in_another_thread(monkeypatch: pytest.M
         return inflate(body, most_bytes)
 
     monkeypatch.setattr(module, "_inflate", noting)
-    large = bytes(range(256)) * 100
+    large = bytes(range(256)) * 200
     incompressible = zlib.compress(large, level=0)
     assert await inflated(incompressible, "deflate", most_bytes=len(large)) == large
     assert await inflated(zlib.compress(b"small"), "deflate", most_bytes=5) == b"small"
