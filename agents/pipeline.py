@@ -418,9 +418,20 @@ async def settle_by_delivery(sent: Sequence[Awaitable[Any]]) -> None:
         StoreError: The broker refused a record for good.
     """
     try:
-        await asyncio.gather(*sent)
+        # What is sent together arrives together: once the first is there, the others are done.
+        for one in sent:
+            await one
     except Exception as error:
+        for one in sent:
+            if isinstance(one, asyncio.Future):
+                one.add_done_callback(_heard)
         raise StoreError(
             f"The broker did not take an output: {error}. Check the broker and its limits; the event is not "
             "acknowledged, and is scored again at the next start."
         ) from error
+
+
+def _heard(sent: asyncio.Future[Any]) -> None:
+    """Take note of an error, which asyncio would tell of as one that nobody asked for."""
+    if not sent.cancelled():
+        sent.exception()

@@ -1,9 +1,11 @@
 """What becomes of one event, over a real embedded log with real tables."""
 
 import asyncio
+import gc
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faust.types import TP
@@ -275,3 +277,18 @@ async def test_what_the_broker_refuses_is_no_output() -> None:
     await settle_by_delivery([delivered(), delivered()])
     with pytest.raises(StoreError, match="message too large"):
         await settle_by_delivery([delivered(), refused()])
+
+
+async def test_of_all_that_the_broker_refuses_the_first_is_told_and_none_is_left_over() -> None:
+    loop, complaints = asyncio.get_running_loop(), list[Any]()
+    loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    sent = [loop.create_future() for _ in range(3)]
+    sent[2].set_exception(OSError("the last"))
+    loop.call_soon(sent[0].set_result, None)
+    loop.call_soon(sent[1].set_exception, OSError("the first"))
+    with pytest.raises(StoreError, match="the first"):
+        await settle_by_delivery(sent)
+    await asyncio.sleep(0)
+    del sent
+    gc.collect()
+    assert complaints == []
