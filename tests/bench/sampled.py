@@ -16,7 +16,7 @@ from types import FrameType
 
 from app.cli import main
 
-_EVERY_SECONDS = 0.002
+_EVERY_SECONDS = 0.005
 # Of each stack the innermost frame that is found here says whose time it is.
 _PARTS = {
     "schemas/decode": "decode",
