@@ -15,7 +15,7 @@ from agents.embedded.log import Log
 from app.api.documents import full_document
 from app.api.endpoint import json_response
 from schemas.catalogue import Catalogue
-from schemas.errors import PredictionNotFound, PredictionWithdrawn
+from schemas.errors import PredictionNotFound, PredictionWithdrawn, WikiUnknown
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE
 from schemas.prediction import PredictionRow
 from tables.codec import decode_row
@@ -122,19 +122,20 @@ class _Rows:
         reader = PredictionReader(self)
         for row in map(decode_row, self._tables[REVISIONS_TABLE].values()):
             told = partial(reader.revision, row.wiki_id, row.rev_id)
-            yield f"/scores/{row.wiki_id}/{row.rev_id}", self._answer(told, catalogue)
+            yield f"/scores/{row.wiki_id}/{row.rev_id}", self._answer(told, row.wiki_id, catalogue)
         for row in map(decode_row, self._tables[PAGES_TABLE].values()):
             told = partial(reader.page, row.wiki_id, row.page_id)
-            yield f"/pages/{row.wiki_id}/{row.page_id}", self._answer(told, catalogue)
+            yield f"/pages/{row.wiki_id}/{row.page_id}", self._answer(told, row.wiki_id, catalogue)
 
-    def _answer(self, told: Callable[[], PredictionRow | None], catalogue: Catalogue) -> Any:
+    def _answer(self, told: Callable[[], PredictionRow | None], wiki_id: str, catalogue: Catalogue) -> Any:
         try:
             row = told()
         except PredictionWithdrawn as error:
             return error.code
         if row is None:
-            return PredictionNotFound.code
-        document = full_document(row, catalogue.models(row.wiki_id))
+            # Rows of wikis without a model say what is hidden, and are empty once it is shown again.
+            return (PredictionNotFound if wiki_id in catalogue.wikis else WikiUnknown).code
+        document = full_document(row, catalogue.models(wiki_id))
         return _bare(json.loads(bytes(json_response(document).body)))
 
 
