@@ -1,7 +1,6 @@
 """What was scored last, of all wikis."""
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable
 from typing import Final
 
 from schemas.keys import PAGES_TABLE, REVISIONS_TABLE, row_key
@@ -35,30 +34,41 @@ def latest_scored(
     """
     heads = {stream: head for stream, head in rows.heads().items() if stream.table == REVISIONS_TABLE}
     deepest = max(limit, _LOOKED_AT_MOST // max(1, len(heads)))
-    depth = limit
+    found = [
+        row
+        for stream, head in heads.items()
+        for row in _last(rows, stream, head, wanted, enough=limit, deepest=deepest)
+    ]
+    return tuple(sorted(found, key=_scored, reverse=True)[:limit])
+
+
+def _last(
+    rows: IndexedRows,
+    stream: Stream,
+    head: int,
+    wanted: Callable[[PredictionRow], bool],
+    *,
+    enough: int,
+    deepest: int,
+) -> list[PredictionRow]:
+    """Return what is wanted of a partition's last arrivals, of so many that it is enough, or of the most."""
+    depth = enough
     while True:
-        found = sorted(_arrived(rows, heads, depth, wanted), key=_scored, reverse=True)
-        shown = tuple(islice((row for row in found if not _has_hidden_page(rows, row)), limit))
-        if len(shown) == limit or depth == deepest:
-            return shown
+        arrivals = rows.arrived(stream, max(head - depth, -1), 2 * depth)
+        shown = (_shown(rows, key, wanted) for key in dict.fromkeys(one.key for one in arrivals))
+        found = [row for row in shown if row is not None]
+        if len(found) >= enough or depth >= min(deepest, head + 1):
+            return found
         depth = min(deepest, _DEEPER * depth)
 
 
-def _arrived(
-    rows: IndexedRows, heads: Mapping[Stream, int], depth: int, wanted: Callable[[PredictionRow], bool]
-) -> Iterable[PredictionRow]:
-    """Return wanted rows among the last offsets of each partition, of whatever page."""
-    for stream, head in heads.items():
-        for key in dict.fromkeys(one.key for one in rows.arrived(stream, max(head - depth, -1), 2 * depth)):
-            held = rows.get(REVISIONS_TABLE, key)
-            row = None if held is None else decode_row(held)
-            if row is not None and row.scores and not is_hidden(row) and wanted(row):
-                yield row
-
-
-def _has_hidden_page(rows: IndexedRows, row: PredictionRow) -> bool:
+def _shown(rows: IndexedRows, key: bytes, wanted: Callable[[PredictionRow], bool]) -> PredictionRow | None:
+    held = rows.get(REVISIONS_TABLE, key)
+    row = None if held is None else decode_row(held)
+    if row is None or not row.scores or is_hidden(row) or not wanted(row):
+        return None
     page = rows.get(PAGES_TABLE, row_key(row.wiki_id, row.page_id))
-    return page is not None and is_hidden(decode_row(page))
+    return None if page is not None and is_hidden(decode_row(page)) else row
 
 
 def _scored(row: PredictionRow) -> float:

@@ -25,6 +25,10 @@ def row_of(number: int) -> PredictionRow:
     return row(score, rev_id=number, page_id=number % 600)
 
 
+def give(log: MemoryLog, number: int, *, partition: int) -> None:
+    log.append(REVISIONS_TOPIC, row_key("enwiki", number), encode_row(row_of(number)), partition=partition)
+
+
 def is_any(_: PredictionRow) -> bool:
     return True
 
@@ -53,9 +57,7 @@ async def test_the_latest_are_found_however_far_back_they_lie(
 ) -> None:
     log = MemoryLog()
     for number in range(1, ROWS + 1):
-        log.append(
-            REVISIONS_TOPIC, row_key("enwiki", number), encode_row(row_of(number)), partition=number % 2
-        )
+        give(log, number, partition=number % 2)
     hidden = replace(row_of(2399), withdrawal=Withdrawal(True, REV_DT + timedelta(days=1), 9))
     log.append(PAGES_TOPIC, row_key("enwiki", 2399 % 600), encode_row(hidden))
     follower = Follower(MemoryTopicReader(log), tmp_path, TOPICS, poll_seconds=0.01)
@@ -63,3 +65,16 @@ async def test_the_latest_are_found_however_far_back_they_lie(
         await until(lambda: follower.freshness().is_ready)
         told = latest_scored(follower, wanted, limit=limit)
     assert [each.rev_id for each in told] == found
+
+
+async def test_what_is_wanted_of_a_busy_partition_is_found_behind_what_is_not(tmp_path: Path) -> None:
+    log = MemoryLog()
+    for number in range(1, 31):
+        give(log, number, partition=0)
+    for number in range(101, 221):
+        give(log, number, partition=1)
+    follower = Follower(MemoryTopicReader(log), tmp_path, TOPICS, poll_seconds=0.01)
+    async with following(follower):
+        await until(lambda: follower.freshness().is_ready)
+        told = latest_scored(follower, lambda row: row.rev_id < 106, limit=5)
+    assert [each.rev_id for each in told] == [105, 104, 103, 102, 101]
