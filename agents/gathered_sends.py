@@ -94,13 +94,17 @@ class GatheringProducer(Producer):
                     await self._send_one(arguments, future)
                 else:
                     if partition is None:
-                        if topic not in partitions:
-                            partitions[topic] = len(await self._ensure_producer().partitions_for(topic))
-                        partition = home_partition(key, partitions[topic])
+                        partition = home_partition(key, await self._partitions(topic, partitions))
                     await self._gather(batches, TP(topic, partition), arguments, future)
             except Exception as error:
                 _fail(future, error)
         await self._send_batches(batches)
+
+    async def _partitions(self, topic: str, known: dict[str, int]) -> int:
+        """Return how many partitions a topic has, and keep it."""
+        if topic not in known:
+            known[topic] = len(await self._ensure_producer().partitions_for(topic))
+        return known[topic]
 
     async def _gather(
         self, batches: "dict[TP, _Batch]", place: TP, arguments: _Arguments, future: _Sent
