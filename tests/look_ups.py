@@ -37,8 +37,7 @@ class LookUps(msgspec.Struct):
             for all of them.
         other_on_replica: Answers of the replica that do.
         other_moment: Answers that differ in ``scored_dt`` alone, and are not among those above: two workers
-            had the same outcome of an event, and one of them stood still and told its own after the other's
-            table was filled.
+            had the same outcome of an event, at two moments.
         examples: Some of the wrong ones.
     """
 
