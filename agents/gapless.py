@@ -23,6 +23,8 @@ from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from faust.types import TP, Message
 from mode import Service
 
+from agents.membership import Membership
+
 NO_GENERATION = -1
 _FETCH_SECONDS = 1.0
 _REBALANCING_SECONDS = 0.05
@@ -308,6 +310,28 @@ class GaplessKafkaConsumer(GaplessConsumer, AIOKafkaConsumer):
     # An event is acknowledged once what it sent is in the log. To wait for what others send would take until
     # nobody sends anything.
     flushes_first = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._membership = Membership(self.app.conf.broker_session_timeout, beat=self._beat)
+
+    @property
+    def member_id(self) -> str:
+        """Who this worker is for its group now; empty where it is no member."""
+        return cast(str, self._coordinator.member_id)
+
+    async def holds(self, member_id: str) -> bool:
+        """Return what `agents.membership.Membership.holds` does."""
+        return await self._membership.holds(
+            member_id, now=lambda: "" if self.app.should_stop else self.member_id
+        )
+
+    @property
+    def _coordinator(self) -> Any:
+        return self._thread._ensure_consumer()._coordinator
+
+    async def _beat(self) -> bool:
+        return cast(bool, await self._thread.call_thread(self._coordinator._do_heartbeat))
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         # The thread mostly waits for brokers, which costs asyncio's own loop half as much again.

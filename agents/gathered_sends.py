@@ -7,14 +7,16 @@ as to be given whole batches.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 from faust.transport.drivers.aiokafka import Producer
 from faust.types import TP, HeadersArg, RecordMetadata
 
+from agents.gapless import GaplessKafkaConsumer
 from agents.homes import home_partition
+from agents.membership import MembershipLost
 
 GATHER_SECONDS: Final = 0.2
 # Larger ones leave alone: the client says which are too large.
@@ -24,10 +26,28 @@ _Sent = asyncio.Future[RecordMetadata]
 _Arguments = tuple[str, bytes | None, bytes | None, int | None, float | None, HeadersArg | None]
 
 
-class GatheringProducer(Producer):
-    """Faust's producer, whose records wait for others for `GATHER_SECONDS`, and keep their order."""
+class _Waiting(NamedTuple):
+    """A record that was taken and not sent.
 
-    _waiting: list[tuple[_Arguments, _Sent]]
+    Attributes:
+        arguments: Of `GatheringProducer.send`.
+        sent: Told where it lies.
+        member_id: Of a changelog, as whom its worker had the partition; None of what anybody may send.
+    """
+
+    arguments: _Arguments
+    sent: _Sent
+    member_id: str | None
+
+
+class GatheringProducer(Producer):
+    """Faust's producer, whose records wait for others for `GATHER_SECONDS`, and keep their order.
+
+    Those of tables' changelogs leave only while nobody else can have their partitions: they fail with
+    `agents.membership.MembershipLost` where the worker is no longer who it was as it wrote them.
+    """
+
+    _waiting: list[_Waiting]
     _sending: asyncio.Task[None] | None
 
     def __post_init__(self) -> None:
@@ -53,7 +73,8 @@ class GatheringProducer(Producer):
         """
         self._ensure_producer()
         future: _Sent = asyncio.get_running_loop().create_future()
-        self._waiting.append(((topic, key, value, partition, timestamp, headers), future))
+        member_id = self._consumer.member_id if topic in self.app.tables.changelog_topics else None
+        self._waiting.append(_Waiting((topic, key, value, partition, timestamp, headers), future, member_id))
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_soon(), name="gathered_sends")
         return future
@@ -77,15 +98,30 @@ class GatheringProducer(Producer):
             while self._waiting:
                 await asyncio.sleep(GATHER_SECONDS)
                 waiting, self._waiting = self._waiting, []
-                await self._send_all(waiting)
+                await self._send_all(await self._still_ours(waiting))
         finally:
             self._sending = None
 
-    async def _send_all(self, waiting: Iterable[tuple[_Arguments, _Sent]]) -> None:
+    @property
+    def _consumer(self) -> GaplessKafkaConsumer:
+        return cast(GaplessKafkaConsumer, self.app.consumer)
+
+    async def _still_ours(self, waiting: Sequence[_Waiting]) -> Sequence[_Waiting]:
+        """Return the records that may leave; tell the others that they do not."""
+        members = {one.member_id for one in waiting if one.member_id is not None}
+        lost = {member_id for member_id in members if not await self._consumer.holds(member_id)}
+        if not lost:
+            return waiting
+        for one in waiting:
+            if one.member_id in lost:
+                _fail(one.sent, MembershipLost())
+        return [one for one in waiting if one.member_id not in lost]
+
+    async def _send_all(self, waiting: Iterable[_Waiting]) -> None:
         """Send records, in the order of each partition."""
         batches: dict[TP, _Batch] = {}
         partitions: dict[str, int] = {}
-        for arguments, future in waiting:
+        for arguments, future, _ in waiting:
             topic, key, value, partition, *_ = arguments
             try:
                 if key is None or len(value or b"") > _SMALL_BYTES:

@@ -13,8 +13,11 @@ from typing import Any
 from faust import Event
 from faust.types import TP, Message
 
+from agents.membership import MembershipLost
 from schemas.errors import EngineError
 from schemas.keys import same_page_key
+
+_GIVEN_BACK_SECONDS = 0.05
 
 
 class UnacknowledgedEvent(Event):
@@ -200,7 +203,7 @@ class OrderedWindow:
             if self._has_failed:
                 return
             if is_due and not self._is_stale(event):
-                await self._handle(event)
+                await self._handled(event)
         except asyncio.CancelledError:
             # Nobody but `close` cancels us: the handler waited for something that was given up. Without an
             # end to this event its partition would stand still, and nobody would know.
@@ -223,6 +226,14 @@ class OrderedWindow:
             return
         slot.is_done = True
         self._acknowledge(slots)
+
+    async def _handled(self, event: UnacknowledgedEvent) -> None:
+        """Handle an event; where its partition is lost, wait until the group says so, so that it is stale."""
+        try:
+            await self._handle(event)
+        except MembershipLost:
+            while not self._is_stale(event):  # noqa: ASYNC110 - nothing signals it
+                await asyncio.sleep(_GIVEN_BACK_SECONDS)
 
     async def _waited(self, wait: Wait, event: UnacknowledgedEvent) -> bool:
         """Wait for an event's time; return whether it is to be handled.

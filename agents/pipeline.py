@@ -23,6 +23,7 @@ from agents.decide import (
 )
 from agents.homes import Homes
 from agents.known_texts import KnownTexts
+from agents.membership import MembershipLost
 from agents.ordered import UnacknowledgedEvent
 from agents.origin import Origin, origin_of, origin_of_put_off
 from agents.retries import Retries
@@ -415,6 +416,7 @@ async def settle_by_delivery(sent: Sequence[Awaitable[Any]]) -> None:
     """Wait until the broker has everything.
 
     Raises:
+        MembershipLost: Somebody else may have the partition by now.
         StoreError: The broker refused a record for good.
     """
     try:
@@ -425,6 +427,8 @@ async def settle_by_delivery(sent: Sequence[Awaitable[Any]]) -> None:
         for one in sent:
             if isinstance(one, asyncio.Future):
                 one.add_done_callback(_heard)
+        if isinstance(error, MembershipLost):
+            raise
         raise StoreError(
             f"The broker did not take an output: {error}. Check the broker and its limits; the event is not "
             "acknowledged, and is scored again at the next start."

@@ -1,6 +1,7 @@
 """The transport suite over a real Kafka broker, and what only a cluster shows."""
 
 import asyncio
+import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -25,7 +26,7 @@ from tests.integration.transport_suite import (
     worker_process,
 )
 from tests.kafka_broker import KafkaBroker
-from tests.stream_apps import AppSpec, SetsAndCounts
+from tests.stream_apps import PARTITIONS, AppSpec, SetsAndCounts
 
 pytestmark = pytest.mark.kafka
 
@@ -151,6 +152,24 @@ class TestKafkaTransport(TransportSuite):
         check_nothing_lost(engine, numbers, await output_numbers(engine, spec))
         check_rows(engine, numbers, await changelog_rows(engine, app))
         assert sum((await engine.committed(spec.name, spec.source_topic)).values()) == 600
+
+    async def test_a_worker_that_stood_still_writes_no_row_behind_who_took_over(
+        self, engine: KafkaEngine, spec: AppSpec, numbers: Numbers, tmp_path: Path
+    ) -> None:
+        await numbers.produce(100)
+        with worker_process(replace(spec, most_seconds=2.0)) as process:
+            assert process.stdout is not None
+            await asyncio.to_thread(process.stdout.readline)
+            # Its window is full of events, whose handling ends as soon as it goes on.
+            process.send_signal(signal.SIGSTOP)
+            second = replace(spec, data_dir=str(tmp_path / "second"))
+            async with SetsAndCounts(second).running() as app:
+                await app.until(lambda: rows_are_right(engine, numbers, app.rows(KEYS)))
+                process.send_signal(signal.SIGCONT)
+                # It has said all that it had to say when it joins again and takes its share.
+                await app.until(lambda: len(app.app.consumer.assignment()) < 3 * PARTITIONS)
+                check_rows(engine, numbers, await changelog_rows(engine, app))
+        check_rows(engine, numbers, await changelog_rows(engine, app))
 
     async def test_a_worker_that_leaves_hands_its_partitions_over(
         self, engine: KafkaEngine, spec: AppSpec, numbers: Numbers, tmp_path: Path

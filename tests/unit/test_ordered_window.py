@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from agents.membership import MembershipLost
+from tests.until import until
 from tests.windows import TOPIC, WindowHarness, places, settled
 
 Open = Callable[[int], WindowHarness]
@@ -131,6 +133,32 @@ async def test_a_handler_that_is_cancelled_from_within_stops_the_worker(opened: 
     await settled()
     await harness.finish(1)
     assert len(harness.fatal) == 1, "else the partition stands still for ever, unnoticed"
+    assert harness.acknowledged == []
+
+
+async def test_an_event_whose_partition_is_lost_is_not_acknowledged_and_stops_nothing(opened: Open) -> None:
+    harness = opened(2)
+    harness.feed("page", "page")
+    await settled()
+    await harness.fail(0, MembershipLost())
+    assert harness.acknowledged == []
+    assert harness.started == places(0), "the next of the page waits for the partition to be given back"
+    harness.generation = 2
+    harness.seek(0)
+    harness.feed("page", "other")
+    await until(lambda: len(harness.started) == 3)
+    await harness.finish(0, 1)
+    assert harness.fatal == []
+    assert harness.acknowledged == places(0, 1)
+
+
+async def test_a_window_closes_while_a_partition_is_lost_and_acknowledges_nothing(opened: Open) -> None:
+    harness = opened(2)
+    harness.feed("page")
+    await settled()
+    await harness.fail(0, MembershipLost())
+    await harness.window.close(drain_seconds=0)
+    assert harness.fatal == []
     assert harness.acknowledged == []
 
 

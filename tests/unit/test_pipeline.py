@@ -11,6 +11,7 @@ import pytest
 from faust.types import TP
 
 from agents.embedded.log import NewRecord
+from agents.membership import MembershipLost
 from agents.pipeline import settle_by_delivery
 from schemas.errors import (
     ContentError,
@@ -277,6 +278,14 @@ async def test_what_the_broker_refuses_is_no_output() -> None:
     await settle_by_delivery([delivered(), delivered()])
     with pytest.raises(StoreError, match="message too large"):
         await settle_by_delivery([delivered(), refused()])
+
+
+async def test_a_partition_that_is_lost_is_not_taken_for_a_fault_of_the_broker() -> None:
+    async def lost() -> None:
+        raise MembershipLost
+
+    with pytest.raises(MembershipLost):
+        await settle_by_delivery([lost()])
 
 
 async def test_of_all_that_the_broker_refuses_the_first_is_told_and_none_is_left_over() -> None:

@@ -1,0 +1,89 @@
+"""Whether a worker is still the member that its partitions were given to."""
+
+import asyncio
+
+from aiokafka.errors import KafkaConnectionError
+
+from agents.membership import Membership
+
+LONG_SECONDS = 3600.0
+
+
+class Group:
+    """A group that a worker is a member of.
+
+    Attributes:
+        member_id: Who it takes itself for.
+        answers: To its next heartbeats: what the group says, or why nobody does.
+        beats: How many it sent.
+    """
+
+    def __init__(self, *answers: bool | Exception | None) -> None:
+        self.member_id = "first"
+        self.answers = list(answers)
+        self.beats = 0
+
+    async def beat(self) -> bool:
+        self.beats += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is None:  # The group does not know it, which it hears with the answer.
+            self.member_id = ""
+        return bool(answer)
+
+    async def holds(self, membership: Membership) -> bool:
+        return await membership.holds("first", now=lambda: self.member_id)
+
+
+async def test_one_heartbeat_is_enough_for_a_good_part_of_a_session() -> None:
+    group = Group(True)
+    membership = Membership(LONG_SECONDS, beat=group.beat)
+    assert [await group.holds(membership) for _ in range(3)] == [True, True, True]
+    assert group.beats == 1
+
+
+async def test_after_a_session_the_group_is_asked_again() -> None:
+    group = Group(True, True, None)
+    membership = Membership(0.0, beat=group.beat)
+    # Of a session without any length nothing is certain: it asks until it hears that it is no member.
+    assert not await group.holds(membership)
+    assert group.beats == 3
+
+
+async def test_one_that_the_group_does_not_know_holds_nothing() -> None:
+    group = Group(None)
+    assert not await group.holds(Membership(LONG_SECONDS, beat=group.beat))
+
+
+async def test_nothing_is_sure_while_nobody_answers() -> None:
+    group = Group(KafkaConnectionError("gone"), False, TimeoutError(), True)
+    assert await group.holds(Membership(LONG_SECONDS, beat=group.beat))
+    assert group.beats == 4
+
+
+async def test_what_is_certain_of_a_member_is_not_of_the_next() -> None:
+    group = Group(True, True)
+    membership = Membership(LONG_SECONDS, beat=group.beat)
+    assert await group.holds(membership)
+    group.member_id = "second"
+    assert not await group.holds(membership)
+    assert await membership.holds("second", now=lambda: group.member_id)
+    assert group.beats == 2
+
+
+async def test_one_that_is_no_member_holds_nothing_and_asks_nobody() -> None:
+    group = Group()
+    group.member_id = ""
+    membership = Membership(LONG_SECONDS, beat=group.beat)
+    assert not await membership.holds("", now=lambda: group.member_id)
+
+
+async def test_a_worker_that_stops_waits_for_no_answer() -> None:
+    async def silent() -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    names = iter(["first", ""])
+    membership = Membership(LONG_SECONDS, beat=silent)
+    assert not await membership.holds("first", now=lambda: next(names))
