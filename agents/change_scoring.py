@@ -89,7 +89,14 @@ class ChangeScoring:
             return _all_failed(models.values(), _let_alone(change))
         try:
             scored = await self._scoring.score(
-                RevisionRequest(wiki_id, revision.rev_id, revision.rev_parent_id, change.domain, told),
+                RevisionRequest(
+                    wiki_id,
+                    revision.rev_id,
+                    revision.rev_parent_id,
+                    change.domain,
+                    told,
+                    user_id=change.account_id,
+                ),
                 models,
                 priority=Priority.RETRY if is_repetition else Priority.STREAM,
                 content_seconds=self._content_wait_seconds,

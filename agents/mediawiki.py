@@ -11,7 +11,15 @@ from msgspec.structs import replace
 
 from agents.backoff import Backoff
 from agents.inflated import ACCEPTED
-from agents.mediawiki_answer import Absent, ApiRevision, ApiUser, Oversized, PageRevision, Unanswered
+from agents.mediawiki_answer import (
+    Absent,
+    ApiRevision,
+    ApiUser,
+    Oversized,
+    PageRevision,
+    Unanswered,
+    UserOutcome,
+)
 from agents.mediawiki_batch import WikiBatcher
 from agents.mediawiki_client import ClientLimits, MediaWikiClient, Observe
 from agents.mediawiki_links import PageLinks
@@ -118,9 +126,9 @@ class MediaWikiSource:
     async def get_early(self, request: RevisionRequest, early: Callable[[Revision], None]) -> Revision:
         """Return one revision, and show it before its parent where only the revision names that.
 
-        1. Ask for the revision, and for its parent where the request names one.
+        1. Ask for the revision, and for its parent and its editor where the request names them.
         2. Refuse what is missing, hidden or too large.
-        3. Ask for the editor, and for the parent where only the revision names it.
+        3. Ask for the editor and the parent where only the revision names them.
 
         Raises:
             RevisionNotFound: The wiki has no such revision, or its page is deleted.
@@ -141,6 +149,7 @@ class MediaWikiSource:
         asked = wiki.revision(request.rev_id, is_urgent=request.is_awaited)
         named_parent_id = request.rev_parent_id if (request.rev_parent_id or 0) > 0 else None
         parent = None if named_parent_id is None else wiki.revision(named_parent_id)
+        editor = None if request.user_id is None else wiki.user(request.user_id)
         # 2
         page = found(request, await asked)
         text = text_of(request, page.revision, self._settings.max_text_bytes)
@@ -166,7 +175,7 @@ class MediaWikiSource:
         )
         if parent is not None and not parent.done():
             early(alone)
-        user = await self._user(wiki, request, page.revision)
+        user = await self._user(wiki, request, page.revision, editor)
         if parent is None or parent_id is None:
             return replace(alone, rev_parent_id=parent_id, user=user)
         outcome = await parent
@@ -323,13 +332,19 @@ class MediaWikiSource:
         return self._http
 
     async def _user(
-        self, wiki: WikiBatcher, request: RevisionRequest, revision: ApiRevision
+        self,
+        wiki: WikiBatcher,
+        request: RevisionRequest,
+        revision: ApiRevision,
+        editor: asyncio.Future[UserOutcome] | None,
     ) -> RevisionUser | None:
         if revision.userhidden or revision.user is None:
             return None
         if not revision.userid:
             return RevisionUser(user_id=None, user_text=revision.user)
-        outcome = await wiki.user(revision.userid, is_urgent=True)
+        if editor is None or revision.userid != request.user_id:
+            editor = wiki.user(revision.userid, is_urgent=True)
+        outcome = await editor
         if isinstance(outcome, ApiUser | Absent):
             return _account(outcome, revision.userid, revision.user)
         raise unavailable(request, f"of the editor it does not tell: {_reason(outcome)}")

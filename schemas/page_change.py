@@ -175,6 +175,14 @@ class PageChange(Struct, frozen=True):
         return self.revision.editor or (self.performer if is_save else None)
 
     @property
+    def account_id(self) -> int | None:
+        """The account of this wiki that saved the revision; None where hidden, and without an account."""
+        user = self.saved_by
+        if user is None or user.wiki_id not in {None, self.wiki_id}:
+            return None
+        return user.user_id if (user.user_id or 0) > 0 else None
+
+    @property
     def acted_dt(self) -> datetime:
         """When it was done: an import saves a revision long after the time that the revision bears."""
         return self.meta_dt or self.dt

@@ -19,6 +19,8 @@ class RevisionRequest(Struct, frozen=True):
         may_lack_parent: Whether a revision whose parent cannot be had is wanted all the same, with
             ``parent_failure``, for the models that read its own text alone.
         is_awaited: Whether a client waits for it, so that nothing may be waited for that could share its way.
+        user_id: Positive id of the account that saved it, where known: what is to be asked about the account
+            need not wait for the revision. Whether it did, the wiki says.
     """
 
     wiki_id: str
@@ -28,6 +30,7 @@ class RevisionRequest(Struct, frozen=True):
     told: "Revision | None" = None
     may_lack_parent: bool = False
     is_awaited: bool = False
+    user_id: int | None = None
 
 
 class PageRequest(Struct, frozen=True):

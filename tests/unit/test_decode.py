@@ -221,6 +221,23 @@ def test_a_hidden_editor_shows_nowhere_even_where_sent(kind: str) -> None:
     assert not change.revision.is_comment_visible
 
 
+@pytest.mark.parametrize(
+    ("told", "account_id"),
+    [
+        (user(), 4711),
+        (user(user_id=0), None),
+        (user(wiki_id="mosswiki"), 4711),
+        (user(wiki_id="centralwiki"), None),
+    ],
+)
+def test_an_account_is_one_of_the_wiki_itself(told: dict[str, Any], account_id: int | None) -> None:
+    revision = page_change()["revision"]
+    assert decoded(page_change(revision=revision | {"editor": told})).account_id == account_id
+    of_performer = page_change(revision=without(revision, "editor"), performer=told)
+    assert decoded(of_performer).account_id == account_id
+    assert decoded(of_performer | {"page_change_kind": "delete"}).account_id is None
+
+
 def test_who_hid_an_editor_is_not_the_editor_and_stays() -> None:
     revision = without(page_change()["revision"], "editor", "comment") | {"is_editor_visible": False}
     performer = user(user_text="A Steward")

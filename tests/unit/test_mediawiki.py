@@ -131,6 +131,25 @@ async def test_a_parent_that_only_the_revision_names_is_fetched_in_a_second_quer
     assert api.requests[1]["ususerids"] == "7"
 
 
+async def test_an_editor_whom_the_event_names_shares_the_query_of_the_revision() -> None:
+    api = MediaWikiApi(
+        [WikiRevision(1), WikiRevision(2, parent_id=1)], [WikiUser(7, groups=("sysop",)), WikiUser(8)]
+    )
+    async with source_over(api) as source:
+        named, other = [await source.get(replace(request_for(2, 1), user_id=user_id)) for user_id in (7, 8)]
+    assert named == other, "the wiki is believed about who saved it, and not the event"
+    assert named.user is not None
+    assert named.user.groups == ("sysop",)
+    assert [request.get("ususerids") for request in api.requests] == ["7", "8", "7"]
+    assert [asked_rev_ids(request) for request in api.requests] == [[1, 2], [1, 2], []]
+
+
+async def test_an_editor_whom_the_wiki_hides_is_not_told_though_the_event_names_one() -> None:
+    api = MediaWikiApi([WikiRevision(1, is_user_hidden=True)], [WikiUser(7)])
+    async with source_over(api) as source:
+        assert (await source.get(replace(request_for(1), user_id=7))).user is None
+
+
 async def test_the_wiki_is_believed_about_the_parent_and_not_the_event() -> None:
     api = MediaWikiApi([WikiRevision(1, "wrong"), WikiRevision(2, "right"), WikiRevision(3, parent_id=2)])
     async with source_over(api) as source:
