@@ -45,5 +45,7 @@ def stream_app(settings: Settings, access: KafkaAccess) -> StreamApp:
         logging_config=stdlib_config(settings.log_level, settings.log_format),
         # The broker's limit decides, not ours.
         producer_max_request_size=MAX_EVENT_BYTES,
-        producer_compression_type=None if settings.is_embedded else "zstd",
+        # What leaves together is some events of a partition: there zstd saves a quarter more, and takes three
+        # times as long.
+        producer_compression_type=None if settings.is_embedded else "snappy",
     )

@@ -26,7 +26,7 @@ from tables.reader import PredictionReader, Progress
 
 ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what not to advertise
 # A row of another worker is found so much later, at the most.
-_PATIENCE_SECONDS: Final = 0.25
+_PATIENCE_SECONDS: Final = 0.5
 
 
 def places_topic(app_id: str) -> str:
