@@ -11,7 +11,7 @@ _DIGIT_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 _SHA1_PAIRS = 16
 
 
-class DumpSite(Struct, frozen=True):
+class DumpSite(Struct, frozen=True, gc=False):
     """What a dump says about its wiki.
 
     Attributes:
@@ -29,7 +29,7 @@ class DumpSite(Struct, frozen=True):
     namespaces: Mapping[int, str] = {}
 
 
-class DumpPage(Struct, frozen=True):
+class DumpPage(Struct, frozen=True, gc=False):
     """A page as it was named when the dump was made.
 
     Attributes:
@@ -47,14 +47,14 @@ class DumpPage(Struct, frozen=True):
     redirect_title: str | None = None
 
 
-class DumpUser(Struct, frozen=True):
+class DumpUser(Struct, frozen=True, gc=False):
     """An editor: an account has an id (0 for one imported from another wiki), an address has none."""
 
     user_id: int | None
     user_text: str
 
 
-class DumpRevision(Struct, frozen=True):
+class DumpRevision(Struct, frozen=True, gc=False):
     """One revision as the dump gives it; nothing is inferred, nothing checked.
 
     Attributes:

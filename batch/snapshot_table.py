@@ -105,10 +105,17 @@ def mixed_table(rows: Sequence[SnapshotRow]) -> Any:
     arrays = [
         _probabilities(made, field.type)
         if field.name == "probability"
-        else pa.array(columns[field.name], field.type)
+        else _array(columns[field.name], field.type)
         for field in MIXED_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=MIXED_SCHEMA)
+
+
+def _array(values: Sequence[Any], kind: Any) -> Any:
+    """Return values as an array. Half of all columns have one value for all rows, which is looked at once."""
+    if values and values.count(values[0]) == len(values):
+        return pa.repeat(pa.scalar(values[0], kind), len(values))
+    return pa.array(values, kind)
 
 
 def _probabilities(made: Sequence[Score | None], kind: Any) -> Any:

@@ -11,7 +11,7 @@ from batch.local_index import TextState
 from schemas.prediction import ScoreFailure
 
 
-class ChunkPage(Struct, frozen=True, array_like=True):
+class ChunkPage(Struct, frozen=True, array_like=True, gc=False):
     """A page."""
 
     page_id: int
@@ -19,7 +19,7 @@ class ChunkPage(Struct, frozen=True, array_like=True):
     namespace_id: int
 
 
-class ChunkText(Struct, frozen=True, array_like=True):
+class ChunkText(Struct, frozen=True, array_like=True, gc=False):
     """The text of a revision, or why there is none.
 
     Attributes:
@@ -37,7 +37,7 @@ class ChunkText(Struct, frozen=True, array_like=True):
     text: str
 
 
-class ChunkRevision(Struct, frozen=True, array_like=True):
+class ChunkRevision(Struct, frozen=True, array_like=True, gc=False):
     """A revision to score.
 
     Attributes:
