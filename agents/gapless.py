@@ -323,7 +323,9 @@ class GaplessKafkaConsumer(GaplessConsumer, AIOKafkaConsumer):
     async def holds(self, member_id: str) -> bool:
         """Return what `agents.membership.Membership.holds` does."""
         return await self._membership.holds(
-            member_id, now=lambda: "" if self.app.should_stop else self.member_id
+            member_id,
+            now=lambda: "" if self.should_stop else self.member_id,
+            stops=lambda: self.app.should_stop,
         )
 
     @property

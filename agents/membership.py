@@ -13,7 +13,6 @@ from typing import Final
 from aiokafka.errors import KafkaError
 
 _PAUSE_SECONDS: Final = 0.05
-# Whoever stops meanwhile does not wait for longer.
 _ANSWER_SECONDS: Final = 2.0
 # Of a session. The rest is for what is sent to arrive, and for others to take over.
 _CERTAIN_SHARE: Final = 0.75
@@ -36,12 +35,13 @@ class Membership:
         self._beat = beat
         self._certain = ("", 0.0)
 
-    async def holds(self, member_id: str, *, now: Callable[[], str]) -> bool:
+    async def holds(self, member_id: str, *, now: Callable[[], str], stops: Callable[[], bool]) -> bool:
         """Return whether a worker is a member still, once that is certain.
 
         Args:
             member_id: As whom it was given its partitions.
-            now: Returns who it is for its group at the moment; nothing where it is no member, or stops.
+            now: Returns who it is for its group at the moment; nothing where it is no member.
+            stops: Tells whether it is about to stop: then it waits for one answer and no more.
         """
         while member_id and member_id == now():
             if self._certain[0] == member_id and monotonic() < self._certain[1]:
@@ -50,6 +50,8 @@ class Membership:
             if await self._is_known():
                 # The group reckons from when it heard, which was not before.
                 self._certain = (member_id, asked + self._certain_seconds)
+            elif stops():
+                return False
             else:
                 await asyncio.sleep(_PAUSE_SECONDS)
         return False

@@ -1,7 +1,5 @@
 """Whether a worker is still the member that its partitions were given to."""
 
-import asyncio
-
 from aiokafka.errors import KafkaConnectionError
 
 from agents.membership import Membership
@@ -14,12 +12,14 @@ class Group:
 
     Attributes:
         member_id: Who it takes itself for.
+        stops: Whether it is about to stop.
         answers: To its next heartbeats: what the group says, or why nobody does.
         beats: How many it sent.
     """
 
     def __init__(self, *answers: bool | Exception | None) -> None:
         self.member_id = "first"
+        self.stops = False
         self.answers = list(answers)
         self.beats = 0
 
@@ -33,7 +33,10 @@ class Group:
         return bool(answer)
 
     async def holds(self, membership: Membership) -> bool:
-        return await membership.holds("first", now=lambda: self.member_id)
+        return await self.holds_as("first", membership)
+
+    async def holds_as(self, member_id: str, membership: Membership) -> bool:
+        return await membership.holds(member_id, now=lambda: self.member_id, stops=lambda: self.stops)
 
 
 async def test_one_heartbeat_is_enough_for_a_good_part_of_a_session() -> None:
@@ -68,7 +71,7 @@ async def test_what_is_certain_of_a_member_is_not_of_the_next() -> None:
     assert await group.holds(membership)
     group.member_id = "second"
     assert not await group.holds(membership)
-    assert await membership.holds("second", now=lambda: group.member_id)
+    assert await group.holds_as("second", membership)
     assert group.beats == 2
 
 
@@ -76,14 +79,19 @@ async def test_one_that_is_no_member_holds_nothing_and_asks_nobody() -> None:
     group = Group()
     group.member_id = ""
     membership = Membership(LONG_SECONDS, beat=group.beat)
-    assert not await membership.holds("", now=lambda: group.member_id)
+    assert not await group.holds_as("", membership)
 
 
-async def test_a_worker_that_stops_waits_for_no_answer() -> None:
-    async def silent() -> bool:
-        await asyncio.Event().wait()
-        return True
+async def test_a_worker_that_stops_is_a_member_until_it_has_left() -> None:
+    group = Group(True, False)
+    group.stops = True
+    membership = Membership(LONG_SECONDS, beat=group.beat)
+    assert await group.holds(membership)
+    assert await group.holds(membership)
+    assert group.beats == 1
 
-    names = iter(["first", ""])
-    membership = Membership(LONG_SECONDS, beat=silent)
-    assert not await membership.holds("first", now=lambda: next(names))
+
+async def test_a_worker_that_stops_asks_nobody_twice() -> None:
+    group = Group(KafkaConnectionError("gone"))
+    group.stops = True
+    assert not await group.holds(Membership(LONG_SECONDS, beat=group.beat))
