@@ -197,7 +197,7 @@ class _Batch:
             timestamp=int(timestamp * 1000) if timestamp else None,
             key=key,
             value=value,
-            headers=_listed(headers),
+            headers=list(headers.items() if isinstance(headers, Mapping) else headers or ()),
         )
         if added is None:
             return False
@@ -221,13 +221,6 @@ class _Batch:
         """Tell each record that it is not in the log."""
         for future, _ in self.records:
             _fail(future, error)
-
-
-def _listed(headers: HeadersArg | None) -> list[tuple[str, bytes]]:
-    # A look at what a list is not, a mapping, takes as long as all else of a record.
-    if not headers or isinstance(headers, list):
-        return cast(list[tuple[str, bytes]], headers or [])
-    return list(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 def _error_of(sent: _Sent) -> BaseException | None:
