@@ -36,25 +36,20 @@ class LookUps(msgspec.Struct):
         other_than_changelog: Answers of workers that differ from what the changelog comes to; each answers
             for all of them.
         other_on_replica: Answers of the replica that do.
-        other_moment: Answers that differ in ``scored_dt`` alone, and are not among those above: two workers
-            had the same outcome of an event, at two moments.
         examples: Some of the wrong ones.
     """
 
     keys: int = 0
     other_than_changelog: int = 0
     other_on_replica: int = 0
-    other_moment: int = 0
     examples: list[str] = []
 
     def compare(self, path: str, expected: Any, answers: Sequence[Any]) -> None:
         """Count what is wrong with answers of all workers and, last, a replica."""
         *of_workers, copy = answers
         before = self.wrong
-        outcome = _timeless(expected)
-        self.other_than_changelog += sum(_timeless(answer) != outcome for answer in of_workers)
-        self.other_on_replica += _timeless(copy) != outcome
-        self.other_moment += sum(answer != expected and _timeless(answer) == outcome for answer in answers)
+        self.other_than_changelog += sum(answer != expected for answer in of_workers)
+        self.other_on_replica += copy != expected
         if self.wrong > before and len(self.examples) < _EXAMPLES:
             self.examples.append(f"{path}: {json.dumps(expected)} expected, answered {json.dumps(answers)}")
 
@@ -149,10 +144,3 @@ def _bare(document: Any) -> Any:
     if "error" in document:
         return document["error"]["code"]
     return {name: value for name, value in document.items() if name != "freshness"}
-
-
-def _timeless(answer: Any) -> Any:
-    """Return an answer without the moments at which its scores were computed."""
-    if isinstance(answer, dict):
-        return {name: _timeless(value) for name, value in answer.items() if name != "scored_dt"}
-    return answer
