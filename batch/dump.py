@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from batch.compression import Source, open_unpacked, source_name, unpacking_errors
-from batch.dump_parser import DumpParser
+from batch.dump_reader import DumpReader
 from batch.dump_revision import DumpRevision, DumpSite
 from schemas.errors import SourceError
 
@@ -52,7 +52,7 @@ def read_plain(
     Raises:
         SourceError: It cannot be unpacked or parsed; the message has line and column, from the head's first.
     """
-    reader = DumpParser(name, max_text_bytes)
+    reader = DumpReader(name, max_text_bytes)
     chunk = head
     is_end = False
     while True:
@@ -86,7 +86,7 @@ def read_site(source: Source) -> DumpSite:
         SourceError: The file cannot be opened, or its beginning cannot be unpacked or parsed.
     """
     head = read_head(source)
-    reader = DumpParser(source_name(source), None)
+    reader = DumpReader(source_name(source), None)
     failure = reader.feed(head)
     if failure is not None:
         raise failure

@@ -37,7 +37,7 @@ class DumpParser:
 
     Attributes:
         site: What the document has said about its wiki so far.
-        fed_bytes: How much was parsed, over all documents.
+        fed_bytes: How much was parsed or passed by, over all documents.
     """
 
     def __init__(self, name: str, max_text_bytes: int | None) -> None:
@@ -77,6 +77,10 @@ class DumpParser:
         self._scope: dict[str, Any] = {}
         self._outer: list[dict[str, Any]] = []
         self._depth = 0
+        self._page_depth = 0
+        self._is_in_characters = False
+        self._is_utf8 = True
+        self._passed_lines = 0
         self._is_too_large = False
         self._is_complete = False
         self._document_bytes = 0
@@ -87,7 +91,39 @@ class DumpParser:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._parts.append
+        parser.StartCdataSectionHandler = self._open_characters
+        parser.EndCdataSectionHandler = self._close_characters
         parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.XmlDeclHandler = self._take_declaration
+
+    @property
+    def is_in_page(self) -> bool:
+        """Is what comes next between the elements of a page, in UTF-8, and is nothing half-parsed?"""
+        return (
+            self._is_utf8
+            and 0 < self._depth == self._page_depth
+            and not self._is_in_characters
+            and self._parser.CurrentByteIndex == self._document_bytes
+        )
+
+    def pass_by(self, fields: dict[str, Any], size_bytes: int, lines: int) -> bool:
+        """Take a revision that was read by others, out of whole lines that are not parsed.
+
+        Args:
+            fields: What its scope would hold.
+            size_bytes: Of these lines.
+            lines: How many there are.
+
+        Returns:
+            False where a value cannot be read; then nothing was taken, and parsing it tells what is wrong.
+        """
+        try:
+            self._close_revision(fields)
+        except (ValueError, KeyError, OverflowError):
+            return False
+        self.fed_bytes += size_bytes
+        self._passed_lines += lines
+        return True
 
     def take(self) -> list[DumpRevision]:
         """Return what is complete since the last call."""
@@ -144,7 +180,7 @@ class DumpParser:
 
     def _broken(self, what: str) -> SourceError:
         parser = self._parser
-        line, column = parser.CurrentLineNumber, parser.CurrentColumnNumber
+        line, column = parser.CurrentLineNumber + self._passed_lines, parser.CurrentColumnNumber
         byte = self.fed_bytes - self._document_bytes + max(parser.CurrentByteIndex, 0)
         return SourceError(
             f"{self._name} is not a whole dump: {what} at line {line}, column {column}, byte {byte} of the "
@@ -197,12 +233,22 @@ class DumpParser:
             self._scope.setdefault("names", {})[number] = "".join(self._parts)
         self._forget_parts()
 
+    def _open_characters(self) -> None:
+        self._is_in_characters = True
+
+    def _close_characters(self) -> None:
+        self._is_in_characters = False
+
+    def _take_declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        self._is_utf8 = encoding is None or encoding.upper() == "UTF-8"
+
     def _open_document(self, attributes: dict[str, str]) -> None:
         self.site = DumpSite(schema_version=attributes.get("version"))
 
     def _open_page(self, _attributes: dict[str, str]) -> None:
         self._page = None
         self._has_pages = True
+        self._page_depth = self._depth
 
     def _open_log_item(self, _attributes: dict[str, str]) -> None:
         if not self._has_pages:

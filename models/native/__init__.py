@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 8
+INTERFACE = 9
 
 
 class Native(Protocol):
@@ -109,6 +109,25 @@ class Native(Protocol):
             TypeError: An argument is of another type.
             IndexError: There is less in one list than in another.
             ZeroDivisionError: There is less of something that was not there.
+        """
+        ...
+
+    def dump_revision(self, xml: bytes, start: int, /) -> tuple[dict[str, Any], int, int] | None:
+        """Read a revision of a dump that is written as MediaWiki writes it.
+
+        Args:
+            xml: In UTF-8.
+            start: Of a line that opens the element, blanks aside.
+
+        Returns:
+            What its elements hold, as ``batch.dump_parser.DumpParser`` gathers it, where the line behind it
+            begins, and how many lines it takes. None where it is not whole, or written otherwise, well or
+            badly.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: There is no such place.
+            OverflowError: Nor could there be one.
         """
         ...
 

@@ -13,6 +13,7 @@
 PyObject *add_leaves(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *change_counts(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *change_figures(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *dump_revision(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *in_order(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *longest_run(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *matching_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -2,7 +2,7 @@
 #include "functions.h"
 
 /* Raised by one whenever a function comes, goes or changes its meaning; __init__.py has the same number. */
-#define INTERFACE 8
+#define INTERFACE 9
 
 #define FUNCTION(name) {#name, (PyCFunction)(void (*)(void))(name), METH_FASTCALL, NULL}
 
@@ -10,6 +10,7 @@ static PyMethodDef functions[] = {
     FUNCTION(add_leaves),
     FUNCTION(change_counts),
     FUNCTION(change_figures),
+    FUNCTION(dump_revision),
     FUNCTION(in_order),
     FUNCTION(longest_run),
     FUNCTION(matching_blocks),
