@@ -12,8 +12,10 @@ from typing import IO, Any, BinaryIO, Final, Literal, cast
 
 import zstandard
 
+from batch.bz2_reader import Bz2Reader
 from batch.locations import held_here, open_location
-from batch.seven_zip import MAGIC, open_bz2, open_seven_zip
+from batch.seven_zip import MAGIC, open_seven_zip
+from models.native import native
 from schemas.errors import SourceError
 
 Source = Path | str | BinaryIO
@@ -30,11 +32,11 @@ _MAGICS: Final[tuple[tuple[bytes, Packing], ...]] = (
     (MAGIC, "7z"),
 )
 _MAGIC_BYTES = 6
-_SMALL_BYTES = 4096
+_BUFFER_BYTES = 1 << 18
 
 
 @contextmanager
-def open_unpacked(source: Source, *, is_long: bool = False) -> Iterator[BinaryIO]:
+def open_unpacked(source: Source) -> Iterator[BinaryIO]:
     """Open a file or a stream for reading, unpacked.
 
     The first bytes tell the packing (bz2 with any number of streams, gzip, xz, lzma, zstd, 7z), never the
@@ -43,7 +45,6 @@ def open_unpacked(source: Source, *, is_long: bool = False) -> Iterator[BinaryIO
     Args:
         source: A path, an address (`batch.locations`), or a binary stream, which is left open at the end.
             A 7z archive that is no file on this machine is copied to a temporary file first.
-        is_long: Whether much of it will be read, so that a program may be started for it.
 
     Yields:
         The plain bytes, by ``read`` or by line. Both may raise what `unpacking_errors` lists.
@@ -74,12 +75,6 @@ def open_unpacked(source: Source, *, is_long: bool = False) -> Iterator[BinaryIO
         if packing == "7z":
             yield stack.enter_context(open_seven_zip(archive))
             return
-        # A file that is smaller is unpacked sooner than a program is started.
-        if packing == "bz2" and is_long and len(packed.peek(1)) >= _SMALL_BYTES:
-            by_program = stack.enter_context(open_bz2(packed))
-            if by_program is not None:
-                yield by_program
-                return
         unpacked = _unpack(packed, packing)
         if unpacked is not packed:
             stack.enter_context(unpacked)
@@ -93,14 +88,16 @@ def packing_of(beginning: bytes) -> Packing:
 
 def _unpack(packed: "io.BufferedReader[Any]", packing: Packing) -> IO[bytes]:
     if packing == "bz2":
-        return bz2.BZ2File(packed)
+        if native is None:
+            return bz2.BZ2File(packed)
+        return io.BufferedReader(Bz2Reader(packed, native), _BUFFER_BYTES)
     if packing == "gz":
         return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
     if packing in {"xz", "lzma"}:
         return lzma.LZMAFile(packed)
     if packing == "zst":
         reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True, closefd=False)
-        return io.BufferedReader(cast(io.RawIOBase, reader), buffer_size=1 << 18)
+        return io.BufferedReader(cast(io.RawIOBase, reader), _BUFFER_BYTES)
     return packed
 
 

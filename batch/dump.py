@@ -30,7 +30,7 @@ def read_dump(source: Source, *, max_text_bytes: int | None = None) -> Iterator[
     Raises:
         SourceError: The file cannot be opened, unpacked or parsed; the message has line and column.
     """
-    with open_unpacked(source, is_long=True) as stream:
+    with open_unpacked(source) as stream:
         yield from read_plain(stream, source_name(source), max_text_bytes=max_text_bytes)
 
 

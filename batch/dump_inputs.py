@@ -185,7 +185,7 @@ def read_range(one: DumpRange, *, max_text_bytes: int | None = None) -> Iterator
     head = b"" if one.begin == 0 else read_head(one.url)
     with open_location(one.url, one.begin) as packed:
         piece = cast(BinaryIO, io.BufferedReader(_Piece(packed, one.end - one.begin), 1 << 18))
-        with open_unpacked(piece, is_long=True) as stream:
+        with open_unpacked(piece) as stream:
             yield from read_plain(
                 stream,
                 f"{one.url} from byte {one.begin} to {one.end}",

@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Trees = tuple[bytes, bytes, bytes, int, int]
 
 # Raised by one whenever a function comes, goes or changes its meaning; module.c has the same number.
-INTERFACE = 9
+INTERFACE = 10
 
 
 class Native(Protocol):
@@ -128,6 +128,27 @@ class Native(Protocol):
             TypeError: An argument is of another type.
             ValueError: There is no such place.
             OverflowError: Nor could there be one.
+        """
+        ...
+
+    def expand_bz2_runs(
+        self, block: bytes, start: int, limit: int, checksum: int, /
+    ) -> tuple[bytes, int, int]:
+        """Expand the runs in what `unpack_bz2_block` returned, piece by piece.
+
+        Args:
+            block: What it returned.
+            start: 0, or where the piece before ended.
+            limit: From so many bytes on the piece ends, in the midst of no run. At most 1 << 30.
+            checksum: Of the pieces before; 0xFFFFFFFF for none.
+
+        Returns:
+            The piece, where the next one begins, and the checksum, whose bits are turned round at the end.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: The block ends within a run, or there is no such place or limit.
+            OverflowError: A number does not fit its type.
         """
         ...
 
@@ -243,6 +264,24 @@ class Native(Protocol):
         Raises:
             KeyError: A token lacks a value that its kind has.
             TypeError: An argument, or a token, is of another type.
+        """
+        ...
+
+    def unpack_bz2_block(self, packed: bytes, bit: int, most: int, /) -> tuple[bytes, int] | None:
+        """Unpack a block of bzip2, but for the runs in it.
+
+        Args:
+            packed: Any bytes.
+            bit: Where the block begins, behind its checksum; from the highest bit of the first byte on.
+            most: Size of a block, at most 900,000.
+
+        Returns:
+            What was packed, and the bit behind the block. None where the bytes end before it does.
+
+        Raises:
+            TypeError: An argument is of another type.
+            ValueError: There is no block, or no such place or size.
+            OverflowError: A number does not fit its type.
         """
         ...
 

@@ -14,6 +14,7 @@ PyObject *add_leaves(PyObject *module, PyObject *const *arguments, Py_ssize_t co
 PyObject *change_counts(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *change_figures(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *dump_revision(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *expand_bz2_runs(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *in_order(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *longest_run(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *matching_blocks(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
@@ -24,7 +25,11 @@ PyObject *split_tokens(PyObject *module, PyObject *const *arguments, Py_ssize_t 
 PyObject *tally(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *token_codes(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *tokens_are_sound(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *unpack_bz2_block(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *word_runs(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
+/* Fill the table that the checksum of bzip2 is taken by; once, when the module is loaded. */
+void make_bz2_sums(void);
 
 /* Raise TypeError unless a function was given so many arguments. Returns 0, or -1 with the error set. */
 int expect_arguments(const char *function, Py_ssize_t count, Py_ssize_t expected);
