@@ -321,25 +321,26 @@ def _revision(
     is_user_hidden = _DELETED in get("contributor@", ())
     is_comment_hidden = _DELETED in get("comment@", ())
     text_bytes = int(about_text.get("bytes", -1))
+    # By position: by name takes a microsecond more, a tenth of all that reading a revision takes.
     return DumpRevision(
-        site=site,
-        page=page,
-        rev_id=int(fields["id"]) if "id" in fields else None,
-        rev_parent_id=int(get("parentid", 0)) or None,
-        rev_dt=_moment(fields["timestamp"]),
-        user=None if is_user_hidden else _user(get("user", {})),
-        comment=None if is_comment_hidden else get("comment", ""),
-        is_minor_edit="minor" in fields,
-        content_model=get("model", "wikitext"),
-        content_format=get("format", "text/x-wiki"),
-        text=text,
-        text_bytes=text_bytes if text_bytes >= 0 else None,
-        sha1=get("sha1") or about_text.get("sha1") or None,
-        is_user_hidden=is_user_hidden,
-        is_comment_hidden=is_comment_hidden,
-        is_text_hidden=_DELETED in about_text,
-        is_text_too_large=is_too_large,
-        other_roles=tuple(get("roles", ())),
+        site,
+        page,
+        int(fields["id"]) if "id" in fields else None,
+        int(get("parentid", 0)) or None,
+        _moment(fields["timestamp"]),
+        None if is_user_hidden else _user(get("user", {})),
+        None if is_comment_hidden else get("comment", ""),
+        "minor" in fields,
+        get("model", "wikitext"),
+        get("format", "text/x-wiki"),
+        text,
+        text_bytes if text_bytes >= 0 else None,
+        get("sha1") or about_text.get("sha1") or None,
+        is_user_hidden,
+        is_comment_hidden,
+        _DELETED in about_text,
+        is_too_large,
+        tuple(get("roles", ())),
     )
 
 

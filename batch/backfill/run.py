@@ -19,6 +19,7 @@ from batch.backfill.stray_scoring import StrayTexts
 from batch.backfill.strays import StrayNotes
 from batch.backfill.team import Member, Team
 from batch.locations import is_remote
+from models.process_memory import keep_freed_memory
 from schemas.errors import SourceError
 
 Result = TypeVar("Result")
@@ -156,6 +157,7 @@ async def run_parts(
             again: what was complete is kept, and its note says why.
         RevstreamError: The set-up is at fault: models, memory, the disk.
     """
+    keep_freed_memory()
     run = _Run(plan, files, processes, progress, texts)
     members: list[Member] = await _all([team.join() for _ in range(processes)])  # 1
     if not progress.revisions:

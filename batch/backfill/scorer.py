@@ -29,7 +29,7 @@ from models.pool_worker import (
     failed,
     miscount,
 )
-from models.process_memory import OwnMemory
+from models.process_memory import OwnMemory, keep_freed_memory
 from models.store import ModelStore
 from models.trial import trial_revision
 from models.work import ArtefactBatch, ArtefactWork
@@ -41,6 +41,7 @@ from schemas.snapshot_row import SnapshotRow
 
 def chunk_work(setup: ScorerSetup) -> "ChunkWork":
     """Do what `batch.backfill.scorer_setup.load_chunk_work` says."""
+    keep_freed_memory()
     hashes = {model.artefact: model.id.model_sha512 for model in setup.models}
     _warm_writer(setup)
     return ChunkWork(ArtefactWork(ModelStore(setup.folders), tuple(hashes), hashes), setup)

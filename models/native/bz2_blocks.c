@@ -275,8 +275,14 @@ link_entries(Block *block)
     for (size_t i = 0; i < block->length; i++) {
         block->entries[i] = block->sorted[i];
     }
-    for (size_t i = 0; i < block->length; i++) {
-        block->entries[starts[block->sorted[i]]++] |= (uint32_t)i << 8;
+    for (size_t i = 0; i < block->length;) {
+        /* Most bytes are as the one before, whose place is at hand. */
+        const uint8_t byte = block->sorted[i];
+        uint32_t *entry = block->entries + starts[byte];
+        do {
+            *entry++ |= (uint32_t)i++ << 8;
+        } while (i < block->length && block->sorted[i] == byte);
+        starts[byte] = (uint32_t)(entry - block->entries);
     }
 }
 
