@@ -226,9 +226,11 @@ def _revision(revision: DumpRevision, place: _Place, *, with_text: bool) -> dict
 
 
 def _performer(user: RevisionUser) -> dict[str, Any]:
-    entity: dict[str, Any] = {"user_text": user.user_text, "is_bot": "bot" in user.groups}
+    entity: dict[str, Any] = {"user_text": user.user_text}
     if user.user_id:
         entity["user_id"] = user.user_id
+    if user.is_known or not user.user_id:
+        entity["is_bot"] = "bot" in user.groups
     if user.is_known:
         entity["groups"] = list(user.groups)
         if user.registration_dt is not None:

@@ -339,7 +339,7 @@ def _user(wire: UserWire | None) -> User | None:
         wire.user_text or None,
         wire.user_id or None,
         wire.groups or (),
-        wire.is_bot is True,
+        wire.is_bot,
         None if wire.registration_dt is None else utc(wire.registration_dt),
         wire.edit_count,
         wire.is_system,

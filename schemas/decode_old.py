@@ -141,7 +141,7 @@ def _performer(wire: PerformerWire | None) -> User | None:
         wire.user_text or None,
         wire.user_id or None,
         wire.user_groups or (),
-        wire.user_is_bot is True,
+        wire.user_is_bot,
         None if wire.user_registration_dt is None else utc(wire.user_registration_dt),
         wire.user_edit_count,
     )

@@ -31,7 +31,7 @@ class User(Struct, frozen=True):
         user_text: Name or address; None where the event leaves it out.
         user_id: None for users without an account.
         groups: As sent, in the order sent.
-        is_bot: As sent; False where absent.
+        is_bot: As sent, where told.
         registration_dt: When the account was made, where told.
         edit_count: Edits at the time of the event, where told.
         is_system: Whether it is a user of MediaWiki's own, where told.
@@ -43,7 +43,7 @@ class User(Struct, frozen=True):
     user_text: str | None
     user_id: int | None = None
     groups: tuple[str, ...] = ()
-    is_bot: bool = False
+    is_bot: bool | None = None
     registration_dt: datetime | None = None
     edit_count: int | None = None
     is_system: bool | None = None

@@ -106,8 +106,9 @@ def _performer(change: PageChange) -> dict[str, Any] | None:
     performer: dict[str, Any] = {
         "user_text": user.user_text,
         "user_groups": list(user.groups),
-        "user_is_bot": user.is_bot,
     }
+    if user.is_bot is not None:
+        performer["user_is_bot"] = user.is_bot
     if user.user_id is not None:
         performer["user_id"] = user.user_id
     if user.registration_dt is not None:

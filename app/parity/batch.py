@@ -46,6 +46,7 @@ def snapshot_rows(path: Path) -> Iterator[Told]:
             page_id=row.page_id,
             rev_dt=row.rev_dt,
             namespace_id=row.namespace_id,
+            is_bot=row.is_bot,
             model=row.model,
             outcome=row.outcome,
             features=None if row.features is None else dict(row.features),

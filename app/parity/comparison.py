@@ -39,6 +39,7 @@ class Told(Struct, frozen=True):
         page_id: Page.
         rev_dt: When it was saved.
         namespace_id: Of the page.
+        is_bot: Whether a bot saved it.
         model: Name, version and hash.
         outcome: The score, or the failure with code and message.
         features: By printed name.
@@ -50,6 +51,7 @@ class Told(Struct, frozen=True):
     page_id: int | None = None
     rev_dt: datetime | None = None
     namespace_id: int | None = None
+    is_bot: bool | None = None
     model: ModelId | None = None
     outcome: Outcome | None = None
     features: dict[str, FeatureValue] | None = None
@@ -78,7 +80,7 @@ class Compared(Struct):
         features: Feature values of which both sides were asked.
         differences: By kind: ``missing_live``, ``missing_batch``, ``not_asked`` (a row of what was not to be
             scored), ``told_twice``, ``again`` (scored live twice, with two outcomes), and the names of what
-            differs: ``page_id``, ``rev_dt``, ``namespace_id``, ``model``, ``outcome``, ``features``.
+            differs: ``page_id``, ``rev_dt``, ``namespace_id``, ``is_bot``, ``model``, ``outcome``, ``features``.
     """
 
     asked: int = 0
@@ -183,7 +185,7 @@ class Comparison:
             return
         compared.rows += 1
         compared.scores += isinstance(live.outcome, Score)
-        for name in ("page_id", "rev_dt", "namespace_id", "model", "outcome"):
+        for name in ("page_id", "rev_dt", "namespace_id", "is_bot", "model", "outcome"):
             self._compare_field(name, name, live, batch, compared)
         if again is not None:
             self._compare_features(again, batch, compared)

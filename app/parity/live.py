@@ -93,6 +93,7 @@ def _told(row: PredictionRow) -> Iterator[Told]:
             page_id=row.page_id,
             rev_dt=row.rev_dt,
             namespace_id=score.provenance.namespace_id,
+            is_bot=score.provenance.is_bot,
             model=score.model,
             outcome=score.outcome,
         )

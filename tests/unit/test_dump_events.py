@@ -111,7 +111,7 @@ def test_events_carry_groups_and_registration_where_they_are_known(revisions: li
     )
     unknown = _changes(dump_events(revisions, _Nobody()))[10].performer
     assert unknown is not None
-    assert (unknown.groups, unknown.registration_dt, unknown.is_bot) == ((), None, False)
+    assert (unknown.groups, unknown.registration_dt, unknown.is_bot) == ((), None, None)
 
 
 def test_texts_are_told_where_they_are_wanted(revisions: list[DumpRevision]) -> None:
