@@ -80,7 +80,8 @@ class Compared(Struct):
         features: Feature values of which both sides were asked.
         differences: By kind: ``missing_live``, ``missing_batch``, ``not_asked`` (a row of what was not to be
             scored), ``told_twice``, ``again`` (scored live twice, with two outcomes), and the names of what
-            differs: ``page_id``, ``rev_dt``, ``namespace_id``, ``is_bot``, ``model``, ``outcome``, ``features``.
+            differs: ``page_id``, ``rev_dt``, ``namespace_id``, ``is_bot``, ``model``, ``outcome`` and
+            ``features``.
     """
 
     asked: int = 0
