@@ -16,7 +16,8 @@ of that dump.
 ``two`` compares two scoring processes with one, and both with what this machine gives at all: two backfills
 side by side with one each (``ceiling``), and one on a single core. The process that reads has a core for
 itself where only one scores, so that two cannot be twice as fast: ``at_most`` is what is left if no core ever
-waits. ``utilisation`` is CPU time by two cores' time, from models loaded to the last row.
+waits. ``utilisation`` is CPU time by two cores' time, from models loaded to the last row. All are medians of
+``--rounds``.
 
 ``memory`` is of a made dump of ``--gigabytes``, zst, of which one revision in fifty is scored: reading is
 most of it.
@@ -27,6 +28,7 @@ import bz2
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -254,39 +256,38 @@ def beside_the_loop(
     }
 
 
-def two_processes(dump: Path, wiki_id: str, artefacts: Path, rounds: int) -> dict[str, Any]:
+def two_processes(dump: Path, wiki_id: str, artefacts: Path, count_of_rounds: int) -> dict[str, Any]:
     """Backfill a dump with one scoring process and with two, on one core, and twice at a time, in turns."""
-    walls: dict[str, list[float]] = {"one": [], "two": [], "one_core": [], "side_by_side": []}
-    seconds: dict[str, float] = {}
+    rounds: list[dict[str, float]] = []
 
-    def run(name: str, processes: int, cores: int | None = None) -> dict[str, Any]:
-        told = ours(dump, wiki_id, artefacts, processes, cores=cores)[0]
-        seconds[name] = told["work_cpu_seconds"]
-        return told
+    def run(processes: int, cores: int | None = None) -> dict[str, Any]:
+        return ours(dump, wiki_id, artefacts, processes, cores=cores)[0]
 
-    for _ in range(rounds):
-        one = run("one", 1)
-        walls["one"].append(one["scoring_wall_seconds"])
-        two = run("two", 2)
-        walls["two"].append(two["scoring_wall_seconds"])
-        walls["one_core"].append(run("one_core", 1, cores=1)["scoring_wall_seconds"])
+    for _ in range(count_of_rounds):
+        one, two, one_core = run(1), run(2), run(1, cores=1)
         with ThreadPoolExecutor(2) as both:
-            asked = [both.submit(run, "side_by_side", 1) for _ in range(2)]
-            walls["side_by_side"].append(max(each.result()["scoring_wall_seconds"] for each in asked))
-    best = {name: min(found) for name, found in walls.items()}
-    reading = one["phase_seconds"]["read"]
-    ceiling = 2 * best["one"] / best["side_by_side"]
-    gained = best["one"] / best["two"]
-    return {
-        **{f"{name}_wall_seconds": round(wall, 2) for name, wall in best.items()},
-        "two_beside_one": round(gained, 3),
-        "two_beside_one_core": round(best["one_core"] / best["two"], 3),
-        "ceiling": round(ceiling, 3),
-        "share_of_ceiling": round(gained / ceiling, 3),
-        "at_most": round(2 * (seconds["one"] - reading) / seconds["one"], 3),
-        "utilisation": round(seconds["two"] / (2 * best["two"]), 3),
-        "load_1min": round(os.getloadavg()[0], 2),
-    }
+            beside = [asked.result() for asked in [both.submit(run, 1) for _ in range(2)]]
+        walls = {
+            "one": one["scoring_wall_seconds"],
+            "two": two["scoring_wall_seconds"],
+            "one_core": one_core["scoring_wall_seconds"],
+            "side_by_side": max(each["scoring_wall_seconds"] for each in beside),
+        }
+        work = one["work_cpu_seconds"]
+        rounds.append(
+            {
+                **{f"{name}_wall_seconds": wall for name, wall in walls.items()},
+                "two_beside_one": walls["one"] / walls["two"],
+                "two_beside_one_core": walls["one_core"] / walls["two"],
+                "ceiling": 2 * walls["one"] / walls["side_by_side"],
+                "share_of_ceiling": walls["side_by_side"] / walls["two"] / 2,
+                "at_most": 2 * (work - one["phase_seconds"]["read"]) / work,
+                "utilisation": two["work_cpu_seconds"] / (2 * walls["two"]),
+            }
+        )
+    # Each of its own round: from one to the next the machine is faster or slower by a half.
+    medians = {name: round(statistics.median(one[name] for one in rounds), 3) for name in rounds[0]}
+    return {**medians, "rounds": len(rounds), "load_1min": round(os.getloadavg()[0], 2)}
 
 
 def memory(gigabytes: float, articles: Sequence[str], artefacts: Path, folder: Path) -> dict[str, Any]:
