@@ -1,14 +1,13 @@
 """From the XML of MediaWiki's dumps to revisions, piece by piece."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final
 from xml.parsers import expat
 
-from batch.dump_revision import DumpPage, DumpRevision, DumpSite, DumpUser
+from batch.dump_revision import DumpPage, DumpRevision, DumpSite
+from batch.dump_values import page_of, revision_of
 from schemas.errors import SourceError
 
-_DELETED: Final = "deleted"
 _ROOTS: Final = frozenset({"mediawiki", "page"})
 # Elements that hold text; the text of all others is dropped as it comes.
 _LEAVES: Final = frozenset({
@@ -22,7 +21,6 @@ _VALUE_BYTES: Final = 1 << 16
 _DEEPEST: Final = 32
 _BLANKS: Final = b" \t\r\n"
 _BEGINNINGS: Final = (b"<", b"\xef\xbb\xbf<")
-_DIGITS_OF_MOMENT: Final = 14
 
 
 class DumpParser:
@@ -275,89 +273,5 @@ class DumpParser:
     def _close_revision(self, fields: dict[str, Any]) -> None:
         # The scope is the page's again, whose own elements all stand before its revisions.
         if self._page is None:
-            self._page = _page(self._scope, self.site)
-        text, is_too_large = self._text(fields)
-        self._ready.append(_revision(self.site, self._page, fields, text, is_too_large))
-
-    def _text(self, fields: dict[str, Any]) -> tuple[str | None, bool]:
-        text: str | None = fields.get("text")
-        attributes = fields.get("text@", {})
-        if text is None or _DELETED in attributes:
-            return None, False
-        limit = self._max_text_bytes
-        # Four bytes is the longest character, so most texts need no encoding to be told small enough.
-        if "text!" in fields or (limit is not None and len(text) * 4 > limit and len(text.encode()) > limit):
-            return None, True
-        is_stub = not text and ("location" in attributes or "id" in attributes)
-        return (None if is_stub and attributes.get("bytes") != "0" else text), False
-
-
-def _page(fields: dict[str, Any], site: DumpSite) -> DumpPage:
-    title = fields.get("title", "")
-    if "ns" in fields:
-        namespace_id = int(fields["ns"])
-    else:
-        prefix, colon, _ = title.partition(":")
-        numbers = {_folded(name): number for number, name in site.namespaces.items()}
-        namespace_id = numbers.get(_folded(prefix), 0) if colon else 0
-    return DumpPage(
-        page_id=int(fields["id"]) if "id" in fields else None,
-        page_title=title,
-        namespace_id=namespace_id,
-        is_redirect="redirect" in fields,
-        redirect_title=fields.get("redirect@", {}).get("title"),
-    )
-
-
-def _folded(prefix: str) -> str:
-    return prefix.replace("_", " ").strip().casefold()
-
-
-def _revision(
-    site: DumpSite, page: DumpPage, fields: dict[str, Any], text: str | None, is_too_large: bool
-) -> DumpRevision:
-    get = fields.get
-    about_text = get("text@", {})
-    is_user_hidden = _DELETED in get("contributor@", ())
-    is_comment_hidden = _DELETED in get("comment@", ())
-    text_bytes = int(about_text.get("bytes", -1))
-    # By position: by name takes a microsecond more, a tenth of all that reading a revision takes.
-    return DumpRevision(
-        site,
-        page,
-        int(fields["id"]) if "id" in fields else None,
-        int(get("parentid", 0)) or None,
-        _moment(fields["timestamp"]),
-        None if is_user_hidden else _user(get("user", {})),
-        None if is_comment_hidden else get("comment", ""),
-        "minor" in fields,
-        get("model", "wikitext"),
-        get("format", "text/x-wiki"),
-        text,
-        text_bytes if text_bytes >= 0 else None,
-        get("sha1") or about_text.get("sha1") or None,
-        is_user_hidden,
-        is_comment_hidden,
-        _DELETED in about_text,
-        is_too_large,
-        tuple(get("roles", ())),
-    )
-
-
-def _moment(written: str) -> datetime:
-    written = written.strip()
-    if len(written) == _DIGITS_OF_MOMENT and written.isdigit():
-        # As MediaWiki's tables write it.
-        written = f"{written[:8]}T{written[8:]}"
-    moment = datetime.fromisoformat(written)
-    if moment.tzinfo is UTC:
-        return moment
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _user(fields: dict[str, Any]) -> DumpUser | None:
-    if "ip" in fields:
-        return DumpUser(None, fields["ip"])
-    if "username" in fields:
-        return DumpUser(int(fields["id"]) if "id" in fields else None, fields["username"])
-    return None
+            self._page = page_of(self._scope, self.site)
+        self._ready.append(revision_of(self.site, self._page, fields, self._max_text_bytes))
