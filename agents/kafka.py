@@ -1,7 +1,9 @@
 """What a worker asks of a Kafka cluster before it starts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -14,6 +16,7 @@ from schemas.errors import BrokerUnavailable, SettingsError
 from schemas.output_event import OutputEvent
 
 _REQUEST_SECONDS = 15.0
+_HEARD_SECONDS = 0.05
 _REPLICATION = "default.replication.factor"
 
 
@@ -42,7 +45,7 @@ async def existing_topics(bootstrap: str, *, access: KafkaAccess = NO_SECURITY) 
         BrokerUnavailable: No broker answers, or it refuses.
     """
     async with _administering(bootstrap, access) as admin:
-        return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        return await _partition_counts(admin)
 
 
 async def declare_topics(
@@ -65,12 +68,13 @@ async def declare_topics(
         SettingsError: A topic has another number of partitions.
     """
     async with _administering(bootstrap, access) as admin:
-        present = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        present = await _partition_counts(admin)
         missing = [topic for topic in topics if topic.name not in present]
         if missing:
             await _create(admin, missing, partitions)
+            present = await _counts_once_known(admin, [topic.name for topic in topics], bootstrap)
         for topic in topics:
-            found = present.get(topic.name, partitions)
+            found = present[topic.name]
             if topic.is_cut_alike and found != partitions:
                 raise SettingsError(
                     f"The topic {topic.name} has {found} partitions, and the setting partitions is "
@@ -137,6 +141,30 @@ async def append_events(bootstrap: str, events: Sequence[OutputEvent]) -> None:
         ) from error
     finally:
         await producer.stop()
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+
+
+async def _counts_once_known(
+    admin: AIOKafkaAdminClient, topics: Sequence[str], bootstrap: str
+) -> dict[str, int]:
+    """Return the partitions of all topics, once the broker that answers has heard of those named.
+
+    The controller makes them; brokers hear of it a moment later.
+    """
+    deadline = monotonic() + _REQUEST_SECONDS
+    while not (present := await _partition_counts(admin)).keys() >= set(topics):
+        if monotonic() > deadline:
+            lacking = ", ".join(sorted(set(topics) - present.keys()))
+            raise BrokerUnavailable(
+                f"The brokers at {bootstrap} made the topics {lacking} and do not tell of them after "
+                f"{_REQUEST_SECONDS:g} s; see their logs, and start again.",
+                broker=bootstrap,
+            )
+        await asyncio.sleep(_HEARD_SECONDS)
+    return present
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[TopicSpec], partitions: int) -> None:
