@@ -15,8 +15,8 @@ typedef struct {
     uint32_t origin;
 } SortedBlock;
 
-/* Read a block from a bit on, into zeros but for the room. `bit` becomes the one behind it; that is beyond the last
-   one where the block is not whole, whatever is returned. Returns what is wrong, or NULL. */
+/* Read a block from a bit on, into zeros but for the room. `bit` becomes the one behind it; that is beyond the
+   last one where the block is not whole, whatever is returned. Returns what is wrong, or NULL. */
 const char *read_sorted_block(const uint8_t *bytes, size_t length, size_t *bit, SortedBlock *block);
 
 #endif

@@ -1,4 +1,5 @@
-/* Blocks of bzip2: undoes the sort of what bz2_symbols.c reads; bz2_runs.c does the rest. The twin is Python's bz2.
+/* Blocks of bzip2: undoes the sort of what bz2_symbols.c reads; bz2_runs.c does the rest. The twin is Python's
+   bz2.
 
    Most of the time goes into this: a walk through megabytes in which each place names the next, so that the core
    waits for memory at each byte. Here several walks go side by side, from places all over the block, and are put

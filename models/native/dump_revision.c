@@ -171,7 +171,7 @@ read_attributes(Rest *rest, PyObject **attributes)
             return OTHER;
         }
         const char *value = rest->at;
-        while (rest->at < rest->end && *rest->at != '"' && *rest->at != '<' && !(*rest->at < ' ' && *rest->at >= 0)) {
+        while (rest->at < rest->end && *rest->at != '"' && *rest->at != '<' && (uint8_t)*rest->at >= ' ') {
             rest->at++;
         }
         if (rest->at == rest->end || *rest->at != '"') {
