@@ -107,7 +107,8 @@ class _Packed:
             if self._failure is not None:
                 raise self._failure
             return None
-        header = self._bytes[self._bit // 8 :][:_HEADER_BYTES]
+        at = self._bit // 8
+        header = self._bytes[at : at + _HEADER_BYTES]
         if header[:3] != b"BZh" or header[3] not in _LEVELS:
             return None
         self._bit += _HEADER_BYTES * 8

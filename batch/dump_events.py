@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from msgspec import Struct
 from msgspec.json import Encoder
 
+from batch.backfill.subjects import is_bot
 from batch.dump_revision import DumpPage, DumpRevision, sha1_base36
 from batch.index_builder import VERSIONS_WITHOUT_PARENT
 from schemas.decode import MAX_EVENT_BYTES
@@ -229,8 +230,8 @@ def _performer(user: RevisionUser) -> dict[str, Any]:
     entity: dict[str, Any] = {"user_text": user.user_text}
     if user.user_id:
         entity["user_id"] = user.user_id
-    if user.is_known or not user.user_id:
-        entity["is_bot"] = "bot" in user.groups
+    if (bot := is_bot(user)) is not None:
+        entity["is_bot"] = bot
     if user.is_known:
         entity["groups"] = list(user.groups)
         if user.registration_dt is not None:

@@ -199,12 +199,12 @@ class Chunker:
             self._pages.append(ChunkPage(page.page_id or 0, page.page_title, page.namespace_id))
         self._revisions.append(
             ChunkRevision(
-                len(self._pages) - 1,
-                self._place(one.text),
-                one.parent_id,
-                None if one.parent is None else self._place(one.parent),
-                one.revision.content_model,
-                one.revision.comment or "",
+                page=len(self._pages) - 1,
+                text=self._place(one.text),
+                rev_parent_id=one.parent_id,
+                parent=None if one.parent is None else self._place(one.parent),
+                content_model=one.revision.content_model,
+                comment=one.revision.comment or "",
             )
         )
 

@@ -13,7 +13,7 @@ typedef struct {
 /* What the functions below return; an error is set with FAILED alone. */
 enum { FAILED = -1, OTHER = 0, READ = 1 };
 
-enum { LONGEST_NAME = 12, LONGEST_ENTITY = 6 };
+enum { LONGEST_NAME = 12 };
 
 /* Elements with a text that is kept; the text of `origin` is not. */
 static const char *const LEAVES[] = {

@@ -32,7 +32,7 @@ def faults(how: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
 def test_memory_that_was_freed_is_taken_again() -> None:
     assert faults("kept") < PAGES_OF_8_MB
     assert faults("given back") > 2 * PAGES_OF_8_MB
